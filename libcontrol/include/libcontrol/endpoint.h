@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <libcontrol/result.h>
+
+namespace control {
+
+/// Where an engine is: `engine[+transport]://[host[:port]]/[path][?key=value&…]`.
+///
+///   docker:///                          the default socket (DOCKER_HOST when LoadOptions says so)
+///   docker:///run/docker.sock           a Unix socket
+///   docker+tls://host:2376?ca=…&cert=…&key=…
+///   docker+tcp://127.0.0.1:2375         cleartext
+///   podman:///                          the rootless socket for a non-root user, else the system's
+///   mock:///default                     an engine in memory
+struct Endpoint {
+  std::string engine{};     ///< "docker", "podman", "mock": also names the plugin
+  std::string transport{};  ///< "tls", "tcp"; empty: Unix socket or in-process
+  std::string host{};
+  std::optional<int> port{};
+  std::string path{};  ///< with its leading '/', percent-decoded; "/" when absent
+  std::map<std::string, std::string> query{};  ///< percent-decoded
+
+  /// kInvalidArgument: not of this form; the message says what would be.
+  static Result<Endpoint> parse(std::string_view uri);
+
+  /// As a URI, for messages. Values of query keys are kept: they name files, never secrets.
+  std::string toString() const;
+
+  /// kInvalidArgument when the query has a key that is not in `known`; the message lists `known`.
+  Result<void> requireKnownQuery(std::span<const std::string_view> known) const;
+};
+
+}  // namespace control

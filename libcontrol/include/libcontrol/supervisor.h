@@ -1,0 +1,214 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <libcontrol/call.h>
+#include <libcontrol/result.h>
+#include <libcontrol/runtime.h>
+#include <libcontrol/stats.h>
+#include <libcontrol/types.h>
+
+namespace control {
+
+enum class EntryState : int {
+  kUnknown = 0,  ///< the engine cannot be reached
+  kCreating = 1,
+  kCreated = 2,
+  kPulling = 3,
+  kStarting = 4,
+  kRunning = 5,
+  kStopping = 6,
+  kStopped = 7,
+  kRestarting = 8,
+  kCrashed = 9,  ///< waiting to be restarted
+  kFailed = 10,  ///< gave up, or could not be created
+  kDeleting = 11,
+  kDeleted = 12,
+};
+std::string_view toString(EntryState state) noexcept;  ///< "creating", ...
+
+/// Why an entry changed its state.
+enum class Reason : int {
+  kRequested = 1,
+  kStoppedGracefully = 2,
+  kKilledAfterTimeout = 3,
+  kKilled = 4,
+  kCrashed = 5,
+  kOomKilled = 6,
+  kExited = 7,  ///< ended by itself with exit code 0
+  kStartFailed = 8,
+  kAdopted = 9,
+  kEngineLost = 10,
+  kRemoved = 11,
+};
+std::string_view toString(Reason reason) noexcept;  ///< "stopped_gracefully", ...
+
+/// What to do when a run ends that nobody asked to end.
+struct RestartPolicy {
+  enum class Mode : int { kNo = 0, kOnFailure = 1, kAlways = 2 };
+  Mode mode = Mode::kNo;
+  int max_retries = 3;  ///< in a row; the count starts anew after a run of `reset_after`
+  Duration first_delay = std::chrono::seconds(1);  ///< doubles with each retry
+  Duration longest_delay = std::chrono::minutes(5);
+  Duration reset_after = std::chrono::minutes(10);
+
+  /// "no", "on-failure:3", "always:3" and back; how the policy is kept in a label.
+  std::string toText() const;
+  static std::optional<RestartPolicy> parse(std::string_view text);
+};
+
+/// A container as somebody wants it. The supervisor names and labels it.
+struct EntrySpec {
+  ContainerSpec container{};
+  PullPolicy pull = PullPolicy::kIfMissing;
+  PullOptions pull_options{};
+  RestartPolicy restart{};
+  bool start = false;  ///< start it once it is created
+};
+
+/// A change to an entry. Limits apply to a running container at once where the engine can;
+/// `respec` (may be empty) gets the container's specification and returns the one to re-create it
+/// from: now when it does not run, else before its next start.
+struct EntryUpdate {
+  ResourceLimits limits{};
+  std::function<Result<ContainerSpec>(ContainerSpec current)> respec{};
+};
+
+enum class OperationKind : int {
+  kCreate = 1,
+  kStart = 2,
+  kStop = 3,
+  kRestart = 4,
+  kKill = 5,
+  kRemove = 6,
+  kUpdate = 7,
+  kPull = 8,
+};
+std::string_view toString(OperationKind kind) noexcept;  ///< "create", ...
+
+/// One change of an entry's state.
+struct Transition {
+  std::string entry{};
+  EntryState previous = EntryState::kUnknown;
+  EntryState current = EntryState::kUnknown;
+  std::optional<Reason> reason{};
+  std::string operation_id{};  ///< of the operation that caused it; empty: nobody asked
+  std::optional<ContainerId> container{};
+  std::optional<int> pid{};
+  std::optional<ExitStatus> exit{};
+  /// The operation that failed and why, when this is how it is told; `current` is the true state.
+  std::optional<OperationKind> failed{};
+  std::optional<Error> error{};
+};
+
+/// The end of one accepted operation.
+struct OperationEnd {
+  std::string operation_id{};
+  OperationKind kind = OperationKind::kStart;
+  std::string entry{};
+  std::optional<Error> error{};  ///< absent: it succeeded
+  Duration elapsed{};
+};
+
+/// What is known about an entry. Figures that are not known are absent.
+struct EntryStatus {
+  std::string name{};
+  EntryState state = EntryState::kUnknown;
+  std::optional<Reason> reason{};
+  std::optional<ContainerId> container{};
+  std::string image{};
+  std::optional<int> pid{};
+  std::optional<WallTime> started_at{};
+  std::optional<ExitStatus> exit{};  ///< of the last finished run
+  int restarts = 0;                  ///< automatic ones since it was last started by request
+  std::optional<StatsSample> stats{};
+  std::optional<StatsRates> rates{};
+};
+
+/// Told what happens. Calls for one entry come in order; calls for different entries may come at
+/// the same time from different threads. Must not throw, and must not wait for the supervisor.
+class SupervisorObserver {
+ public:
+  virtual ~SupervisorObserver() = default;
+  virtual void onTransition(const Transition& transition) = 0;
+  virtual void onOperationEnd(const OperationEnd& end) = 0;
+  virtual void onPullProgress(const std::string& entry, const std::string& operation_id,
+                              const std::string& image, const PullProgress& progress) = 0;
+  /// Every SupervisorOptions::stats_interval, all entries that run.
+  virtual void onStats(const std::vector<EntryStatus>& running) = 0;
+  /// The engine was lost or is back.
+  virtual void onEngine(bool reachable, const std::string& reason) = 0;
+};
+
+struct SupervisorOptions {
+  /// Containers are named `<name_prefix><entry>`.
+  std::string name_prefix = "control-";
+  /// Label and value that mark a container as ours.
+  std::pair<std::string, std::string> managed_label{"libcontrol.managed", "true"};
+  /// Label whose value is the entry's name.
+  std::string entry_label = "libcontrol.entry";
+  /// Label that keeps the restart policy (RestartPolicy::toText).
+  std::string restart_label = "libcontrol.restart";
+  Duration stats_interval = std::chrono::seconds(5);  ///< 0: never on its own
+  std::size_t queue_limit = 64;                       ///< operations waiting for one entry
+  Duration engine_timeout = std::chrono::seconds(60);  ///< one engine call (pull and stop have their own)
+  Duration relist_interval = std::chrono::seconds(60);
+};
+
+/// Keeps named containers as somebody wants them.
+///
+/// Operations on one entry run in the order they were accepted; entries never wait for each other.
+/// stop, kill and remove overtake and cancel a start that waits or runs. A stop during a stop joins
+/// it and may only shorten the time left. The engine is the truth: at open() and after the engine
+/// was lost everything is read again and running containers are adopted, not touched.
+///
+/// Threads:  any method may run on any thread, not from the observer's calls except status() and
+///           list().
+/// Blocking: open() and the destructor only. Others accept or refuse at once.
+/// Errors:   kNotFound: no such entry. kAlreadyExists. kWrongState: the state does not allow it; the
+///           message names the state. kResourceExhausted: queue_limit operations wait already.
+class Supervisor {
+ public:
+  Supervisor(std::shared_ptr<ContainerRuntime> runtime, SupervisorOptions options,
+             SupervisorObserver& observer);
+  /// Ends what runs inside; touches no container. Operations still waiting end with kCancelled.
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  /// Subscribes, lists and adopts. An engine that is not there is not an error: the supervisor goes
+  /// on trying and says so by onEngine().
+  void open(const CallContext& context);
+
+  Result<void> create(const std::string& entry, EntrySpec spec, std::string operation_id);
+  Result<void> start(const std::string& entry, std::string operation_id);
+  Result<void> stop(const std::string& entry, StopOptions options, std::string operation_id);
+  Result<void> restart(const std::string& entry, StopOptions options, std::string operation_id);
+  Result<void> kill(const std::string& entry, std::string operation_id);
+  /// Stops the container as its own stop signal and timeout say, and removes it.
+  Result<void> remove(const std::string& entry, std::string operation_id);
+  Result<void> update(const std::string& entry, EntryUpdate update, std::string operation_id);
+  /// Pulls an image; belongs to no entry.
+  Result<void> pull(const std::string& image, PullOptions options, std::string operation_id);
+
+  /// From memory, with the latest statistics. Asks no engine.
+  Result<EntryStatus> status(const std::string& entry) const;
+  std::vector<EntryStatus> list() const;
+
+  /// status() with statistics no older than a second, asking the runtime where they are.
+  Result<EntryStatus> measure(const std::string& entry, const CallContext& context);
+
+  bool engineReachable() const noexcept;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace control

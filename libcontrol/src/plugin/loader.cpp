@@ -1,0 +1,1 @@
+#include <libcontrol/loader.h>
