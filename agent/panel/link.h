@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace agent {
+
+/// What the link may do with a message while it waits to be sent.
+enum class Delivery {
+  kResult,  ///< responses and errors: never dropped, sent before everything else
+  kState,   ///< events and snapshots: kept in order
+  kStream,  ///< measurements and console lines: the oldest are dropped when the outbox is full
+};
+
+/// Why a message could not be handed on as text.
+enum class FrameProblem {
+  kBinary,
+  kInvalidUtf8,
+  kTooLarge,
+};
+
+/// What the link asks of the agent. Called on the link's own thread; must not block.
+class LinkListener {
+ public:
+  virtual ~LinkListener() = default;
+  /// A connection was made: what is sent first, before all that is queued.
+  virtual std::vector<std::string> greeting() = 0;
+  virtual std::string heartbeat() = 0;
+  virtual void onMessage(std::string text) = 0;
+  virtual void onFrameProblem(FrameProblem problem) = 0;
+};
+
+struct LinkSettings {
+  std::string url;      ///< ws:// or wss://
+  std::string node_id;
+  std::string secret;
+  std::string ca_file;  ///< empty: the system's certificates alone
+  bool node_id_in_query = true;
+  std::chrono::milliseconds heartbeat_interval{30'000};
+};
+
+/// What /health and /metrics show of the link.
+struct LinkStatus {
+  bool connected = false;
+  std::string problem;  ///< why it is not connected, in words; empty while it is
+  std::uint64_t connections = 0;
+  std::uint64_t messages_received = 0;
+  std::uint64_t messages_sent = 0;
+  std::uint64_t messages_dropped = 0;
+  std::size_t queued_messages = 0;
+  std::size_t queued_bytes = 0;
+};
+
+/// The WebSocket to the panel: dials, authenticates, keeps alive, reconnects for ever.
+///
+/// Threads:  send() and status() from any thread; one thread of its own does all socket work.
+/// Blocking: stop() only: at most 2 s to send what is queued and close.
+class PanelLink {
+ public:
+  PanelLink(LinkSettings settings, LinkListener& listener);
+  ~PanelLink();
+  PanelLink(const PanelLink&) = delete;
+  PanelLink& operator=(const PanelLink&) = delete;
+
+  void start();
+  void stop();
+  void send(std::string text, Delivery delivery);
+  LinkStatus status() const;
+
+ private:
+  class Worker;
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace agent
