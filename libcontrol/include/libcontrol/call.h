@@ -27,9 +27,9 @@ class Clock {
   virtual TimePoint now() const noexcept = 0;
   virtual WallTime wallNow() const noexcept = 0;
 
-  /// Waits until `condition` is notified or now() reaches `deadline` (TimePoint::max(): no deadline).
-  /// Returns false once the deadline has been reached. May return true without a notification.
-  /// `lock` is held on entry and on return.
+  /// Waits until `condition` is notified or now() reaches `deadline` (TimePoint::max(): no
+  /// deadline). Returns false once the deadline has been reached. May return true without a
+  /// notification. `lock` is held on entry and on return.
   virtual bool waitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
                          TimePoint deadline) = 0;
 };

@@ -9,22 +9,23 @@
 
 namespace control {
 
-/// What the caller of a failed operation can do about it. Numbers are fixed; new codes are appended.
+/// What the caller of a failed operation can do about it. Numbers are fixed; new codes are
+/// appended.
 enum class ErrorCode : int {
-  kInvalidArgument = 1,     ///< the request can never succeed as it is; correct it
-  kNotFound = 2,            ///< no such container (or exec session)
-  kImageNotFound = 3,       ///< no such image; pull it
-  kAlreadyExists = 4,       ///< the name is taken; the existing container is untouched
-  kWrongState = 5,          ///< the container's state does not allow it now
-  kPortConflict = 6,        ///< a host port is taken
-  kPermissionDenied = 7,    ///< the engine, a registry or the kernel refuses us
-  kResourceExhausted = 8,   ///< out of memory, disk, descriptors, or a bounded queue is full
-  kUnavailable = 9,         ///< the engine cannot be reached or the connection was lost; retry later
-  kDeadlineExceeded = 10,   ///< the call's deadline passed
-  kCancelled = 11,          ///< the call was cancelled by its caller
-  kUnsupported = 12,        ///< this engine cannot do it; info() says so beforehand
-  kStartFailed = 13,        ///< the engine tried to start the process and it did not start
-  kInternal = 14,           ///< a defect: of ours, or an answer of the engine that makes no sense
+  kInvalidArgument = 1,    ///< the request can never succeed as it is; correct it
+  kNotFound = 2,           ///< no such container (or exec session)
+  kImageNotFound = 3,      ///< no such image; pull it
+  kAlreadyExists = 4,      ///< the name is taken; the existing container is untouched
+  kWrongState = 5,         ///< the container's state does not allow it now
+  kPortConflict = 6,       ///< a host port is taken
+  kPermissionDenied = 7,   ///< the engine, a registry or the kernel refuses us
+  kResourceExhausted = 8,  ///< out of memory, disk, descriptors, or a bounded queue is full
+  kUnavailable = 9,        ///< the engine cannot be reached or the connection was lost; retry later
+  kDeadlineExceeded = 10,  ///< the call's deadline passed
+  kCancelled = 11,         ///< the call was cancelled by its caller
+  kUnsupported = 12,       ///< this engine cannot do it; info() says so beforehand
+  kStartFailed = 13,       ///< the engine tried to start the process and it did not start
+  kInternal = 14,          ///< a defect: of ours, or an answer of the engine that makes no sense
 };
 
 /// What a failed call may have done to the engine.
@@ -43,7 +44,8 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   Effect effect = Effect::kNone;
   std::string message;
-  std::string native{};  ///< the engine's own words or status ("409", "EACCES"), for logs; may be empty
+  std::string
+      native{};  ///< the engine's own words or status ("409", "EACCES"), for logs; may be empty
 };
 
 /// A value or the Error that prevented it. Member names are those of std::expected.

@@ -31,7 +31,8 @@ struct StopOptions {
 
 struct StopReport {
   StopOutcome outcome = StopOutcome::kAbsent;
-  std::optional<ExitStatus> exit{};  ///< of the run that was ended; of the last one when it was over before
+  std::optional<ExitStatus>
+      exit{};  ///< of the run that was ended; of the last one when it was over before
 };
 
 struct RestartReport {
@@ -89,8 +90,9 @@ class ContainerRuntime {
                                           const CallContext& context) = 0;
 
   /// Starting a container that runs already succeeds and changes nothing.
-  /// kNotFound. kWrongState: paused, or being removed. kStartFailed: the engine tried and the process did not start; inspect
-  /// says why. kPortConflict: a host port is taken. Both leave the container created.
+  /// kNotFound. kWrongState: paused, or being removed. kStartFailed: the engine tried and the
+  /// process did not start; inspect says why. kPortConflict: a host port is taken. Both leave the
+  /// container created.
   virtual Result<StartOutcome> start(const ContainerId& id, const CallContext& context) = 0;
 
   /// Sends a signal to process 1. kNotFound. A container that does not run is an outcome.
@@ -151,8 +153,7 @@ class ContainerRuntime {
                                                    const CallContext& context) = 0;
 
   /// Looks for an image on the engine's host. kImageNotFound.
-  virtual Result<ImageInfo> findImage(const std::string& reference,
-                                      const CallContext& context) = 0;
+  virtual Result<ImageInfo> findImage(const std::string& reference, const CallContext& context) = 0;
 
   /// An interface beyond this class that one engine offers (the mock's controls), by name; null
   /// when there is none of that name. It belongs to the runtime.
@@ -163,7 +164,8 @@ class ContainerRuntime {
   /// Ends a container: signal, wait, SIGKILL, wait. Reports how it ended; a container that does not
   /// run or does not exist is an outcome. Returns when the engine has recorded the exit.
   /// Cancelling stops the waiting and kills nothing.
-  /// kDeadlineExceeded, effect kUnknown: not even SIGKILL ended it within StopOptions::kill_timeout.
+  /// kDeadlineExceeded, effect kUnknown: not even SIGKILL ended it within
+  /// StopOptions::kill_timeout.
   Result<StopReport> stop(const ContainerId& id, const StopOptions& options,
                           const CallContext& context);
 

@@ -19,11 +19,13 @@ struct StatsSample {
   std::optional<Duration> cpu_throttled{};
   /// Memory in use, page cache included. v1 memory.usage_in_bytes; v2 memory.current.
   std::optional<std::uint64_t> memory_usage_bytes{};
-  /// Usage without the page cache that can be reclaimed (minus total_inactive_file or inactive_file).
+  /// Usage without the page cache that can be reclaimed (minus total_inactive_file or
+  /// inactive_file).
   std::optional<std::uint64_t> memory_working_set_bytes{};
   /// Absent without a limit. v1 memory.limit_in_bytes; v2 memory.max.
   std::optional<std::uint64_t> memory_limit_bytes{};
-  /// Processes killed for lack of memory in this run. v1 memory.oom_control oom_kill; v2 memory.events oom_kill.
+  /// Processes killed for lack of memory in this run. v1 memory.oom_control oom_kill; v2
+  /// memory.events oom_kill.
   std::optional<std::uint64_t> oom_kills{};
   std::optional<std::uint64_t> pids{};  ///< pids.current
   std::optional<std::uint64_t> pids_limit{};

@@ -157,7 +157,8 @@ struct SupervisorOptions {
   std::string restart_label = "libcontrol.restart";
   Duration stats_interval = std::chrono::seconds(5);  ///< 0: never on its own
   std::size_t queue_limit = 64;                       ///< operations waiting for one entry
-  Duration engine_timeout = std::chrono::seconds(60);  ///< one engine call (pull and stop have their own)
+  Duration engine_timeout =
+      std::chrono::seconds(60);  ///< one engine call (pull and stop have their own)
   Duration relist_interval = std::chrono::seconds(60);
 };
 
@@ -171,7 +172,8 @@ struct SupervisorOptions {
 /// Threads:  any method may run on any thread, not from the observer's calls except status() and
 ///           list().
 /// Blocking: open() and the destructor only. Others accept or refuse at once.
-/// Errors:   kNotFound: no such entry. kAlreadyExists. kWrongState: the state does not allow it; the
+/// Errors:   kNotFound: no such entry. kAlreadyExists. kWrongState: the state does not allow it;
+/// the
 ///           message names the state. kResourceExhausted: queue_limit operations wait already.
 class Supervisor {
  public:

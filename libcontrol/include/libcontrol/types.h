@@ -112,8 +112,8 @@ enum class NetworkMode : int { kDefault = 0, kNone = 1, kHost = 2 };
 /// Everything needed to create a container. The engine restarts nothing by itself: the
 /// container carries no restart policy.
 struct ContainerSpec {
-  std::string name{};   ///< empty: the engine chooses
-  std::string image{};  ///< full reference, as "docker.io/library/busybox:1.36"
+  std::string name{};                     ///< empty: the engine chooses
+  std::string image{};                    ///< full reference, as "docker.io/library/busybox:1.36"
   std::vector<std::string> entrypoint{};  ///< empty: the image's
   std::vector<std::string> command{};     ///< empty: the image's
   std::vector<std::pair<std::string, std::string>> environment{};
@@ -122,9 +122,9 @@ struct ContainerSpec {
   std::string user{};
   std::string hostname{};
   bool tty = false;
-  bool open_stdin = false;  ///< keep stdin open so that attach can write to the process
-  std::optional<Signal> stop_signal{};       ///< absent: the image's, else SIGTERM
-  std::optional<Duration> stop_timeout{};    ///< recorded in whole seconds by engines
+  bool open_stdin = false;              ///< keep stdin open so that attach can write to the process
+  std::optional<Signal> stop_signal{};  ///< absent: the image's, else SIGTERM
+  std::optional<Duration> stop_timeout{};  ///< recorded in whole seconds by engines
   ResourceLimits limits{};
   std::vector<PortMapping> ports{};
   std::vector<Mount> mounts{};
@@ -246,7 +246,7 @@ enum class StopOutcome : int {
 std::string_view toString(StopOutcome outcome) noexcept;
 
 struct RemoveOptions {
-  bool force = false;           ///< kill it first if it runs
+  bool force = false;             ///< kill it first if it runs
   bool anonymous_volumes = true;  ///< remove volumes without a name with it; named ones always stay
 };
 

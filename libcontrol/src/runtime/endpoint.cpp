@@ -77,7 +77,8 @@ std::optional<int> parsePort(std::string_view text) {
 /// Empty on success, else what is wrong.
 std::string_view parseAuthority(std::string_view text, Endpoint& endpoint) {
   if (text.empty()) return {};
-  if (text.find('@') != std::string_view::npos) return "user names and passwords have no place here";
+  if (text.find('@') != std::string_view::npos)
+    return "user names and passwords have no place here";
   std::string_view port;
   if (text.front() == '[') {
     const std::size_t close = text.find(']');
