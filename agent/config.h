@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <libcontrol/result.h>
+
+#include "agent/log.h"
+
+namespace agent {
+
+/// Everything the agent can be told before it starts, checked. Read once, never changed.
+struct Config {
+  std::string panel_url;
+  std::string node_id;
+  std::string secret;
+  int health_port = 0;  ///< 0: any free port
+  std::string health_bind;
+  std::string runtime;     ///< endpoint URI
+  std::string plugin_dir;  ///< empty: where the library was installed with its plugins
+  std::string data_dir;
+  std::string state_dir;
+  std::string container_data_path;
+  std::chrono::milliseconds stats_interval{0};  ///< 0: off
+  int rate_limit = 0;                           ///< commands a second; 0: none
+  bool panel_allow_insecure = false;
+  std::string panel_ca_file;  ///< empty: the system's certificates alone
+  bool panel_node_id_in_query = true;
+  bool panel_legacy_events = true;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+};
+
+/// One setting as operators see it. Its name as an environment variable is `name`, as a file key
+/// the same in lower case, as an option `--` and the same with dashes.
+struct Setting {
+  enum class Kind : int { kText, kInteger, kSeconds, kBoolean, kChoice };
+
+  std::string_view name;
+  Kind kind;
+  std::string_view default_text;  ///< empty: none, or `default_note` says which
+  std::string_view default_note;
+  std::string_view help;
+  bool option = true;  ///< may be given on the command line and in the file
+
+  std::string fileKey() const;
+  std::string optionName() const;
+};
+
+/// All settings, in the order in which help shows them.
+std::span<const Setting> settings();
+
+/// What the process was started with; a parameter so that tests need no real one.
+struct Surroundings {
+  std::function<std::optional<std::string>(const std::string& name)> environment;
+  std::string host_name;
+};
+
+enum class Invocation : int { kRun, kCheckConfig, kHelp, kVersion };
+
+/// A value in force and where it came from, for --check-config. Never the secret's value.
+struct ConfiguredValue {
+  std::string name;
+  std::string value;
+  std::string origin;  ///< "option", "environment", "file", "default"
+};
+
+struct CommandLine {
+  Invocation invocation = Invocation::kRun;
+  Config config;                         ///< for kRun and kCheckConfig
+  std::vector<ConfiguredValue> in_force;  ///< likewise
+};
+
+/// Reads options, environment and file, in this order of precedence, and checks every value.
+/// kInvalidArgument: the message names the setting, what was wrong and what would be right.
+control::Result<CommandLine> readConfiguration(std::span<const char* const> arguments,
+                                               const Surroundings& surroundings);
+
+std::string helpText();
+
+}  // namespace agent
