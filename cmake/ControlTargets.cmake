@@ -55,6 +55,7 @@ function(control_add_plugin name)
   set_target_properties(control_${name}_module PROPERTIES
     PREFIX "lib" OUTPUT_NAME "control-${name}"
     LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
+  set_property(GLOBAL APPEND PROPERTY CONTROL_PLUGIN_MODULES control_${name}_module)
   install(TARGETS control_${name}_module
     LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/libcontrol" COMPONENT runtime)
 endfunction()

@@ -1,0 +1,385 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <libcontrol/loader.h>
+
+#include "memory_runtime.h"
+
+namespace control {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// A folder of this test alone with copies of the fixtures it uses, so that who may write to the
+/// build tree does not matter.
+class Loader : public ::testing::Test {
+ protected:
+  Loader() {
+    std::string pattern = (fs::temp_directory_path() / "loader-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~Loader() override {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+
+  /// Where a fixture was copied to. Placing it again keeps the copy: it may be mapped already.
+  fs::path place(const std::string& fixture) {
+    const std::string name = "libcontrol-" + fixture + ".so";
+    const fs::path target = folder_ / name;
+    if (fs::copy_file(fs::path(CONTROL_FIXTURE_PLUGIN_DIR) / name, target,
+                      fs::copy_options::skip_existing))
+      ::chmod(target.c_str(), 0644);
+    return target;
+  }
+
+  Result<std::shared_ptr<ContainerRuntime>> load(const std::string& uri,
+                                                 const fs::path& file) const {
+    return loadRuntime(uri, {.plugin_file = file.string()});
+  }
+
+  Error failureOf(const std::string& fixture) {
+    const auto runtime = load("good:///", place(fixture));
+    if (!runtime) return runtime.error();
+    ADD_FAILURE() << fixture << " was loaded";
+    return {};
+  }
+
+  const fs::path& folder() const { return folder_; }
+
+ private:
+  fs::path folder_;
+};
+
+std::string engineVersion(ContainerRuntime& runtime) {
+  const auto info = runtime.info({});
+  return info ? info->version : info.error().message;
+}
+
+std::size_t containerCount(ContainerRuntime& runtime) {
+  const auto list = runtime.list({}, {});
+  return list ? list->size() : 999;
+}
+
+TEST_F(Loader, LoadsAPluginByEngineName) {
+  place("good");
+  const auto runtime = loadRuntime("good:///", {.plugin_directory = folder().string()});
+  ASSERT_TRUE(runtime) << runtime.error().message;
+  EXPECT_EQ(engineVersion(**runtime), "hello");
+}
+
+TEST_F(Loader, GivesThePluginTheEndpoint) {
+  const auto runtime = load("good:///?greeting=servus", place("good"));
+  ASSERT_TRUE(runtime) << runtime.error().message;
+  EXPECT_EQ(engineVersion(**runtime), "servus");
+}
+
+TEST_F(Loader, GivesThePluginTheHostsClock) {
+  const std::shared_ptr<Clock> clock = systemClock();
+  LoadOptions options{.plugin_file = place("good").string()};
+  options.host.clock = clock;
+  const auto runtime = loadRuntime("good:///", options);
+  ASSERT_TRUE(runtime) << runtime.error().message;
+  EXPECT_EQ(&(*runtime)->clock(), clock.get());
+}
+
+TEST_F(Loader, PutsTheSystemClockWhereTheHostHasNone) {
+  LoadOptions options{.plugin_file = place("good").string()};
+  options.host.clock = nullptr;
+  const auto runtime = loadRuntime("good:///", options);
+  ASSERT_TRUE(runtime) << runtime.error().message;
+  EXPECT_EQ(&(*runtime)->clock(), systemClock().get());
+}
+
+TEST_F(Loader, HandsOnWhatThePluginSaysOfTheQuery) {
+  const auto runtime = load("good:///?colour=red", place("good"));
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(runtime.error().message, AllOf(HasSubstr("colour"), HasSubstr("greeting")));
+}
+
+TEST_F(Loader, RefusesAnUnknownEngineAndListsWhatIsInstalled) {
+  place("good");
+  place("other_name");
+  const auto runtime = loadRuntime("warp:///", {.plugin_directory = folder().string()});
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(runtime.error().message, AllOf(HasSubstr("warp"), HasSubstr("good, other_name")));
+}
+
+TEST_F(Loader, NeverFallsBackToAnotherEngine) {
+  place("good");
+  EXPECT_FALSE(loadRuntime("docker:///", {.plugin_directory = folder().string()}));
+}
+
+TEST_F(Loader, RefusesAMissingFile) {
+  const auto runtime = load("good:///", folder() / "libcontrol-good.so");
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(runtime.error().message, AllOf(HasSubstr((folder() / "libcontrol-good.so").string()),
+                                             HasSubstr("No such file")));
+}
+
+TEST_F(Loader, RefusesARelativePath) {
+  const fs::path file = place("good");
+  const auto relative = load("good:///", fs::relative(file));
+  ASSERT_FALSE(relative);
+  EXPECT_EQ(relative.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(relative.error().message, HasSubstr("not absolute"));
+}
+
+TEST_F(Loader, RefusesARelativeFolder) {
+  place("good");
+  const auto relative =
+      loadRuntime("good:///", {.plugin_directory = fs::relative(folder()).string()});
+  ASSERT_FALSE(relative);
+  EXPECT_EQ(relative.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(relative.error().message, HasSubstr("not absolute"));
+}
+
+/// Root refuses what `load` gives; anybody else may load what he likes.
+void expectRefusedForRoot(const Result<std::shared_ptr<ContainerRuntime>>& runtime,
+                          const std::string& culprit) {
+  if (::geteuid() != 0) {
+    EXPECT_TRUE(runtime) << runtime.error().message;
+    return;
+  }
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_THAT(runtime.error().message, HasSubstr("'" + culprit + "'"));
+}
+
+TEST_F(Loader, RefusesAFileWritableByOthersWhenRoot) {
+  const fs::path file = place("good");
+  ::chmod(file.c_str(), 0646);
+  expectRefusedForRoot(load("good:///", file), file.string());
+}
+
+TEST_F(Loader, RefusesAFileWritableByAGroupWhenRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may give a file to another group";
+  const fs::path file = place("good");
+  ASSERT_EQ(::chown(file.c_str(), 0, 65534), 0);
+  ::chmod(file.c_str(), 0664);
+  expectRefusedForRoot(load("good:///", file), file.string());
+}
+
+TEST_F(Loader, RefusesAFileOfAnotherUserWhenRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may give a file away";
+  const fs::path file = place("good");
+  ASSERT_EQ(::chown(file.c_str(), 65534, 65534), 0);
+  expectRefusedForRoot(load("good:///", file), file.string());
+}
+
+TEST_F(Loader, RefusesAFolderWritableByOthersWhenRoot) {
+  const fs::path file = place("good");
+  ::chmod(folder().c_str(), 0777);
+  expectRefusedForRoot(load("good:///", file), folder().string());
+}
+
+TEST_F(Loader, RefusesAFolderWhoseParentIsWritableByOthersWhenRoot) {
+  fs::create_directory(folder() / "inner");
+  const fs::path file = folder() / "inner" / "libcontrol-good.so";
+  fs::copy_file(place("good"), file);
+  ::chmod(folder().c_str(), 0777);
+  expectRefusedForRoot(load("good:///", file), folder().string());
+}
+
+TEST_F(Loader, JudgesTheFileThatALinkLeadsTo) {
+  fs::create_directory(folder() / "inner");
+  const fs::path file = folder() / "inner" / "libcontrol-good.so";
+  fs::copy_file(place("good"), file);
+  ::chmod(file.c_str(), 0666);
+  fs::create_symlink(file, folder() / "link.so");
+  expectRefusedForRoot(load("good:///", folder() / "link.so"), file.string());
+}
+
+TEST_F(Loader, RefusesTheWritersBeforeItLooksInside) {
+  if (::geteuid() != 0) GTEST_SKIP() << "writers are judged for root only";
+  const fs::path file = place("not_a_library");
+  ::chmod(file.c_str(), 0666);
+  const auto runtime = load("good:///", file);
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kPermissionDenied);
+}
+
+TEST_F(Loader, RefusesAFileThatIsNoLibrary) {
+  const Error error = failureOf("not_a_library");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("cannot be loaded"), HasSubstr("not_a_library")));
+}
+
+TEST_F(Loader, RefusesALibraryWithoutTheSymbol) {
+  const Error error = failureOf("missing_symbol");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("expected the symbol control_plugin_descriptor"), HasSubstr("none")));
+}
+
+TEST_F(Loader, RefusesANullDescriptor) {
+  const Error error = failureOf("null_descriptor");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message, HasSubstr("returned null"));
+}
+
+TEST_F(Loader, RefusesANewerAbiAndReadsNothingBeyondIt) {
+  const Error error = failureOf("newer_abi");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("expected ABI version " + std::to_string(CONTROL_PLUGIN_ABI_VERSION)),
+                    HasSubstr("found " + std::to_string(CONTROL_PLUGIN_ABI_VERSION + 1))));
+}
+
+TEST_F(Loader, RefusesAnOlderAbiAndReadsNothingBeyondIt) {
+  const Error error = failureOf("older_abi");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("expected ABI version " + std::to_string(CONTROL_PLUGIN_ABI_VERSION)),
+                    HasSubstr("found " + std::to_string(CONTROL_PLUGIN_ABI_VERSION - 1))));
+}
+
+TEST_F(Loader, RefusesAnotherBuildBeforeItLooksAtTheName) {
+  const Error error = failureOf("other_build");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message, AllOf(HasSubstr(std::string("expected build '") + CONTROL_BUILD_ID),
+                                   HasSubstr("found '0.0.1/another-build'"),
+                                   Not(HasSubstr("expected the engine"))));
+}
+
+TEST_F(Loader, RefusesAnotherNameThanTheOneAskedFor) {
+  const Error error = failureOf("other_name");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("expected the engine 'good'"), HasSubstr("found 'another'")));
+}
+
+TEST_F(Loader, RefusesADescriptorWithoutABuild) {
+  EXPECT_THAT(failureOf("null_build_id").message, HasSubstr("expected build"));
+}
+
+TEST_F(Loader, RefusesADescriptorWithoutAName) {
+  EXPECT_THAT(failureOf("null_name").message, HasSubstr("expected the engine 'good'"));
+}
+
+TEST_F(Loader, RefusesADescriptorWithoutCreate) {
+  EXPECT_THAT(failureOf("null_create").message, HasSubstr("no create function"));
+}
+
+TEST_F(Loader, HandsOnTheErrorOfCreate) {
+  const Error error = failureOf("create_fails");
+  EXPECT_EQ(error.code, ErrorCode::kUnavailable);
+  EXPECT_THAT(error.message, HasSubstr("the fixture engine is switched off"));
+  EXPECT_EQ(error.native, "ENOENT");
+}
+
+TEST_F(Loader, TurnsAnExceptionOfCreateIntoAnError) {
+  const Error error = failureOf("create_throws");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message, HasSubstr("the fixture engine fell over"));
+}
+
+TEST_F(Loader, TurnsAnythingElseThrownByCreateIntoAnError) {
+  EXPECT_EQ(failureOf("create_throws_oddly").code, ErrorCode::kInternal);
+}
+
+TEST_F(Loader, RefusesASuccessWithoutARuntime) {
+  const Error error = failureOf("create_null");
+  EXPECT_EQ(error.code, ErrorCode::kInternal);
+  EXPECT_THAT(error.message, HasSubstr("create returned nothing"));
+}
+
+TEST_F(Loader, LoadsTheSamePluginTwice) {
+  const fs::path file = place("good");
+  const auto first = load("good:///?greeting=one", file);
+  const auto second = load("good:///?greeting=two", file);
+  ASSERT_TRUE(first) << first.error().message;
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(engineVersion(**first), "one");
+  EXPECT_EQ(engineVersion(**second), "two");
+}
+
+TEST_F(Loader, KeepsTwoInstancesOfOnePluginApart) {
+  const fs::path file = place("good");
+  const auto first = load("good:///", file);
+  const auto second = load("good:///", file);
+  ASSERT_TRUE(first && second);
+  ASSERT_TRUE((*first)->create({.name = "web", .image = "i"}, {}));
+  EXPECT_EQ(containerCount(**first), 1u);
+  EXPECT_EQ(containerCount(**second), 0u);
+}
+
+TEST_F(Loader, BehavesTheSameWithThePluginLinkedIn) {
+  const std::array<const PluginDescriptor*, 1> linked{&fixture::goodDescriptor()};
+  const auto in_program = loadRuntime("good:///", {.linked_plugins = linked});
+  const auto from_file = load("good:///", place("good"));
+  ASSERT_TRUE(in_program && from_file);
+  for (ContainerRuntime* runtime : {in_program->get(), from_file->get()}) {
+    EXPECT_EQ(engineVersion(*runtime), "hello");
+    EXPECT_TRUE(runtime->create({.name = "web", .image = "i"}, {}));
+    EXPECT_EQ(runtime->create({.name = "web", .image = "i"}, {}).error().code,
+              ErrorCode::kAlreadyExists);
+    EXPECT_EQ(containerCount(*runtime), 1u);
+  }
+  const auto linked_refusal = loadRuntime("good:///?colour=red", {.linked_plugins = linked});
+  const auto loaded_refusal = load("good:///?colour=red", place("good"));
+  ASSERT_FALSE(linked_refusal || loaded_refusal);
+  EXPECT_EQ(linked_refusal.error().message, loaded_refusal.error().message);
+}
+
+TEST_F(Loader, JudgesALinkedPluginAsStrictly) {
+  PluginDescriptor stale = fixture::goodDescriptor();
+  stale.abi_version += 1;
+  const std::array<const PluginDescriptor*, 1> linked{&stale};
+  const auto runtime = loadRuntime("good:///", {.linked_plugins = linked});
+  ASSERT_FALSE(runtime);
+  EXPECT_THAT(runtime.error().message, HasSubstr("expected ABI version"));
+}
+
+TEST_F(Loader, PrefersTheFileThatIsAskedForToALinkedPlugin) {
+  const std::array<const PluginDescriptor*, 1> linked{&fixture::goodDescriptor()};
+  const auto runtime = loadRuntime(
+      "good:///", {.plugin_file = place("create_fails").string(), .linked_plugins = linked});
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(Loader, LeavesARuntimeThatOutlivesEverythingThatLoadedIt) {
+  std::shared_ptr<ContainerRuntime> survivor;
+  {
+    std::string uri = "good:///?greeting=still+here";
+    LoadOptions options{.plugin_file = place("good").string()};
+    auto runtime = loadRuntime(uri, options);
+    ASSERT_TRUE(runtime) << runtime.error().message;
+    survivor = *runtime;
+    uri.assign(uri.size(), 'x');
+  }
+  fs::remove_all(folder());
+  EXPECT_EQ(engineVersion(*survivor), "still+here");
+  EXPECT_TRUE(survivor->create({.name = "web", .image = "i"}, {}));
+  EXPECT_EQ(containerCount(*survivor), 1u);
+}
+
+TEST_F(Loader, RefusesAnEndpointThatIsNone) {
+  const auto runtime = loadRuntime("good", {.plugin_file = place("good").string()});
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(DefaultPluginDirectory, IsAbsolute) {
+  EXPECT_TRUE(fs::path(defaultPluginDirectory()).is_absolute());
+}
+
+}  // namespace
+}  // namespace control
