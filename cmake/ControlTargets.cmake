@@ -54,6 +54,7 @@ function(control_add_plugin name)
   endif()
   set_target_properties(control_${name}_module PROPERTIES
     PREFIX "lib" OUTPUT_NAME "control-${name}"
+    INSTALL_RPATH "$ORIGIN/.."
     LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
   set_property(GLOBAL APPEND PROPERTY CONTROL_PLUGIN_MODULES control_${name}_module)
   install(TARGETS control_${name}_module

@@ -1,0 +1,31 @@
+# What `cmake --install` gives beside the plugins and the agent, which install themselves:
+# the library, its headers and the package that find_package(libcontrol) reads.
+include(CMakePackageConfigHelpers)
+
+set(CONTROL_INSTALL_PLUGINDIR "${CMAKE_INSTALL_LIBDIR}/libcontrol")
+set(control_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/libcontrol")
+
+install(TARGETS control EXPORT libcontrolTargets
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    COMPONENT runtime NAMELINK_COMPONENT development
+  INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/libcontrol/include/libcontrol"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development
+  FILES_MATCHING PATTERN "*.h")
+install(FILES "${PROJECT_BINARY_DIR}/libcontrol/include/libcontrol/version.h"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/libcontrol" COMPONENT development)
+
+install(EXPORT libcontrolTargets NAMESPACE libcontrol::
+  DESTINATION "${control_package_dir}" COMPONENT development)
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/libcontrolConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/libcontrolConfig.cmake"
+  INSTALL_DESTINATION "${control_package_dir}"
+  PATH_VARS CONTROL_INSTALL_PLUGINDIR)
+# Before 1.0 every minor version may break what was promised before.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/libcontrolConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  "${PROJECT_BINARY_DIR}/libcontrolConfig.cmake"
+  "${PROJECT_BINARY_DIR}/libcontrolConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/libcontrolPlugin.cmake"
+  DESTINATION "${control_package_dir}" COMPONENT development)

@@ -1,0 +1,18 @@
+# libcontrol_add_plugin(<engine> SOURCES ... [LIBRARIES ...])
+#
+# A module libcontrol-<engine>.so that exports control_plugin_descriptor and nothing else. C++ types
+# cross the border between library and plugin: build it with the compiler that built the library,
+# or the loader refuses it.
+function(libcontrol_add_plugin engine)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
+  if(NOT arg_SOURCES)
+    message(FATAL_ERROR "libcontrol_add_plugin(${engine}): SOURCES is missing")
+  endif()
+  add_library(control-${engine} MODULE ${arg_SOURCES})
+  target_link_libraries(control-${engine} PRIVATE libcontrol::control ${arg_LIBRARIES})
+  target_link_options(control-${engine} PRIVATE -Wl,-z,nodelete -Wl,--exclude-libs,ALL)
+  set_target_properties(control-${engine} PROPERTIES
+    PREFIX "lib"
+    CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON)
+endfunction()

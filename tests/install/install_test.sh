@@ -1,0 +1,101 @@
+#!/bin/sh
+# Installs the build tree to a prefix of its own, moves it, and builds and runs examples/embed
+# against it, as somebody would who has only the installed package.
+#
+#   install_test.sh SOURCE_DIR BUILD_DIR [ENGINE_URI_FILE]
+set -eu
+
+source_dir=$1
+build_dir=$2
+uri_file=${3:-}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/control-install-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+say() { printf '%s\n' "-- $*"; }
+die() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+
+say "install, then move the tree"
+cmake --install "$build_dir" --prefix "$work/first" >"$work/install.log" 2>&1 ||
+  { cat "$work/install.log"; die "cmake --install"; }
+mv "$work/first" "$work/prefix"
+prefix=$work/prefix
+
+say "nothing installed names the source or the build tree"
+if grep -rIlF -e "$source_dir" -e "$build_dir" "$prefix"; then
+  die "these files name the tree they were built in"
+fi
+
+# No compiler cache, no include paths, no library path of whoever runs the tests.
+clean() {
+  env -i PATH="$PATH" HOME="$work" TMPDIR="$work" LC_ALL=C.UTF-8 "$@"
+}
+
+build_project() { # NAME SOURCE
+  say "build $1 against the installed package"
+  clean cmake -S "$2" -B "$work/$1" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER="${CXX:-c++}" \
+    -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF \
+    -DCMAKE_CXX_FLAGS="-Wall -Wextra" >"$work/$1.log" 2>&1 || { cat "$work/$1.log"; die "configure $1"; }
+  clean cmake --build "$work/$1" >"$work/$1.log" 2>&1 || { cat "$work/$1.log"; die "build $1"; }
+  grep -F "warning:" "$work/$1.log" && die "$1 has warnings"
+  return 0
+}
+
+# Copied away first: an include of the source tree by a relative path would show.
+cp -R "$source_dir/examples/embed" "$work/embed-source"
+build_project embed "$work/embed-source"
+mkdir "$work/plugin-source"
+cp "$source_dir/tests/install/plugin/CMakeLists.txt" \
+  "$source_dir/tests/fixtures/plugins/good.cpp" \
+  "$source_dir/tests/fixtures/plugins/memory_runtime.cpp" \
+  "$source_dir/tests/fixtures/plugins/memory_runtime.h" "$work/plugin-source"
+build_project plugin "$work/plugin-source"
+
+expect() { # PATTERN COMMAND...
+  pattern=$1
+  shift
+  output=$(clean "$@" 2>&1) || { printf '%s\n' "$output"; die "$*"; }
+  printf '%s\n' "$output" | grep -Eq "$pattern" ||
+    { printf '%s\n' "$output"; die "$*: expected /$pattern/"; }
+}
+
+embed=$work/embed/embed
+say "embed on the mock engine, its plugin from the installed tree"
+expect '^0 containers$' "$embed" --runtime mock:///default list
+expect '^nobody: absent$' "$embed" --runtime mock:///default stop nobody INT 0.5
+expect '^$' "$embed" --runtime mock:///default watch 0.2
+say "errors are told with their reason"
+if clean "$embed" --runtime nosuch:///x list 2>"$work/error"; then
+  die "an unknown engine was accepted"
+fi
+grep -q "unknown engine 'nosuch'.*docker, mock" "$work/error" || { cat "$work/error"; die "error text"; }
+if clean "$embed" --runtime mock:///default stop nobody NOSUCH 2>"$work/error"; then
+  die "an unknown signal was accepted"
+fi
+grep -q "NOSUCH" "$work/error" || { cat "$work/error"; die "error text"; }
+
+say "a plugin built against the installed package loads"
+cp "$work/plugin/libcontrol-good.so" "$prefix"/lib*/libcontrol/ 2>/dev/null ||
+  cp "$work/plugin/libcontrol-good.so" "$prefix"/lib/*/libcontrol/
+expect '^0 containers$' "$embed" --runtime good:/// list
+
+say "quickstart on the mock engine"
+expect '^(stopped|killed)$' "$work/embed/quickstart" mock:///default
+symbols=$(nm -D --defined-only "$work/plugin/libcontrol-good.so" | awk '{print $3}')
+[ "$symbols" = control_plugin_descriptor ] || die "the plugin exports: $symbols"
+
+agent=$prefix/bin/ctrl-alt-play-agent
+if [ -e "$agent" ]; then
+  say "the installed agent starts and finds its library and plugins"
+  expect '[0-9]+\.[0-9]+\.[0-9]+' "$agent" --version
+fi
+
+if [ -n "$uri_file" ] || [ -n "${CONTROL_TEST_DOCKER:-}" ]; then
+  uri=${CONTROL_TEST_DOCKER:-$(cat "$uri_file")}
+  say "embed on $uri"
+  expect 'containers?$' "$embed" --runtime "$uri" list
+  expect '^killed$' "$work/embed/quickstart" "$uri" "${CONTROL_TEST_IMAGE:-control-test:latest}"
+  expect '^nobody-of-this-name: absent$' "$embed" --runtime "$uri" stop nobody-of-this-name INT 0.5
+fi
+say "passed"
