@@ -1,0 +1,340 @@
+#include "supervise/core.h"
+
+#include <algorithm>
+#include <exception>
+
+namespace control {
+namespace {
+
+/// What a start that the engine does not answer gets once a stop or kill has overtaken it. Cut
+/// off earlier, a start that the engine still carries out would come after the stop.
+constexpr Duration kOvertakenStartGrace = std::chrono::seconds(5);
+
+Error notFound(const std::string& name) {
+  return {.code = ErrorCode::kNotFound, .message = "no such entry: '" + name + "'"};
+}
+
+Error wrongState(const Entry& entry, const std::string& hint) {
+  return {.code = ErrorCode::kWrongState,
+          .message = "'" + entry.name + "' is " + std::string(toString(entry.state)) + ": " + hint};
+}
+
+Error overtaken() {
+  return {.code = ErrorCode::kCancelled, .message = "a later stop, kill or delete overtook it"};
+}
+
+/// With the entry's mutex held: whether a job of this type can be accepted now.
+Result<void> checkAcceptable(const Entry& entry, const Job& job, std::size_t queue_limit) {
+  const auto isRemove = [](const JobPtr& one) { return one->type == Job::Type::kRemove; };
+  if (entry.removed) return notFound(entry.name);
+  if ((entry.active && isRemove(entry.active)) ||
+      std::any_of(entry.queue.begin(), entry.queue.end(), isRemove))
+    return wrongState(entry, "it is being deleted");
+  if (entry.queue.size() >= queue_limit)
+    return Error{.code = ErrorCode::kResourceExhausted,
+                 .message = std::to_string(queue_limit) + " operations wait for '" + entry.name +
+                            "' already: wait for one to end"};
+  if (entry.state == EntryState::kFailed && !entry.container && !entry.busy &&
+      job.type != Job::Type::kRemove)
+    return Error{.code = ErrorCode::kNotFound,
+                 .message = "'" + entry.name + "' has no container: delete it or create it again"};
+  return {};
+}
+
+}  // namespace
+
+Supervisor::Core::Core(std::shared_ptr<ContainerRuntime> runtime, SupervisorOptions options,
+                       SupervisorObserver& observer)
+    : runtime_(std::move(runtime)),
+      options_(std::move(options)),
+      observer_(observer),
+      watcher_({.ready = [this](std::uint64_t token) { watchFired(token); },
+                .event = [this](const Event& event) { handleEvent(event); },
+                .events_lost =
+                    [this](const Error&) {
+                      executor_.submit([this] { connectEvents(callContext()); });
+                    }}),
+      timers_(std::shared_ptr<Clock>(runtime_, &runtime_->clock())) {}
+
+Supervisor::Core::~Core() {
+  stopping_.request_stop();
+  timers_.stop();
+  watcher_.stop();
+  std::vector<EntryPtr> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, entry] : entries_) all.push_back(entry);
+  }
+  for (const EntryPtr& entry : all) {
+    const std::lock_guard lock(entry->mutex);
+    if (!entry->active) continue;
+    entry->active->cancel.request_stop();
+    entry->active->abandon.request_stop();
+  }
+  executor_.drain();
+  for (const EntryPtr& entry : all) entry->watch.reset();
+}
+
+JobPtr Supervisor::Core::makeJob(Job::Type type, OperationKind kind,
+                                 std::string operation_id) const {
+  auto job = std::make_shared<Job>();
+  job->type = type;
+  job->asked.push_back(
+      {.kind = kind, .operation_id = std::move(operation_id), .accepted_at = clock().now()});
+  return job;
+}
+
+CallContext Supervisor::Core::callContext(std::stop_token token) const {
+  return {.deadline = CallContext::after(clock().now(), options_.engine_timeout),
+          .cancellation = std::move(token)};
+}
+
+Result<EntryPtr> Supervisor::Core::find(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(name); found != entries_.end()) return found->second;
+  if (!listed_)
+    return Error{.code = ErrorCode::kUnavailable,
+                 .message = "the engine has not been reached yet, so it is not known what runs"};
+  return notFound(name);
+}
+
+Result<EntryStatus> Supervisor::Core::status(const std::string& name) const {
+  const auto entry = find(name);
+  if (!entry) return entry.error();
+  const std::lock_guard lock((*entry)->mutex);
+  return (*entry)->status();
+}
+
+std::vector<EntryStatus> Supervisor::Core::list() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<EntryStatus> all;
+  all.reserve(entries_.size());
+  for (const auto& [name, entry] : entries_) {
+    const std::lock_guard entry_lock(entry->mutex);
+    all.push_back(entry->status());
+  }
+  return all;
+}
+
+Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
+                                      std::string operation_id) {
+  if (!listed_)
+    return Error{.code = ErrorCode::kUnavailable, .message = "the engine has not been reached yet"};
+  auto job = makeJob(Job::Type::kCreate, OperationKind::kCreate, std::move(operation_id));
+  job->start_after_create = spec.start;
+  job->spec = std::move(spec);
+  EntryPtr entry;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = entries_.find(name); found != entries_.end()) {
+      const std::lock_guard entry_lock(found->second->mutex);
+      const Entry& existing = *found->second;
+      // One whose creation failed stands for nothing and makes room.
+      if (existing.state != EntryState::kFailed || existing.container || existing.busy)
+        return Error{
+            .code = ErrorCode::kAlreadyExists,
+            .message = "'" + name + "' exists and is " + std::string(toString(existing.state))};
+    }
+    entry = std::make_shared<Entry>(name);
+    entries_[name] = entry;
+  }
+  enqueue(entry, std::move(job));
+  return {};
+}
+
+Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
+  const auto entry = find(name);
+  if (!entry) return entry.error();
+  std::vector<JobPtr> passed_by;
+  {
+    const std::lock_guard lock((*entry)->mutex);
+    if (auto acceptable = checkAcceptable(**entry, *job, options_.queue_limit); !acceptable)
+      return acceptable;
+    if (job->type != Job::Type::kUpdate) ++(*entry)->restart_generation;
+    const bool is_stop = job->type == Job::Type::kStop;
+    if (is_stop && (*entry)->active && (*entry)->active->type == Job::Type::kStop)
+      return joinStop(**entry, job);
+    if (is_stop || job->type == Job::Type::kRemove) overtakeStarts(**entry, passed_by);
+    const JobPtr& active = (*entry)->active;
+    if (job->type == Job::Type::kRemove && active && active->type == Job::Type::kCreate)
+      active->cancel.request_stop();
+  }
+  for (const JobPtr& one : passed_by) endOperation(**entry, *one, overtaken());
+  enqueue(*entry, std::move(job));
+  return {};
+}
+
+/// With the entry's mutex held. The stop that runs answers for both; it may end sooner for it.
+Result<void> Supervisor::Core::joinStop(Entry& entry, const JobPtr& job) {
+  Job& active = *entry.active;
+  active.asked.push_back(job->asked.front());
+  active.kill_requested |= job->kill_requested;
+  const TimePoint kill_at =
+      CallContext::after(clock().now(), job->stop.timeout.value_or(entry.own_stop_timeout));
+  const bool other_signal = job->stop.signal && job->stop.signal != active.stop.signal;
+  const bool sooner = !active.kill_at || kill_at < *active.kill_at;
+  if (!other_signal && !sooner) return {};
+  if (sooner) active.kill_at = kill_at;
+  if (other_signal) {
+    active.stop.signal = job->stop.signal;
+    active.stop.send_signal = true;
+  }
+  active.rearranged = true;
+  active.cancel.request_stop();
+  return {};
+}
+
+/// With the entry's mutex held: starts that wait are dropped, one that runs is asked to end.
+void Supervisor::Core::overtakeStarts(Entry& entry, std::vector<JobPtr>& passed_by) {
+  const auto waiting = std::stable_partition(entry.queue.begin(), entry.queue.end(),
+                                             [](const JobPtr& one) { return !one->isStart(); });
+  passed_by.assign(waiting, entry.queue.end());
+  entry.queue.erase(waiting, entry.queue.end());
+  for (const JobPtr& one : entry.queue) one->start_after_create = false;
+  if (!entry.active) return;
+  entry.active->start_after_create = false;
+  if (!entry.active->isStart()) return;
+  entry.active->cancel.request_stop();
+  timers_.after(kOvertakenStartGrace,
+                [abandon = entry.active->abandon]() mutable { abandon.request_stop(); });
+}
+
+/// True: the caller has to see that workOff() is called.
+bool Supervisor::Core::push(Entry& entry, JobPtr job) {
+  const std::lock_guard lock(entry.mutex);
+  entry.queue.push_back(std::move(job));
+  return !std::exchange(entry.busy, true);
+}
+
+void Supervisor::Core::enqueue(const EntryPtr& entry, JobPtr job) {
+  if (push(*entry, std::move(job))) executor_.submit([this, entry] { workOff(entry); });
+}
+
+void Supervisor::Core::workOff(const EntryPtr& entry) {
+  for (;;) {
+    JobPtr job;
+    {
+      const std::lock_guard lock(entry->mutex);
+      if (entry->queue.empty()) {
+        entry->busy = false;
+        return;
+      }
+      job = std::move(entry->queue.front());
+      entry->queue.pop_front();
+      entry->active = job;
+    }
+    run(entry, job);
+  }
+}
+
+void Supervisor::Core::run(const EntryPtr& entry, const JobPtr& job) {
+  const auto perform = [&]() -> Result<void> {
+    if (stopping_.stop_requested())
+      return Error{.code = ErrorCode::kCancelled, .message = "the supervisor is shutting down"};
+    if (entry->removed) return notFound(entry->name);
+    switch (job->type) {
+      case Job::Type::kCreate:
+        return doCreate(entry, *job);
+      case Job::Type::kStart:
+        return doStart(entry, *job);
+      case Job::Type::kStop:
+        return doStop(entry, *job);
+      case Job::Type::kRestart:
+        return doRestart(entry, *job);
+      case Job::Type::kRemove:
+        return doRemove(entry, *job);
+      case Job::Type::kUpdate:
+        return doUpdate(entry, *job);
+      case Job::Type::kAutoRestart:
+        return doAutoRestart(entry, *job);
+      case Job::Type::kObserveExit:
+        observeExit(entry);
+        return {};
+      case Job::Type::kReconcile:
+        reconcile(entry);
+        return {};
+      case Job::Type::kEngineLost:
+        disarmWatch(*entry);
+        setState(*entry, EntryState::kUnknown, Reason::kEngineLost, nullptr);
+        return {};
+    }
+    return {};
+  };
+  Result<void> result;
+  try {
+    result = perform();
+  } catch (const std::exception& failure) {
+    result =
+        Error{.code = ErrorCode::kInternal, .effect = Effect::kUnknown, .message = failure.what()};
+  }
+  Job ended{.type = job->type};
+  {
+    // From here on a stop that comes is a new one and does not join.
+    const std::lock_guard lock(entry->mutex);
+    ended.asked = std::move(job->asked);
+    entry->active.reset();
+  }
+  endOperation(*entry, ended, result);
+}
+
+void Supervisor::Core::endOperation(const Entry& entry, const Job& job,
+                                    const Result<void>& result) {
+  for (const Job::Asked& asked : job.asked) {
+    OperationEnd end{.operation_id = asked.operation_id, .kind = asked.kind, .entry = entry.name};
+    if (!result) end.error = result.error();
+    end.elapsed = clock().now() - asked.accepted_at;
+    observer_.onOperationEnd(end);
+  }
+}
+
+void Supervisor::Core::forget(const EntryPtr& entry) {
+  const std::lock_guard lock(mutex_);
+  {
+    const std::lock_guard entry_lock(entry->mutex);
+    entry->removed = true;
+  }
+  if (const auto found = entries_.find(entry->name);
+      found != entries_.end() && found->second == entry)
+    entries_.erase(found);
+}
+
+Result<void> Supervisor::Core::pull(const std::string& image, PullOptions options,
+                                    std::string operation_id) {
+  auto job = makeJob(Job::Type::kCreate, OperationKind::kPull, std::move(operation_id));
+  executor_.submit([this, image, job, options = std::move(options)] {
+    const CallContext context{.cancellation = stopping_.get_token()};
+    const auto report = runtime_->ensureImage(
+        image, PullPolicy::kAlways, options,
+        [&](const PullProgress& progress) {
+          observer_.onPullProgress("", job->operationId(), image, progress);
+        },
+        context);
+    Result<void> result;
+    if (!report)
+      result = report.error();
+    else if (report->pull_error)
+      result = *report->pull_error;
+    endOperation(Entry(""), *job, result);
+  });
+  return {};
+}
+
+void Supervisor::Core::setState(Entry& entry, EntryState state, std::optional<Reason> reason,
+                                const Job* job, Transition transition) {
+  {
+    const std::lock_guard lock(entry.mutex);
+    transition.previous = entry.state;
+    if (entry.state == state && !transition.failed) return;
+    entry.state = state;
+    entry.reason = reason;
+    if (!transition.container) transition.container = entry.container;
+    if (state == EntryState::kRunning) transition.pid = entry.pid;
+  }
+  transition.entry = entry.name;
+  transition.current = state;
+  transition.reason = reason;
+  if (job != nullptr) transition.operation_id = job->operationId();
+  observer_.onTransition(transition);
+}
+
+}  // namespace control

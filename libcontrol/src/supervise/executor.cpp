@@ -1,0 +1,70 @@
+#include "supervise/executor.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace control {
+namespace {
+
+// Wall time, not the runtime's clock: it bounds idle threads of this process.
+constexpr auto kIdleTime = std::chrono::seconds(5);
+
+}  // namespace
+
+void Executor::submit(std::function<void()> job) {
+  std::unique_lock lock(mutex_);
+  jobs_.push_back(std::move(job));
+  if (jobs_.size() <= idle_) {
+    changed_.notify_all();
+    return;
+  }
+  joinFinished(lock);
+  ++threads_;
+  running_.emplace_back([this] { work(); });
+}
+
+void Executor::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (jobs_.empty() && !draining_) {
+      ++idle_;
+      changed_.wait_for(lock, kIdleTime, [this] { return !jobs_.empty() || draining_; });
+      --idle_;
+    }
+    if (jobs_.empty()) break;
+    std::function<void()> job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job();
+    job = nullptr;
+    lock.lock();
+  }
+  --threads_;
+  finished_.push_back(std::this_thread::get_id());
+  changed_.notify_all();
+}
+
+void Executor::joinFinished(std::unique_lock<std::mutex>& lock) {
+  while (!finished_.empty()) {
+    const auto id = finished_.back();
+    finished_.pop_back();
+    const auto found = std::find_if(running_.begin(), running_.end(),
+                                    [id](const std::thread& one) { return one.get_id() == id; });
+    std::thread thread = std::move(*found);
+    running_.erase(found);
+    lock.unlock();
+    thread.join();
+    lock.lock();
+  }
+}
+
+void Executor::drain() {
+  std::unique_lock lock(mutex_);
+  draining_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return threads_ == 0 && jobs_.empty(); });
+  joinFinished(lock);
+  draining_ = false;
+}
+
+}  // namespace control

@@ -1,0 +1,73 @@
+#include "supervise/core.h"
+
+namespace control {
+namespace {
+
+/// How old statistics may be that measure() answers with.
+constexpr Duration kFreshEnough = std::chrono::seconds(1);
+constexpr Duration kSweepTimeout = std::chrono::seconds(10);
+
+}  // namespace
+
+void Supervisor::Core::keepSampling() {
+  timers_.after(options_.stats_interval, [this] {
+    executor_.submit([this] {
+      if (stopping_.stop_requested()) return;
+      if (reachable_) sampleAll();
+      keepSampling();
+    });
+  });
+}
+
+void Supervisor::Core::sampleAll() {
+  std::vector<EntryPtr> entries;
+  std::vector<ContainerId> ids;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, entry] : entries_) {
+      const std::lock_guard entry_lock(entry->mutex);
+      if (!entry->run || entry->state == EntryState::kUnknown) continue;
+      entries.push_back(entry);
+      ids.push_back(entry->run->container);
+    }
+  }
+  if (ids.empty()) return;
+  const auto samples = runtime_->stats(ids, callContext().capped(kSweepTimeout, clock()));
+  std::vector<EntryStatus> measured;
+  for (std::size_t i = 0; i < samples.size() && i < entries.size(); ++i) {
+    if (!samples[i]) continue;
+    const std::lock_guard lock(entries[i]->mutex);
+    entries[i]->addSample(*samples[i]);
+    if (entries[i]->sample) measured.push_back(entries[i]->status());
+  }
+  if (!measured.empty()) observer_.onStats(measured);
+}
+
+Result<EntryStatus> Supervisor::Core::measure(const std::string& name, const CallContext& context) {
+  const auto entry = find(name);
+  if (!entry) return entry.error();
+  std::optional<ContainerId> stale;
+  {
+    const std::lock_guard lock((*entry)->mutex);
+    const auto& sample = (*entry)->sample;
+    if ((*entry)->run && (!sample || clock().now() - sample->taken_at > kFreshEnough))
+      stale = (*entry)->run->container;
+  }
+  if (stale && reachable_) {
+    const auto samples = runtime_->stats({&*stale, 1}, context);
+    const std::lock_guard lock((*entry)->mutex);
+    if (!samples.empty() && samples.front()) (*entry)->addSample(*samples.front());
+  }
+  const std::lock_guard lock((*entry)->mutex);
+  return (*entry)->status();
+}
+
+/// A first sample at once, so that rates are known soon after a start.
+void Supervisor::Core::primeStats(Entry& entry) {
+  executor_.submit([this, name = entry.name] {
+    if (!stopping_.stop_requested())
+      (void)measure(name, callContext().capped(kSweepTimeout, clock()));
+  });
+}
+
+}  // namespace control
