@@ -1,0 +1,76 @@
+#pragma once
+
+#include <istream>
+#include <map>
+#include <string>
+
+#include "panel.h"
+#include "screen.h"
+#include "words.h"
+
+namespace panel {
+
+/// What a person, or a script, types: plain words to commands of the protocol.
+class Console {
+ public:
+  Console(Panel& panel, Screen& screen) : panel_(panel), screen_(screen) {}
+
+  /// Replaces ${name} in every line that is read from now on.
+  void set(const std::string& name, const std::string& value) { variables_[name] = value; }
+
+  /// Runs line by line; stops at the first that fails. False: one failed; it was said which.
+  bool runScript(std::istream& script, const std::string& name);
+
+  /// Reads lines from `input` until it ends or says quit; what fails is said.
+  void runPrompt(std::istream& input);
+
+  /// Runs one line. Empty: it succeeded; else why not.
+  std::string run(const std::string& line);
+
+ private:
+  using Method = std::string (Console::*)(const Words& arguments);
+  struct Command {
+    Method method;
+    std::size_t least;  ///< arguments needed
+    const char* usage;
+    const char* purpose;
+  };
+  static const std::map<std::string, Command>& commands();
+
+  std::string nodes(const Words& arguments);
+  std::string use(const Words& arguments);
+  std::string create(const Words& arguments);
+  std::string start(const Words& arguments);
+  std::string stop(const Words& arguments);
+  std::string restart(const Words& arguments);
+  std::string kill(const Words& arguments);
+  std::string remove(const Words& arguments);
+  std::string status(const Words& arguments);
+  std::string list(const Words& arguments);
+  std::string info(const Words& arguments);
+  std::string send(const Words& arguments);
+  std::string watch(const Words& arguments);
+  std::string agent(const Words& arguments);
+  std::string wait(const Words& arguments);
+  std::string done(const Words& arguments);
+  std::string expect(const Words& arguments);
+  std::string refused(const Words& arguments);
+  std::string sleep(const Words& arguments);
+  std::string say(const Words& arguments);
+  std::string help(const Words& arguments);
+
+  /// Sends a long command and remembers it for `done`.
+  std::string begin(const std::string& action, const Words& arguments,
+                    const Poco::JSON::Object::Ptr& payload = {});
+  std::string stopLike(const std::string& action, const Words& arguments);
+  std::string substitute(std::string line) const;
+
+  Panel& panel_;
+  Screen& screen_;
+  std::map<std::string, std::string> variables_;
+  std::string node_;     ///< chosen by `use`
+  std::string last_id_;  ///< of the last long command
+  bool quit_ = false;
+};
+
+}  // namespace panel

@@ -1,0 +1,271 @@
+#include "panel.h"
+
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeFormatter.h>
+#include <Poco/JSON/Parser.h>
+#include <Poco/Timestamp.h>
+#include <Poco/UUIDGenerator.h>
+
+#include <array>
+#include <iomanip>
+#include <sstream>
+
+namespace panel {
+namespace {
+
+using Object = Poco::JSON::Object::Ptr;
+
+constexpr std::chrono::seconds kReplyTimeout{15};
+constexpr std::array<const char*, 7> kFacts{"reason", "exitCode", "signal", "oomKilled",
+                                            "status", "code",     "error"};
+
+Object inner(const Object& object, const std::string& key) {
+  return object.isNull() ? Object() : object->getObject(key);
+}
+
+std::string now() {
+  return Poco::DateTimeFormatter::format(Poco::Timestamp(), "%Y-%m-%dT%H:%M:%S.%iZ");
+}
+
+std::string mebibytes(const std::string& bytes) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(1) << std::stod(bytes) / 1048576.0 << " MiB";
+  return out.str();
+}
+
+/// "stopped_gracefully, exit code 0" from what is known.
+std::string describeFacts(const std::map<std::string, std::string>& facts) {
+  std::string line;
+  const auto add = [&](const char* key, const std::string& label) {
+    const auto fact = facts.find(key);
+    if (fact != facts.end()) line += (line.empty() ? "" : ", ") + label + fact->second;
+  };
+  add("reason", "");
+  add("exitCode", "exit code ");
+  add("signal", "signal ");
+  if (const auto oom = facts.find("oomKilled"); oom != facts.end() && oom->second == "true")
+    line += ", out of memory";
+  add("code", "");
+  add("error", "");
+  return line;
+}
+
+std::string describeResources(const Object& resources) {
+  std::string line;
+  if (resources.isNull()) return line;
+  if (const std::string cpu = text(resources, "cpu"); !cpu.empty()) line += ", cpu " + cpu + " %";
+  const Object memory = inner(resources, "memory");
+  if (const std::string used = text(memory, "usedBytes"); !used.empty())
+    line += ", memory " + mebibytes(used);
+  if (const std::string limit = text(memory, "limitBytes"); !limit.empty())
+    line += " of " + mebibytes(limit);
+  if (const std::string pids = text(resources, "pids"); !pids.empty())
+    line += ", " + pids + (pids == "1" ? " process" : " processes");
+  return line;
+}
+
+}  // namespace
+
+std::string text(const Object& object, const std::string& key) {
+  if (object.isNull() || !object->has(key) || object->isNull(key)) return {};
+  return object->get(key).toString();
+}
+
+std::string describe(const Object& status) {
+  std::string line = text(status, "serverId") + ": " + text(status, "status");
+  if (const std::string uptime = text(status, "uptime"); !uptime.empty())
+    line += " for " + uptime + " s";
+  line += describeResources(inner(status, "resources"));
+  if (const std::string code = text(status, "exitCode"); !code.empty())
+    line += ", exit code " + code;
+  if (text(status, "oomKilled") == "true") line += ", out of memory";
+  if (const std::string restarts = text(status, "restarts"); !restarts.empty() && restarts != "0")
+    line += ", restarts " + restarts;
+  if (const std::string image = text(status, "image"); !image.empty()) line += ", image " + image;
+  return line;
+}
+
+void Panel::onConnected(const std::string& node) {
+  {
+    const std::scoped_lock lock(mutex_);
+    nodes_[node] = true;
+  }
+  changed_.notify_all();
+  note("agent '" + node + "' is here", Watch::kOff);
+}
+
+void Panel::onDisconnected(const std::string& node, const std::string& why) {
+  {
+    const std::scoped_lock lock(mutex_);
+    nodes_[node] = false;
+  }
+  changed_.notify_all();
+  note("agent '" + node + "' is gone: " + why, Watch::kOff);
+}
+
+void Panel::onMessage(const std::string& node, const std::string& message) {
+  try {
+    const Object object = Poco::JSON::Parser().parse(message).extract<Poco::JSON::Object::Ptr>();
+    const std::string type = text(object, "type");
+    if (type == "response") return onResponse(object);
+    const Object data = inner(object, "data");
+    if (type == "event") return onEvent(node, text(object, "event"), data);
+    if (type == "system_info")
+      return note("agent '" + node + "': " + text(data, "os") + ", " + text(data, "cpu") + ", " +
+                      text(inner(data, "runtime"), "name") + " " +
+                      text(inner(data, "runtime"), "version"),
+                  Watch::kOff);
+    if (type == "error")
+      note("agent '" + node + "' objects: " + text(data, "code") + ": " + text(data, "message"),
+           Watch::kOff);
+    // Heartbeats, pongs and the messages for panels that know only the older format say nothing
+    // new.
+  } catch (const std::exception& failure) {
+    note("agent '" + node + "' sent what is no message: " + failure.what(), Watch::kOff);
+  }
+}
+
+void Panel::onResponse(const Object& message) {
+  {
+    const std::scoped_lock lock(mutex_);
+    replies_[text(message, "id")] = message;
+  }
+  changed_.notify_all();
+}
+
+void Panel::onEvent(const std::string& node, const std::string& event, const Object& data) {
+  const std::string server = text(data, "serverId");
+  if (event == "server_status_changed") return onStatusChange(node, data);
+  if (event == "command_completed") {
+    {
+      const std::scoped_lock lock(mutex_);
+      outcomes_[text(data, "commandId")] = {text(data, "success") == "true", text(data, "error")};
+    }
+    changed_.notify_all();
+  } else if (event == "server_status") {
+    {
+      const std::scoped_lock lock(mutex_);
+      ServerView& known = servers_[server];
+      known.node = node;
+      known.state = text(data, "status");
+    }
+    changed_.notify_all();
+  } else if (event == "server_log") {
+    note(server + " | " + text(data, "message"), Watch::kChanges);
+  } else if (event == "resource_update") {
+    note(server + "  " + describeResources(inner(data, "resources")), Watch::kStats);
+  } else if (event == "image_pull_progress") {
+    note("pulling " + text(data, "image") + " " + text(data, "percentage") + " %", Watch::kChanges);
+  }
+}
+
+void Panel::onStatusChange(const std::string& node, const Object& data) {
+  const std::string server = text(data, "serverId");
+  ServerView view{node, text(data, "currentStatus"), {}};
+  for (const char* key : kFacts)
+    if (const std::string value = text(data, key); !value.empty()) view.facts[key] = value;
+  const std::string what = describeFacts(view.facts);
+  note(server + "  " + text(data, "previousStatus") + " -> " + view.state +
+           (what.empty() ? "" : "  (" + what + ")"),
+       Watch::kChanges);
+  {
+    const std::scoped_lock lock(mutex_);
+    servers_[server] = std::move(view);
+  }
+  changed_.notify_all();
+}
+
+void Panel::note(const std::string& line, Watch needed) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (watch_ < needed) return;
+  }
+  screen_.event(line);
+}
+
+void Panel::watch(Watch what) {
+  const std::scoped_lock lock(mutex_);
+  watch_ = what;
+}
+
+std::vector<std::string> Panel::nodes() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> connected;
+  for (const auto& [node, here] : nodes_)
+    if (here) connected.push_back(node);
+  return connected;
+}
+
+std::string Panel::pickNode(const std::string& server, const std::string& node) const {
+  if (const auto known = view(server); known && !known->node.empty()) return known->node;
+  if (!node.empty()) return node;
+  const std::vector<std::string> connected = nodes();
+  return connected.size() == 1 ? connected.front() : std::string();
+}
+
+std::string Panel::nextId() {
+  // Unlike those of an earlier panel, which the agent may remember.
+  static const std::string kRun = Poco::UUIDGenerator::defaultGenerator().createRandom().toString();
+  const std::scoped_lock lock(mutex_);
+  return "cmd_" + kRun.substr(0, 8) + "_" + std::to_string(++commands_);
+}
+
+Reply Panel::ask(const std::string& action, const std::string& server, const Object& payload,
+                 const std::string& node) {
+  const std::string target = pickNode(server, node);
+  if (target.empty())
+    return {{}, nodes().empty() ? "no agent is connected" : "several agents: say 'use NODE'", {}};
+  Poco::JSON::Object command;
+  const std::string id = nextId();
+  command.set("id", id);
+  command.set("type", "command");
+  command.set("timestamp", now());
+  command.set("agentId", target);
+  command.set("action", action);
+  if (!server.empty()) command.set("serverId", server);
+  command.set("payload", payload.isNull() ? Object(new Poco::JSON::Object) : payload);
+  std::ostringstream out;
+  command.stringify(out);
+  if (!listener_->send(target, out.str())) return {id, "agent '" + target + "' is gone", {}};
+
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, kReplyTimeout, [&] { return replies_.contains(id); }))
+    return {id, "agent '" + target + "' did not answer", {}};
+  const Object message = replies_.extract(id).mapped();
+  if (text(message, "success") == "true") return {id, {}, inner(message, "data")};
+  const Object error = inner(message, "error");
+  return {id, text(error, "code") + ": " + text(error, "message"), {}};
+}
+
+bool Panel::waitForNode(Seconds timeout) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, timeout, [&] {
+    for (const auto& [node, here] : nodes_)
+      if (here) return true;
+    return false;
+  });
+}
+
+bool Panel::waitForState(const std::string& server, const std::string& state, Seconds timeout) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, timeout, [&] {
+    const auto known = servers_.find(server);
+    return known != servers_.end() && known->second.state == state;
+  });
+}
+
+std::optional<Outcome> Panel::waitForEnd(const std::string& id, Seconds timeout) {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, timeout, [&] { return outcomes_.contains(id); }))
+    return std::nullopt;
+  return outcomes_.at(id);
+}
+
+std::optional<ServerView> Panel::view(const std::string& server) const {
+  const std::scoped_lock lock(mutex_);
+  const auto known = servers_.find(server);
+  if (known == servers_.end()) return std::nullopt;
+  return known->second;
+}
+
+}  // namespace panel

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <Poco/JSON/Object.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent_listener.h"
+#include "screen.h"
+
+namespace panel {
+
+/// What an agent answered to a command.
+struct Reply {
+  std::string id;
+  std::string error;  ///< "CODE: message"; empty: it succeeded
+  Poco::JSON::Object::Ptr data;
+};
+
+/// How a long command ended.
+struct Outcome {
+  bool success = false;
+  std::string error;
+};
+
+/// The last that was heard of one server.
+struct ServerView {
+  std::string node;
+  std::string state;
+  std::map<std::string, std::string> facts;  ///< reason, exitCode, … of the last change, as text
+};
+
+enum class Watch { kOff, kChanges, kStats };
+
+/// What the panel knows of its agents, and how it asks them for something.
+///
+/// Threads:  any.
+/// Blocking: ask() and the wait functions, until their time is over.
+class Panel : public AgentObserver {
+ public:
+  using Seconds = std::chrono::duration<double>;
+
+  explicit Panel(Screen& screen) : screen_(screen) {}
+
+  /// Where messages are sent. Set before the first agent is taken.
+  void setListener(AgentListener* listener) { listener_ = listener; }
+
+  void onConnected(const std::string& node) override;
+  void onMessage(const std::string& node, const std::string& text) override;
+  void onDisconnected(const std::string& node, const std::string& why) override;
+
+  std::vector<std::string> nodes() const;
+  void watch(Watch what);
+
+  /// Sends a command about `server` (may be empty) and waits for its response. The node is the one
+  /// the server is known on, else `node`, else the only one that is connected.
+  Reply ask(const std::string& action, const std::string& server,
+            const Poco::JSON::Object::Ptr& payload, const std::string& node);
+
+  bool waitForNode(Seconds timeout);
+  bool waitForState(const std::string& server, const std::string& state, Seconds timeout);
+  std::optional<Outcome> waitForEnd(const std::string& id, Seconds timeout);
+  std::optional<ServerView> view(const std::string& server) const;
+
+ private:
+  using Object = Poco::JSON::Object::Ptr;
+
+  std::string pickNode(const std::string& server, const std::string& node) const;
+  std::string nextId();
+  void onResponse(const Object& message);
+  void onEvent(const std::string& node, const std::string& event, const Object& data);
+  void onStatusChange(const std::string& node, const Object& data);
+  void note(const std::string& line, Watch needed);
+
+  Screen& screen_;
+  AgentListener* listener_ = nullptr;
+
+  mutable std::mutex mutex_;  // guards all below
+  std::condition_variable changed_;
+  std::map<std::string, bool> nodes_;  // connected now
+  std::map<std::string, Object> replies_;
+  std::map<std::string, Outcome> outcomes_;
+  std::map<std::string, ServerView> servers_;
+  Watch watch_ = Watch::kChanges;
+  unsigned long commands_ = 0;
+};
+
+/// A field as text; empty when it is not there or null.
+std::string text(const Poco::JSON::Object::Ptr& object, const std::string& key);
+
+/// One line on a server from the data of get_status.
+std::string describe(const Poco::JSON::Object::Ptr& status);
+
+}  // namespace panel
