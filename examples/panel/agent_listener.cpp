@@ -56,7 +56,7 @@ void refuse(HTTPServerResponse& response, HTTPResponse::HTTPStatus status, const
 /// One agent's socket: read by its own thread, written to by any.
 class Connection {
  public:
-  explicit Connection(WebSocket socket) : socket_(std::move(socket)) {
+  explicit Connection(const WebSocket& socket) : socket_(socket) {
     socket_.setMaxPayloadSize(kLargestMessage);
   }
 

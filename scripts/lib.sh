@@ -1,0 +1,60 @@
+# Shared by the scripts of this folder: installing what is missing, steps with their times.
+
+fail() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# Prints those of the named Debian packages that are not installed.
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] ||
+      printf '%s\n' "$package"
+  done
+}
+
+# Installs those of the named Debian packages that are missing; asks for nothing.
+need_packages() {
+  command -v dpkg-query >/dev/null 2>&1 ||
+    fail "this is no Debian: install what these packages are there yourself: $*"
+  local missing
+  missing=$(missing_packages "$@" | tr '\n' ' ')
+  [ -n "${missing// /}" ] || return 0
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 ||
+      fail "these packages are missing and there is no sudo; as root: apt-get install $missing"
+    as_root=(sudo)
+  fi
+  printf 'installing: %s\n' "$missing"
+  local log
+  log=$(mktemp)
+  # shellcheck disable=SC2086
+  "${as_root[@]}" apt-get update -qq >"$log" 2>&1 &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends $missing >>"$log" 2>&1 || {
+    tail -n 30 "$log" >&2
+    rm -f "$log"
+    fail "cannot install: $missing"
+  }
+  rm -f "$log"
+}
+
+build_packages="g++ cmake ninja-build libpoco-dev libcurl4-openssl-dev libboost-dev libspdlog-dev openssl ca-certificates"
+
+test_packages() {
+  printf '%s ' "$build_packages" libgtest-dev libgmock-dev docker.io busybox-static iproute2 iptables \
+    clang clang-tidy clang-format libclang-rt-14-dev procps util-linux curl tar binutils
+  # Debian's packages of Node.js conflict with those of others: take what is there.
+  command -v node >/dev/null 2>&1 || printf 'nodejs '
+  command -v npm >/dev/null 2>&1 || printf 'npm '
+}
+
+# Compiles through ccache where there is one.
+launcher_options() {
+  command -v ccache >/dev/null 2>&1 || return 0
+  printf '%s\n' -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_C_COMPILER_LAUNCHER=ccache
+}
+
+processors() { nproc 2>/dev/null || echo 2; }

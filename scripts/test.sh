@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds and tests everything, and says how it went.
+#
+#   scripts/test.sh           all of it
+#   scripts/test.sh --quick   the plain build and its tests only
+#
+# Set LOG_DIR to keep the logs elsewhere than in build/logs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+quick=false
+case "${1:-}" in
+  "") ;;
+  --quick) quick=true ;;
+  *) fail "use: scripts/test.sh [--quick]" ;;
+esac
+
+logs=${LOG_DIR:-$PWD/build/logs}
+mkdir -p "$logs"
+started=$SECONDS
+passed=0
+failed=0
+broken=()
+jobs=$(processors)
+
+# step NAME COMMAND...: runs it with its output in a log, shows the end of that when it fails.
+step() {
+  local name=$1 log from=$SECONDS
+  shift
+  log=$logs/$(printf '%s' "$name" | tr -c 'a-zA-Z0-9' '-').log
+  printf '%-44s' "$name"
+  if "$@" >"$log" 2>&1 </dev/null; then
+    printf 'ok      %4d s\n' $((SECONDS - from))
+    return 0
+  fi
+  printf 'FAILED  %4d s\n' $((SECONDS - from))
+  broken+=("$name")
+  grep -nE 'error:|FAILED|\*\*\*Failed|\*\*\*Timeout|\*\*\*Exception' "$log" | head -n 40 || true
+  printf -- '---- the end of %s\n' "$log"
+  tail -n 60 "$log"
+  printf -- '----\n'
+  return 1
+}
+
+# check NAME COMMAND...: a step that counts as one test.
+check() {
+  if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+# Tests of a build tree, added to the sums. tests PRESET NAME CTEST-OPTIONS...
+tests() {
+  local preset=$1 name=$2 junit=$logs/$1.xml total bad
+  shift 2
+  rm -f "$junit"
+  step "$name" "${runner[@]}" ctest --preset "$preset" -j "$jobs" --no-tests=error \
+    --output-junit "$junit" "$@" || true
+  if [ ! -s "$junit" ]; then
+    failed=$((failed + 1))
+    return
+  fi
+  total=$(sed -n 's/.*[[:space:]]tests="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
+  bad=$(sed -n 's/.*failures="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
+  passed=$((passed + ${total:-0} - ${bad:-0}))
+  failed=$((failed + ${bad:-1}))
+}
+
+# build PRESET NAME CMAKE-OPTIONS...
+build() {
+  local preset=$1 name=$2
+  shift 2
+  mapfile -t launcher < <(launcher_options)
+  step "configure $name" cmake --preset "$preset" -DCONTROL_WERROR=ON "${launcher[@]}" "$@" &&
+    step "build $name" cmake --build --preset "$preset" || {
+    failed=$((failed + 1))
+    return 1
+  }
+}
+
+# sources PATTERN FOLDER...: source files below the folders, separated by NUL.
+sources() {
+  local pattern=$1
+  shift
+  find "$@" -name node_modules -prune -o -type f -regextype posix-extended \
+    -regex "$pattern" -print0
+}
+
+check_format() {
+  sources '.*\.(cpp|h)' agent examples libcontrol plugins tests |
+    xargs -0 clang-format --dry-run --Werror
+}
+
+check_tidy() {
+  sources '.*\.cpp' agent examples/panel libcontrol plugins |
+    xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p build/tidy
+}
+
+# Address randomisation beyond 28 bits leaves clang 14's thread sanitizer no room.
+tsan_runner() {
+  local bits
+  bits=$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)
+  if [ "$bits" -gt 28 ] && setarch "$(uname -m)" -R true 2>/dev/null; then
+    runner=(setarch "$(uname -m)" -R)
+  fi
+}
+
+runner=()
+# shellcheck disable=SC2046
+step "packages" need_packages $(test_packages) || exit 1
+
+build dev "dev (g++)" && tests dev "tests"
+
+if ! $quick; then
+  clang=(-DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCONTROL_BUILD_EXAMPLES=OFF)
+  build asan "asan (clang++)" "${clang[@]}" && tests asan "tests, asan" -LE 'engine|install|bench|lint'
+  if build tsan "tsan (clang++)" "${clang[@]}"; then
+    tsan_runner
+    tests tsan "tests, tsan" -LE 'engine|install|bench|lint'
+    runner=()
+  fi
+  check "clang-format" check_format
+  step "configure for clang-tidy" cmake --preset dev -B build/tidy -DCONTROL_BUILD_TESTS=OFF \
+    -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang || true
+  check "clang-tidy" check_tidy
+fi
+
+printf '\n'
+for name in "${broken[@]}"; do printf 'FAILED: %s\n' "$name"; done
+printf '%d s\n' $((SECONDS - started))
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "${#broken[@]}" -eq 0 ]
