@@ -1,0 +1,49 @@
+// End-to-end tests: the agent as a process, a panel on `ws`, the engine that lib/target.mjs names.
+// Scenarios run side by side; those that share an engine's time are kept from each other by names.
+
+import { describe, it } from 'node:test';
+import { target } from './lib/target.mjs';
+import { World, runPrefix } from './lib/world.mjs';
+import { actionScenarios } from './scenarios/actions.mjs';
+import { configScenarios } from './scenarios/config.mjs';
+import { documentScenarios } from './scenarios/document.mjs';
+import { httpScenarios } from './scenarios/http.mjs';
+import { inputScenarios } from './scenarios/input.mjs';
+import { legacyScenarios } from './scenarios/legacy.mjs';
+import { outcomeScenarios, restartPolicyScenarios } from './scenarios/outcomes.mjs';
+import { processScenarios } from './scenarios/process.mjs';
+import { stoppingScenarios } from './scenarios/stopping.mjs';
+
+const kTogether = Number(process.env.E2E_CONCURRENCY ?? 24);
+
+describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
+  let world;
+
+  it('connects', async () => {
+    world = await World.open({});
+  });
+
+  // Agents on one real engine adopt each other's servers, and would all restart what crashed.
+  describe('with a restart policy', { concurrency: 2 }, () => restartPolicyScenarios(() => world));
+
+  describe('side by side', { concurrency: kTogether }, () => {
+    // The longest first: they wait for clocks.
+    processScenarios();
+    documentScenarios();
+    inputScenarios();
+    stoppingScenarios(() => world);
+    actionScenarios(() => world);
+    outcomeScenarios(() => world);
+    legacyScenarios(() => world);
+    httpScenarios();
+    configScenarios();
+  });
+
+  it('kept every promise of the protocol in all that was said meanwhile', async () => {
+    await world.close();
+  });
+
+  it('leaves nothing behind on the engine', async () => {
+    await target.engine?.removeAll(runPrefix);
+  });
+});

@@ -1,0 +1,58 @@
+// The real engine's own word, over its HTTP API: what the agent claims is compared with it.
+
+import http from 'node:http';
+
+export class Engine {
+  constructor(socketPath) {
+    this.socketPath = socketPath;
+  }
+
+  request(method, pathname) {
+    return new Promise((resolve, reject) => {
+      const request = http.request({ socketPath: this.socketPath, method, path: pathname, agent: false }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (data) => { text += data; });
+        response.on('end', () => {
+          const body = text === '' ? null : JSON.parse(text);
+          if (response.statusCode >= 400) {
+            reject(Object.assign(new Error(`${method} ${pathname}: ${body?.message}`), { status: response.statusCode }));
+          } else {
+            resolve(body);
+          }
+        });
+      });
+      request.on('error', reject);
+      request.end();
+    });
+  }
+
+  /** What the engine says of a server's container; null when it has none. */
+  async inspect(serverId) {
+    try {
+      return await this.request('GET', `/containers/ctrl-alt-play-${serverId}/json`);
+    } catch (error) {
+      if (error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  kill(serverId, signal = 'KILL') {
+    return this.request('POST', `/containers/ctrl-alt-play-${serverId}/kill?signal=${signal}`);
+  }
+
+  remove(serverId) {
+    return this.request('DELETE', `/containers/ctrl-alt-play-${serverId}?force=true&v=true`).catch(() => {});
+  }
+
+  /** Server ids of all containers whose id begins with `prefix`. */
+  async servers(prefix) {
+    const filters = encodeURIComponent(JSON.stringify({ label: ['ctrl-alt-play.managed=true'] }));
+    const list = await this.request('GET', `/containers/json?all=true&filters=${filters}`);
+    return list.map((c) => c.Labels['ctrl-alt-play.server-id']).filter((id) => id?.startsWith(prefix));
+  }
+
+  async removeAll(prefix) {
+    for (const id of await this.servers(prefix)) await this.remove(id);
+  }
+}
