@@ -1,0 +1,589 @@
+#include "agent/actions/create_payload.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "agent/panel/refusal.h"
+
+namespace agent {
+namespace {
+
+constexpr std::int64_t kMiB = 1024 * 1024;
+constexpr std::int64_t kLeastMemory = 6 * kMiB;
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
+constexpr std::int64_t kDefaultPids = 512;
+constexpr std::int64_t kMostPids = 4096;
+constexpr std::size_t kMostVariables = 128;
+constexpr std::size_t kMostEnvironmentBytes = 32 * 1024;
+constexpr std::size_t kMostLabels = 64;
+constexpr std::size_t kMostStartupBytes = 16 * 1024;
+constexpr std::size_t kMostPorts = 128;
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+// ---- Sizes and limits ----
+
+/// The factor of a unit as "m", "MB" or "MiB"; 0 for what is none. All units are binary.
+std::int64_t unitFactor(std::string_view unit) {
+  std::string name = lowered(unit);
+  if (name == "b") return 1;
+  if (name.ends_with("ib")) {
+    name.resize(name.size() - 2);
+  } else if (name.ends_with("b")) {
+    name.pop_back();
+  }
+  static constexpr std::string_view kUnits = "kmgt";
+  if (name.size() != 1 || kUnits.find(name.front()) == std::string_view::npos) return 0;
+  return std::int64_t{1} << (10 * (kUnits.find(name.front()) + 1));
+}
+
+/// A number without a unit: bytes, or MiB when it is too small to be bytes.
+std::int64_t bytesOf(double number) {
+  return static_cast<std::int64_t>(
+      number < static_cast<double>(kLeastMemory) ? number * static_cast<double>(kMiB) : number);
+}
+
+std::optional<std::int64_t> parseSize(std::string_view text) {
+  double number = 0;
+  const auto read =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (read.ec != std::errc() || !std::isfinite(number) || number < 0 || number > 1e18)
+    return std::nullopt;
+  std::string_view unit = text.substr(static_cast<std::size_t>(read.ptr - text.data()));
+  while (unit.starts_with(' ')) unit.remove_prefix(1);
+  if (unit.empty()) return bytesOf(number);
+  const std::int64_t factor = unitFactor(unit);
+  const double bytes = number * static_cast<double>(factor);
+  if (factor == 0 || bytes > 1e18) return std::nullopt;
+  return static_cast<std::int64_t>(bytes);
+}
+
+std::optional<std::int64_t> readSize(const Fields& limits, std::string_view name) {
+  const Json* field = limits.find(name);
+  if (field == nullptr) return std::nullopt;
+  std::optional<std::int64_t> bytes;
+  if (field->text() != nullptr) {
+    bytes = parseSize(*field->text());
+  } else if (field->integer() != nullptr && *field->integer() >= 0) {
+    bytes = bytesOf(static_cast<double>(*field->integer()));
+  }
+  if (!bytes || *bytes > kMostBytes)
+    limits.refuse(name,
+                  "must be bytes as a whole number, or text with a unit as \"2048m\" or \"5g\"");
+  return bytes;
+}
+
+std::optional<std::int64_t> readSwap(const Fields& limits) {
+  const Json* field = limits.find("swap");
+  if (field != nullptr && field->integer() != nullptr && *field->integer() == -1) return -1;
+  return readSize(limits, "swap");
+}
+
+std::optional<std::int64_t> readCpu(const Fields& limits) {
+  static constexpr double kMostCores = 4096;
+  const Json* field = limits.find("cpu");
+  if (field == nullptr) return std::nullopt;
+  double cores = -1;
+  if (field->integer() != nullptr) cores = static_cast<double>(*field->integer()) / 100;
+  if (field->real() != nullptr) cores = *field->real() / 100;
+  if (const std::string* text = field->text()) {
+    const char* end = text->data() + text->size();
+    const auto read = std::from_chars(text->data(), end, cores, std::chars_format::fixed);
+    if (read.ec != std::errc() || read.ptr != end) cores = -1;
+  }
+  const bool tiny = cores > 0 && cores < 0.01;
+  if (!(cores >= 0 && cores <= kMostCores) || tiny)
+    limits.refuse("cpu",
+                  "must be percent of one core as a number (200), or cores as text (\"1.5\")");
+  return std::llround(cores * 1e9);
+}
+
+// ---- Environment and labels ----
+
+std::string variableValue(const Fields& environment, const Json::Member& member) {
+  const Json& value = member.second;
+  if (value.text() != nullptr) return *value.text();
+  if (value.elements() != nullptr || value.members() != nullptr || value.isNull())
+    environment.refuse(member.first, "must be text, a number, true or false");
+  return value.write();
+}
+
+void checkEnvironmentSize(const Fields& environment, const Environment& variables) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : variables) bytes += name.size() + value.size() + 2;
+  if (variables.size() > kMostVariables || bytes > kMostEnvironmentBytes)
+    throw Refusal("INVALID_PAYLOAD",
+                  environment.path() + " may hold at most 128 variables and 32 KiB");
+}
+
+void readLabels(const Fields& payload, std::map<std::string, std::string>& labels) {
+  const Fields given = payload.object("labels");
+  if (!given.present()) return;
+  if (given.value()->members()->size() > kMostLabels)
+    payload.refuse("labels", "may hold at most 64");
+  for (const auto& [name, value] : *given.value()->members()) {
+    const std::string lower = lowered(name);
+    if (lower.starts_with("ctrl-alt-play.") || lower.starts_with("libcontrol."))
+      throw Refusal("POLICY_VIOLATION", given.pathOf(name) + ": this namespace is the agent's own");
+    if (name.empty() || value.text() == nullptr) given.refuse(name, "must be a name with a text");
+    labels[name] = *value.text();
+  }
+}
+
+// ---- Ports ----
+
+std::optional<control::PortProtocol> parseProtocol(std::string_view text) {
+  const std::string name = lowered(text);
+  if (name == "tcp") return control::PortProtocol::kTcp;
+  if (name == "udp") return control::PortProtocol::kUdp;
+  if (name == "sctp") return control::PortProtocol::kSctp;
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> parsePort(std::string_view text, int least) {
+  int port = -1;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), port);
+  const bool whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
+  if (!whole || port < least || port > 65535) return std::nullopt;
+  return static_cast<std::uint16_t>(port);
+}
+
+bool isIpAddress(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
+}
+
+control::PortMapping readPort(const Fields& port) {
+  control::PortMapping mapping;
+  const auto internal = port.integer("internal", 1, 65535);
+  if (!internal) port.refuse("internal", "is required: the port in the container");
+  const auto external = port.integer("external", 0, 65535);
+  if (!external) port.refuse("external", "is required: the port on the host");
+  mapping.container_port = static_cast<std::uint16_t>(*internal);
+  mapping.host_port = static_cast<std::uint16_t>(*external);
+  const auto protocol = parseProtocol(port.text("protocol").value_or("tcp"));
+  if (!protocol) port.refuse("protocol", "must be tcp, udp or sctp");
+  mapping.protocol = *protocol;
+  mapping.host_ip = port.text("ip").value_or("");
+  if (!mapping.host_ip.empty() && !isIpAddress(mapping.host_ip))
+    port.refuse("ip", "must be an IP address of the host");
+  return mapping;
+}
+
+/// One member of the object form: `"25565/udp": 25565`.
+control::PortMapping readPortMember(const Fields& ports, const Json::Member& member) {
+  const std::string_view key = member.first;
+  const std::size_t slash = key.find('/');
+  const auto internal = parsePort(key.substr(0, slash), 1);
+  const auto protocol =
+      parseProtocol(slash == std::string_view::npos ? "tcp" : key.substr(slash + 1));
+  if (!internal || !protocol)
+    ports.refuse(member.first, "must be named by a port, as \"25565\" or \"25565/udp\"");
+  std::optional<std::uint16_t> external;
+  if (member.second.text() != nullptr) external = parsePort(*member.second.text(), 0);
+  if (member.second.integer() != nullptr)
+    external = parsePort(std::to_string(*member.second.integer()), 0);
+  if (!external) ports.refuse(member.first, "must be a port of the host from 0 to 65535");
+  return {*internal, *external, *protocol, {}};
+}
+
+std::vector<control::PortMapping> readPorts(const Fields& payload) {
+  const Json* field = payload.find("ports");
+  if (field == nullptr) return {};
+  std::vector<control::PortMapping> ports;
+  if (const Json::Array* list = field->elements()) {
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      const std::string path = payload.pathOf("ports") + '[' + std::to_string(i) + ']';
+      if ((*list)[i].members() == nullptr)
+        throw Refusal("INVALID_PAYLOAD",
+                      path + " must be an object {internal, external, protocol}");
+      ports.push_back(readPort(Fields(&(*list)[i], path)));
+    }
+  } else if (const Json::Object* members = field->members()) {
+    for (const Json::Member& member : *members)
+      ports.push_back(readPortMember(payload.object("ports"), member));
+  } else {
+    payload.refuse("ports", "must be an array or an object");
+  }
+  if (ports.size() > kMostPorts) payload.refuse("ports", "may hold at most 128");
+  std::set<std::tuple<int, int, std::string>> taken;
+  for (const control::PortMapping& port : ports)
+    if (port.host_port != 0 &&
+        !taken.insert({port.host_port, static_cast<int>(port.protocol), port.host_ip}).second)
+      payload.refuse("ports", "names host port " + std::to_string(port.host_port) + " twice");
+  return ports;
+}
+
+// ---- The rest of the payload ----
+
+std::string readImage(const Fields& payload) {
+  static constexpr std::string_view kPunctuation = "._/:@-";
+  std::string image = payload.requiredText("image");
+  const bool allowed = std::all_of(image.begin(), image.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kPunctuation.find(c) != std::string_view::npos;
+  });
+  const char first = image.front();
+  if (!allowed || image.size() > 255 || kPunctuation.find(first) != std::string_view::npos)
+    payload.refuse("image", "must be an image reference as \"ghcr.io/example/game:1\"");
+  return image;
+}
+
+control::PullPolicy readPullPolicy(const Fields& payload) {
+  const std::string policy = payload.text("pull").value_or("if-missing");
+  if (policy == "if-missing") return control::PullPolicy::kIfMissing;
+  if (policy == "always") return control::PullPolicy::kAlways;
+  if (policy == "never") return control::PullPolicy::kNever;
+  payload.refuse("pull", "must be \"if-missing\", \"always\" or \"never\"");
+}
+
+control::RestartPolicy readRestartPolicy(const Fields& payload) {
+  control::RestartPolicy policy;
+  const Fields restart = payload.object("restart");
+  if (!restart.present()) return policy;
+  const std::string mode = restart.text("policy").value_or("no");
+  if (mode == "no" || mode == "never") {
+    policy.mode = control::RestartPolicy::Mode::kNo;
+  } else if (mode == "on-failure") {
+    policy.mode = control::RestartPolicy::Mode::kOnFailure;
+  } else if (mode == "always" || mode == "unless-stopped") {
+    policy.mode = control::RestartPolicy::Mode::kAlways;
+  } else {
+    restart.refuse("policy", "must be \"no\", \"on-failure\" or \"always\"");
+  }
+  if (const auto retries = restart.integer("maxRetries", 0, 1000))
+    policy.max_retries = static_cast<int>(*retries);
+  return policy;
+}
+
+std::optional<control::Signal> readSignal(const Fields& fields) {
+  const Json* field = fields.find("signal");
+  if (field == nullptr) return std::nullopt;
+  std::string text;
+  if (field->text() != nullptr) text = *field->text();
+  if (field->integer() != nullptr) text = std::to_string(*field->integer());
+  const control::Result<control::Signal> signal = control::Signal::parse(text);
+  if (!signal)
+    fields.refuse("signal",
+                  "must be a signal by name or number, as \"SIGTERM\", \"int\", 15 or "
+                  "\"SIGRTMIN+3\"");
+  return *signal;
+}
+
+std::optional<double> readTimeoutSeconds(const Fields& fields) {
+  return fields.number("timeout", 0, kLongestStopTimeoutSeconds);
+}
+
+control::Duration fromSeconds(double seconds) {
+  return control::Duration(std::llround(seconds * 1e9));
+}
+
+void readStop(const Fields& payload, control::ContainerSpec& spec) {
+  const Fields stop = payload.object("stop");
+  spec.stop_signal = readSignal(stop);
+  const std::optional<double> timeout = readTimeoutSeconds(stop);
+  spec.stop_timeout = timeout ? fromSeconds(*timeout) : kDefaultStopTimeout;
+  if (timeout) spec.labels[kStopTimeoutLabel] = Json(*timeout).write();
+  if (const auto command = stop.text("command")) spec.labels[kStopCommandLabel] = *command;
+}
+
+void setStartup(control::ContainerSpec& spec, const std::string& startup,
+                const Environment& environment) {
+  spec.entrypoint = {"/bin/sh", "-c"};
+  spec.command = {expandStartup(startup, environment)};
+  spec.labels[kStartupLabel] = startup;
+}
+
+std::optional<std::string> readStartup(const Fields& payload) {
+  std::optional<std::string> startup = payload.text("startup");
+  if (startup && startup->size() > kMostStartupBytes)
+    payload.refuse("startup", "may hold at most 16 KiB");
+  if (startup && startup->find_first_not_of(" \t\r\n") == std::string::npos) startup.reset();
+  return startup;
+}
+
+/// What every server gets, whatever its payload says. The capabilities are those that images of
+/// game servers need while they start as root, chown their files and step down to a user
+/// (CHOWN, DAC_OVERRIDE, FOWNER, SETUID, SETGID), signal their own processes of another user
+/// (KILL), and listen below 1024 (NET_BIND_SERVICE). Left out against an engine's default:
+/// FSETID, MKNOD, NET_RAW, SYS_CHROOT, SETPCAP, SETFCAP, AUDIT_WRITE.
+void setPolicy(control::ContainerSpec& spec, const CreateSettings& settings) {
+  spec.no_new_privileges = true;
+  spec.drop_capabilities = {"ALL"};
+  spec.add_capabilities = {"CHOWN",  "DAC_OVERRIDE", "FOWNER",          "KILL",
+                           "SETGID", "SETUID",       "NET_BIND_SERVICE"};
+  spec.log_driver = "local";
+  spec.log_options = {{"max-size", "5m"}, {"max-file", "1"}, {"mode", "non-blocking"}};
+  spec.open_stdin = true;
+  control::Mount files;
+  files.source = settings.host_directory;
+  files.target = settings.container_data_path;
+  spec.mounts = {files};
+  spec.working_directory = settings.container_data_path;
+}
+
+// ---- Policy ----
+
+/// Fields that reach out of the container, in lower case without separators.
+bool isForbiddenField(std::string_view name) {
+  static const std::set<std::string, std::less<>> kForbidden = {"privileged",
+                                                                "capadd",
+                                                                "addcapabilities",
+                                                                "capabilities",
+                                                                "capdrop",
+                                                                "devices",
+                                                                "device",
+                                                                "devicerequests",
+                                                                "devicecgrouprules",
+                                                                "gpus",
+                                                                "binds",
+                                                                "bind",
+                                                                "mounts",
+                                                                "mount",
+                                                                "volumes",
+                                                                "volume",
+                                                                "volumesfrom",
+                                                                "volumedriver",
+                                                                "networkmode",
+                                                                "hostnetwork",
+                                                                "network",
+                                                                "networkingconfig",
+                                                                "pidmode",
+                                                                "hostpid",
+                                                                "ipcmode",
+                                                                "hostipc",
+                                                                "ipc",
+                                                                "usernsmode",
+                                                                "userns",
+                                                                "utsmode",
+                                                                "uts",
+                                                                "cgroupnsmode",
+                                                                "cgroupns",
+                                                                "cgroupparent",
+                                                                "cgroup",
+                                                                "securityopt",
+                                                                "securityopts",
+                                                                "apparmor",
+                                                                "apparmorprofile",
+                                                                "seccomp",
+                                                                "seccompprofile",
+                                                                "selinux",
+                                                                "nonewprivileges",
+                                                                "runtime",
+                                                                "sysctls",
+                                                                "sysctl",
+                                                                "oomkilldisable",
+                                                                "oomscoreadj",
+                                                                "logconfig",
+                                                                "logdriver",
+                                                                "logopts",
+                                                                "publishallports",
+                                                                "links",
+                                                                "extrahosts",
+                                                                "ulimits",
+                                                                "maskedpaths",
+                                                                "readonlypaths",
+                                                                "hostconfig",
+                                                                "storageopt",
+                                                                "shmsize",
+                                                                "groupadd",
+                                                                "engineoptions",
+                                                                "isolation",
+                                                                "tmpfs"};
+  std::string plain = lowered(name);
+  std::erase_if(plain, [](char c) { return c == '_' || c == '-' || c == ' '; });
+  return kForbidden.contains(plain);
+}
+
+/// null, false and what is empty ask for nothing.
+bool asksForNothing(const Json& value) {
+  if (value.isNull()) return true;
+  if (value.boolean() != nullptr) return !*value.boolean();
+  if (value.text() != nullptr) return value.text()->empty();
+  if (value.elements() != nullptr) return value.elements()->empty();
+  return value.members() != nullptr && value.members()->empty();
+}
+
+void checkPolicyIn(const Json& value, const std::string& path) {
+  if (const Json::Array* elements = value.elements()) {
+    for (std::size_t i = 0; i < elements->size(); ++i)
+      checkPolicyIn((*elements)[i], path + '[' + std::to_string(i) + ']');
+  }
+  if (value.members() == nullptr) return;
+  for (const auto& [name, member] : *value.members()) {
+    const std::string member_path = path + '.' + name;
+    if (isForbiddenField(name) && !asksForNothing(member))
+      throw Refusal("POLICY_VIOLATION",
+                    member_path + " is not allowed on this agent; leave it out");
+    // What the panel's users name is no field.
+    if (name != "environment" && name != "labels") checkPolicyIn(member, member_path);
+  }
+}
+
+/// The object that describes the server: the payload, or what `eggConfig` in it wraps.
+Fields unwrapped(const Fields& payload) {
+  const Fields egg = payload.object("eggConfig");
+  return egg.present() ? egg : payload;
+}
+
+void applyEnvironment(control::ContainerSpec& spec, const Environment& changed,
+                      const std::vector<std::string>& removed) {
+  std::erase_if(spec.environment, [&](const auto& variable) {
+    return std::find(removed.begin(), removed.end(), variable.first) != removed.end();
+  });
+  for (const auto& [name, value] : changed) {
+    const auto same = std::find_if(spec.environment.begin(), spec.environment.end(),
+                                   [&](const auto& variable) { return variable.first == name; });
+    if (same != spec.environment.end()) {
+      same->second = value;
+    } else {
+      spec.environment.emplace_back(name, value);
+    }
+  }
+}
+
+struct ServerChange {
+  PayloadLimits limits{};
+  Environment environment{};
+  std::vector<std::string> removed{};
+  std::optional<std::string> startup{};
+};
+
+/// Runs inside the supervisor, so a refusal becomes an error here.
+control::Result<control::ContainerSpec> applyChange(const ServerChange& change,
+                                                    control::ContainerSpec spec) {
+  try {
+    spec.limits = change.limits.toResourceLimits(spec.limits);
+    if (change.limits.disk_bytes)
+      spec.labels[kDiskLabel] = std::to_string(*change.limits.disk_bytes);
+    applyEnvironment(spec, change.environment, change.removed);
+    const auto kept = spec.labels.find(kStartupLabel);
+    const std::optional<std::string> old =
+        kept == spec.labels.end() ? std::nullopt : std::optional(kept->second);
+    if (change.startup || old)
+      setStartup(spec, change.startup ? *change.startup : *old, spec.environment);
+    return spec;
+  } catch (const Refusal& refusal) {
+    return control::Error{control::ErrorCode::kInvalidArgument, control::Effect::kNone,
+                          refusal.message()};
+  }
+}
+
+}  // namespace
+
+control::ResourceLimits PayloadLimits::toResourceLimits(
+    const control::ResourceLimits& before) const {
+  const auto unlessZero = [](std::int64_t value) {
+    return value == 0 ? std::nullopt : std::optional(value);
+  };
+  control::ResourceLimits limits = before;
+  if (memory_bytes) {
+    limits.memory_bytes = unlessZero(*memory_bytes);
+    limits.memory_swap_bytes = limits.memory_bytes;
+  }
+  if (swap_bytes && limits.memory_bytes)
+    limits.memory_swap_bytes = *swap_bytes == -1 ? -1 : *limits.memory_bytes + *swap_bytes;
+  if (nano_cpus) limits.nano_cpus = unlessZero(*nano_cpus);
+  if (pids) limits.pids = pids;
+  if (io_weight) limits.io_weight = io_weight;
+  return limits;
+}
+
+PayloadLimits readLimits(const Fields& limits) {
+  PayloadLimits read;
+  read.memory_bytes = readSize(limits, "memory");
+  if (read.memory_bytes && *read.memory_bytes != 0 && *read.memory_bytes < kLeastMemory)
+    limits.refuse("memory", "must be at least 6 MiB, or 0 for no limit");
+  read.swap_bytes = readSwap(limits);
+  read.disk_bytes = readSize(limits, "disk");
+  read.nano_cpus = readCpu(limits);
+  read.pids = limits.integer("pids", 1, kMostPids);
+  if (const auto weight = limits.integer("io", 10, 1000))
+    read.io_weight = static_cast<int>(*weight);
+  return read;
+}
+
+Environment readEnvironment(const Fields& payload, std::vector<std::string>* removed) {
+  const Fields environment = payload.object("environment");
+  Environment variables;
+  if (!environment.present()) return variables;
+  for (const Json::Member& member : *environment.value()->members()) {
+    const std::string& name = member.first;
+    if (name.empty() || name.find('=') != std::string::npos || name.find('\0') != std::string::npos)
+      environment.refuse(name, "is no name of a variable: it must not be empty or hold '='");
+    if (removed != nullptr && member.second.isNull()) {
+      removed->push_back(name);
+    } else {
+      variables.emplace_back(name, variableValue(environment, member));
+    }
+  }
+  checkEnvironmentSize(environment, variables);
+  return variables;
+}
+
+void checkPolicy(const Fields& payload) {
+  if (payload.present()) checkPolicyIn(*payload.value(), payload.path());
+}
+
+control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings& settings) {
+  checkPolicy(payload);
+  const Fields fields = unwrapped(payload);
+  control::EntrySpec entry;
+  control::ContainerSpec& spec = entry.container;
+  spec.image = readImage(fields);
+  spec.environment = readEnvironment(fields, nullptr);
+  readLabels(fields, spec.labels);
+  const PayloadLimits limits = readLimits(fields.object("limits"));
+  if (limits.swap_bytes.value_or(0) > 0 && limits.memory_bytes.value_or(0) == 0)
+    fields.object("limits").refuse("swap", "needs a limit of memory");
+  spec.limits = limits.toResourceLimits({.pids = kDefaultPids});
+  if (limits.disk_bytes) spec.labels[kDiskLabel] = std::to_string(*limits.disk_bytes);
+  spec.ports = readPorts(fields);
+  readStop(fields, spec);
+  spec.tty = fields.boolean("tty").value_or(true);
+  if (const auto startup = readStartup(fields)) setStartup(spec, *startup, spec.environment);
+  setPolicy(spec, settings);
+  entry.pull = readPullPolicy(fields);
+  entry.restart = readRestartPolicy(fields);
+  entry.start = fields.boolean("start").value_or(false);
+  return entry;
+}
+
+control::EntryUpdate readUpdatePayload(const Fields& payload) {
+  checkPolicy(payload);
+  const Fields fields = unwrapped(payload);
+  ServerChange change;
+  change.limits = readLimits(fields.object("limits"));
+  change.environment = readEnvironment(fields, &change.removed);
+  change.startup = readStartup(fields);
+  control::EntryUpdate update;
+  update.limits = change.limits.toResourceLimits({});
+  const bool respec = change.startup || change.limits.disk_bytes || !change.environment.empty() ||
+                      !change.removed.empty();
+  if (respec)
+    update.respec = [change](control::ContainerSpec current) {
+      return applyChange(change, std::move(current));
+    };
+  return update;
+}
+
+control::StopOptions readStopPayload(const Fields& payload, control::Duration default_timeout) {
+  control::StopOptions options;
+  options.signal = readSignal(payload);
+  const std::optional<double> timeout = readTimeoutSeconds(payload);
+  options.timeout = timeout ? fromSeconds(*timeout) : default_timeout;
+  return options;
+}
+
+}  // namespace agent

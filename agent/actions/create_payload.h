@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <libcontrol/supervisor.h>
+
+#include "agent/actions/startup_template.h"
+#include "agent/panel/fields.h"
+
+namespace agent {
+
+/// Labels of ours on a server's container, beside those the supervisor sets.
+inline constexpr const char* kStartupLabel = "ctrl-alt-play.startup";  ///< the template, unfilled
+inline constexpr const char* kStopTimeoutLabel = "ctrl-alt-play.stop-timeout";  ///< seconds
+inline constexpr const char* kStopCommandLabel = "ctrl-alt-play.stop-command";
+inline constexpr const char* kDiskLabel = "ctrl-alt-play.disk";  ///< bytes
+
+inline constexpr control::Duration kDefaultStopTimeout = std::chrono::seconds(30);
+inline constexpr double kLongestStopTimeoutSeconds = 86'400;
+
+/// Limits as a payload gives them. Absent: not given; memory, cpu 0 and swap -1: no limit.
+struct PayloadLimits {
+  std::optional<std::int64_t> memory_bytes{};
+  std::optional<std::int64_t> swap_bytes{};
+  std::optional<std::int64_t> disk_bytes{};
+  std::optional<std::int64_t> nano_cpus{};
+  std::optional<std::int64_t> pids{};
+  std::optional<int> io_weight{};
+
+  /// As an engine takes them, for a container that had `before`.
+  control::ResourceLimits toResourceLimits(const control::ResourceLimits& before) const;
+};
+
+/// Reads `limits` of a payload (PROTOCOL section 4).
+PayloadLimits readLimits(const Fields& limits);
+
+/// Reads `environment`. `removed` (may be null) gets the names whose value is null; without it null
+/// is refused.
+Environment readEnvironment(const Fields& payload, std::vector<std::string>* removed);
+
+/// Refuses as POLICY_VIOLATION what a payload can never ask for, wherever it stands.
+void checkPolicy(const Fields& payload);
+
+struct CreateSettings {
+  std::string host_directory;       ///< the server's files on the host
+  std::string container_data_path;  ///< where they are in the container
+};
+
+/// The server that a `create_server` payload describes, with everything set that policy sets
+/// whatever the payload says. INVALID_PAYLOAD, POLICY_VIOLATION.
+control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings& settings);
+
+/// What `update_server` changes. INVALID_PAYLOAD, POLICY_VIOLATION.
+control::EntryUpdate readUpdatePayload(const Fields& payload);
+
+/// `signal` and `timeout` of stop and restart; `default_timeout` where none is given.
+control::StopOptions readStopPayload(const Fields& payload, control::Duration default_timeout);
+
+}  // namespace agent

@@ -1,0 +1,49 @@
+#include "agent/panel/dedup.h"
+
+#include <functional>
+#include <utility>
+
+namespace agent {
+
+AnsweredIds::Check AnsweredIds::check(const std::string& id, const std::string& content,
+                                      control::TimePoint now) {
+  const std::uint64_t fingerprint = std::hash<std::string>{}(content);
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) {
+    Entry entry;
+    entry.fingerprint = fingerprint;
+    entry.generation = ++generation_;
+    by_age_.push_back({id, entry.generation, now});
+    entries_.emplace(id, std::move(entry));
+    expire(now);
+    return {Verdict::kNew, {}};
+  }
+  Entry& entry = found->second;
+  if (entry.fingerprint != fingerprint) return {Verdict::kConflict, {}};
+  if (entry.response) return {Verdict::kRepeat, *entry.response};
+  ++entry.waiting;
+  return {Verdict::kInFlight, {}};
+}
+
+std::size_t AnsweredIds::answered(const std::string& id, const std::string& response) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return 0;
+  found->second.response = response;
+  return std::exchange(found->second.waiting, 0);
+}
+
+void AnsweredIds::forget(const std::string& id) { entries_.erase(id); }
+
+void AnsweredIds::expire(control::TimePoint now) {
+  while (by_age_.size() > kIds) {
+    const Age& oldest = by_age_.front();
+    if (now - oldest.since < kAge && by_age_.size() <= kMostIds) return;
+    // An id that was forgotten and came again has a younger place in the queue as well.
+    const auto found = entries_.find(oldest.id);
+    if (found != entries_.end() && found->second.generation == oldest.generation)
+      entries_.erase(found);
+    by_age_.pop_front();
+  }
+}
+
+}  // namespace agent

@@ -1,0 +1,307 @@
+#include "agent/panel/json_text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+#include <system_error>
+
+#include <Poco/Exception.h>
+#include <Poco/JSON/Handler.h>
+#include <Poco/JSON/Parser.h>
+
+#include "agent/utf8.h"
+
+namespace agent {
+namespace {
+
+void writeText(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  while (!text.empty()) {
+    const std::size_t length = utf8SequenceLength(text);
+    if (length == 0) {
+      out += "\xEF\xBF\xBD";
+      text.remove_prefix(1);
+      continue;
+    }
+    const char c = text.front();
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out += kHex[c >> 4];
+          out += kHex[c & 15];
+        } else {
+          out.append(text.substr(0, length));
+        }
+    }
+    text.remove_prefix(length);
+  }
+  out += '"';
+}
+
+template <class Number>
+void writeNumber(std::string& out, Number value) {
+  char buffer[64];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value);
+  out.append(buffer, end.ptr);
+}
+
+void writeValue(std::string& out, const Json& value, bool sorted);
+
+void writeMembers(std::string& out, const Json::Object& members, bool sorted) {
+  std::vector<const Json::Member*> order;
+  order.reserve(members.size());
+  for (const Json::Member& member : members) order.push_back(&member);
+  if (sorted)
+    std::sort(order.begin(), order.end(),
+              [](const auto* a, const auto* b) { return a->first < b->first; });
+  out += '{';
+  for (const Json::Member* member : order) {
+    if (out.back() != '{') out += ',';
+    writeText(out, member->first);
+    out += ':';
+    writeValue(out, member->second, sorted);
+  }
+  out += '}';
+}
+
+void writeValue(std::string& out, const Json& value, bool sorted) {
+  if (const auto* text = value.text()) return writeText(out, *text);
+  if (const auto* members = value.members()) return writeMembers(out, *members, sorted);
+  if (const auto* integer = value.integer()) return writeNumber(out, *integer);
+  if (const auto* boolean = value.boolean()) {
+    out += *boolean ? "true" : "false";
+    return;
+  }
+  if (const auto* real = value.real(); real != nullptr && std::isfinite(*real))
+    return writeNumber(out, *real);
+  if (const auto* elements = value.elements()) {
+    out += '[';
+    for (std::size_t i = 0; i < elements->size(); ++i) {
+      if (i != 0) out += ',';
+      writeValue(out, (*elements)[i], sorted);
+    }
+    out += ']';
+    return;
+  }
+  out += "null";
+}
+
+/// What Poco's parser lets pass or gets wrong, found by looking at the characters alone.
+struct LexicalCheck {
+  std::string problem;
+  /// The text with `e0` behind every integer beyond 64 bits, which Poco 1.11 would otherwise wrap
+  /// around or stumble over: it then reads them as double.
+  std::string text;
+};
+
+bool isNumberCharacter(char c) {
+  return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+class LexicalScan {
+ public:
+  explicit LexicalScan(std::string_view text) : rest_(text) { result_.text.reserve(text.size()); }
+
+  LexicalCheck run() {
+    if (!isUtf8(rest_)) result_.problem = "the text is not valid UTF-8";
+    while (!rest_.empty()) {
+      const char c = rest_.front();
+      if (c == '\0') result_.problem = "the text holds a NUL character";
+      if (c == '"') {
+        string();
+      } else if (c == '-' || (c >= '0' && c <= '9')) {
+        number();
+      } else {
+        take(1);
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void take(std::size_t count) {
+    result_.text.append(rest_.substr(0, count));
+    rest_.remove_prefix(count);
+  }
+
+  void string() {
+    take(1);
+    while (!rest_.empty() && rest_.front() != '"') {
+      if (rest_.front() == '\0' || rest_.starts_with("\\u0000"))
+        result_.problem = "a text holds a NUL character";
+      take(rest_.front() == '\\' ? std::min<std::size_t>(2, rest_.size()) : 1);
+    }
+    if (!rest_.empty()) take(1);
+  }
+
+  void number() {
+    std::size_t length = 0;
+    while (length < rest_.size() && isNumberCharacter(rest_[length])) ++length;
+    const std::string_view token = rest_.substr(0, length);
+    take(length);
+    if (token.find_first_of(".eE") == std::string_view::npos) {
+      std::int64_t value = 0;
+      const auto read = std::from_chars(token.data(), token.data() + token.size(), value);
+      if (read.ec == std::errc::result_out_of_range) result_.text += "e0";
+    }
+    double value = 0;
+    const auto read = std::from_chars(token.data(), token.data() + token.size(), value);
+    if (read.ec == std::errc::result_out_of_range && !tooSmall(token))
+      result_.problem = "a number is out of range";
+  }
+
+  /// from_chars reports 1e-400 as out of range too; that is only nearly nothing.
+  static bool tooSmall(std::string_view token) {
+    const std::size_t exponent = token.find_first_of("eE");
+    return exponent != std::string_view::npos && token.substr(exponent + 1).starts_with('-');
+  }
+
+  std::string_view rest_;
+  LexicalCheck result_;
+};
+
+struct Malformed {
+  std::string problem;
+};
+
+/// Builds the value while Poco parses, and stops at what Poco would let pass.
+class Builder : public Poco::JSON::Handler {
+ public:
+  void reset() override {}
+  void startObject() override { open(Json::object()); }
+  void endObject() override { close(); }
+  void startArray() override { open(Json::array()); }
+  void endArray() override { close(); }
+  void key(const std::string& name) override {
+    Level& level = levels_.back();
+    if (!level.names.insert(name).second) throw Malformed{"duplicate key '" + name + "'"};
+    level.name = name;
+  }
+  void null() override { add(Json()); }
+  void value(int v) override { add(Json(v)); }
+  void value(unsigned v) override { add(Json(static_cast<std::int64_t>(v))); }
+  void value(Poco::Int64 v) override { add(Json(static_cast<std::int64_t>(v))); }
+  void value(Poco::UInt64 v) override { add(Json(static_cast<std::uint64_t>(v))); }
+  void value(double v) override { add(Json(v)); }
+  void value(bool v) override { add(Json(v)); }
+  void value(const std::string& v) override {
+    const bool is_id = levels_.size() == 1 && levels_.back().name == "id";
+    if (is_id && v.find('\0') == std::string::npos) id = v;
+    add(Json(v));
+  }
+
+  std::optional<std::string> id;
+  Json root;
+
+ private:
+  struct Level {
+    Json value;
+    std::string name{};
+    std::set<std::string> names{};
+  };
+
+  void open(Json value) {
+    if (levels_.size() >= static_cast<std::size_t>(kMaximumJsonDepth))
+      throw Malformed{"nested deeper than " + std::to_string(kMaximumJsonDepth) + " levels"};
+    levels_.push_back({std::move(value)});
+  }
+
+  void close() {
+    Json value = std::move(levels_.back().value);
+    levels_.pop_back();
+    add(std::move(value));
+  }
+
+  void add(Json value) {
+    if (levels_.empty()) {
+      root = std::move(value);
+    } else if (levels_.back().value.members() != nullptr) {
+      levels_.back().value.set(levels_.back().name, std::move(value));
+    } else {
+      levels_.back().value.add(std::move(value));
+    }
+  }
+
+  std::vector<Level> levels_;
+};
+
+}  // namespace
+
+const Json* Json::find(std::string_view name) const noexcept {
+  const Object* all = members();
+  if (all == nullptr) return nullptr;
+  for (const Member& member : *all)
+    if (member.first == name) return &member.second;
+  return nullptr;
+}
+
+const std::string* Json::findText(std::string_view name) const noexcept {
+  const Json* member = find(name);
+  return member == nullptr ? nullptr : member->text();
+}
+
+Json& Json::set(std::string name, Json value) {
+  if (isNull()) value_ = Object{};
+  std::get<Object>(value_).emplace_back(std::move(name), std::move(value));
+  return *this;
+}
+
+Json& Json::add(Json value) {
+  if (isNull()) value_ = Array{};
+  std::get<Array>(value_).push_back(std::move(value));
+  return *this;
+}
+
+std::string Json::write() const {
+  std::string out;
+  writeValue(out, *this, false);
+  return out;
+}
+
+std::string Json::writeCanonical() const {
+  std::string out;
+  writeValue(out, *this, true);
+  return out;
+}
+
+JsonReading readJsonObject(std::string_view text) {
+  LexicalCheck check = LexicalScan(text).run();
+  JsonReading reading;
+  Poco::SharedPtr<Builder> builder(new Builder);
+  try {
+    Poco::JSON::Parser parser(builder);
+    parser.parse(check.text);
+  } catch (const Malformed& malformed) {
+    reading.problem = malformed.problem;
+  } catch (const Poco::Exception& error) {
+    reading.problem = "not JSON: " + error.message();
+  } catch (const std::exception& error) {
+    reading.problem = std::string("not JSON: ") + error.what();
+  }
+  reading.id = builder->id;
+  if (!check.problem.empty()) reading.problem = std::move(check.problem);
+  if (reading.problem.empty() && builder->root.members() == nullptr)
+    reading.problem = "not a JSON object";
+  if (reading.problem.empty()) reading.value = std::move(builder->root);
+  return reading;
+}
+
+}  // namespace agent

@@ -1,0 +1,68 @@
+#include "agent/panel/dedup.h"
+
+#include <gtest/gtest.h>
+
+namespace agent {
+namespace {
+
+using Verdict = AnsweredIds::Verdict;
+
+control::TimePoint at(int seconds) { return control::TimePoint(std::chrono::seconds(seconds)); }
+
+TEST(AnsweredIds, GivesTheSameResponseAgain) {
+  AnsweredIds ids;
+  EXPECT_EQ(ids.check("a", "start", at(0)).verdict, Verdict::kNew);
+  EXPECT_EQ(ids.answered("a", "done"), 0U);
+  const AnsweredIds::Check again = ids.check("a", "start", at(1));
+  EXPECT_EQ(again.verdict, Verdict::kRepeat);
+  EXPECT_EQ(again.response, "done");
+}
+
+TEST(AnsweredIds, TellsOtherContentUnderTheSameId) {
+  AnsweredIds ids;
+  (void)ids.check("a", "start", at(0));
+  EXPECT_EQ(ids.check("a", "stop", at(0)).verdict, Verdict::kConflict);
+}
+
+TEST(AnsweredIds, CountsRepeatsOfWhatStillExecutes) {
+  AnsweredIds ids;
+  (void)ids.check("a", "status", at(0));
+  EXPECT_EQ(ids.check("a", "status", at(0)).verdict, Verdict::kInFlight);
+  EXPECT_EQ(ids.check("a", "status", at(0)).verdict, Verdict::kInFlight);
+  EXPECT_EQ(ids.answered("a", "done"), 2U);
+  EXPECT_EQ(ids.answered("a", "done"), 0U);
+}
+
+TEST(AnsweredIds, ForgetsWhatWasTurnedAway) {
+  AnsweredIds ids;
+  (void)ids.check("a", "start", at(0));
+  ids.forget("a");
+  EXPECT_EQ(ids.check("a", "stop", at(0)).verdict, Verdict::kNew);
+}
+
+TEST(AnsweredIds, KeepsTheLast4096HoweverOld) {
+  AnsweredIds ids;
+  for (int i = 0; i < 4096; ++i) (void)ids.check(std::to_string(i), "x", at(0));
+  EXPECT_EQ(ids.check("0", "x", at(100'000)).verdict, Verdict::kInFlight);
+}
+
+TEST(AnsweredIds, KeepsTenMinutesWorthHoweverMany) {
+  AnsweredIds ids;
+  for (int i = 0; i < 20'000; ++i) (void)ids.check(std::to_string(i), "x", at(0));
+  EXPECT_EQ(ids.check("0", "x", at(599)).verdict, Verdict::kInFlight);
+  (void)ids.check("new", "x", at(601));
+  EXPECT_EQ(ids.size(), 4096U);
+}
+
+TEST(AnsweredIds, KeepsAnIdThatCameAgainAfterItWasForgotten) {
+  AnsweredIds ids;
+  (void)ids.check("a", "x", at(0));
+  ids.forget("a");
+  for (int i = 0; i < 4095; ++i) (void)ids.check(std::to_string(i), "x", at(0));
+  (void)ids.check("a", "x", at(1000));
+  (void)ids.check("b", "x", at(1000));
+  EXPECT_EQ(ids.check("a", "x", at(1000)).verdict, Verdict::kInFlight);
+}
+
+}  // namespace
+}  // namespace agent
