@@ -29,3 +29,12 @@ install(FILES
   "${PROJECT_BINARY_DIR}/libcontrolConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/libcontrolPlugin.cmake"
   DESTINATION "${control_package_dir}" COMPONENT development)
+
+if(CONTROL_BUILD_AGENT)
+  configure_file("${PROJECT_SOURCE_DIR}/packaging/ctrl-alt-play-agent.service.in"
+    "${PROJECT_BINARY_DIR}/ctrl-alt-play-agent.service" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/ctrl-alt-play-agent.service"
+    DESTINATION "lib/systemd/system" COMPONENT runtime)
+  install(FILES "${PROJECT_SOURCE_DIR}/packaging/agent.env"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/ctrl-alt-play" COMPONENT runtime)
+endif()
