@@ -6,6 +6,7 @@ import { target } from './lib/target.mjs';
 import { World, runPrefix } from './lib/world.mjs';
 import { actionScenarios } from './scenarios/actions.mjs';
 import { configScenarios } from './scenarios/config.mjs';
+import { connectingScenarios } from './scenarios/connecting.mjs';
 import { documentScenarios } from './scenarios/document.mjs';
 import { httpScenarios } from './scenarios/http.mjs';
 import { inputScenarios } from './scenarios/input.mjs';
@@ -29,6 +30,7 @@ describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
   describe('side by side', { concurrency: kTogether }, () => {
     // The longest first: they wait for clocks.
     processScenarios();
+    connectingScenarios();
     documentScenarios();
     inputScenarios();
     stoppingScenarios(() => world);

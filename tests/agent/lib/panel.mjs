@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import https from 'node:https';
 import { WebSocketServer } from 'ws';
 import { acceptance, violations } from './protocol.mjs';
 import { slowness } from './wait.mjs';
@@ -241,16 +242,19 @@ export class Panel {
     return panel;
   }
 
-  constructor({ secret, autoPong = true } = {}) {
+  /** `tls`: {key, cert}; `refuse(attempt)`: a raw HTTP answer instead of a connection, or nothing. */
+  constructor({ secret, autoPong = true, tls, refuse = () => undefined } = {}) {
     this.secret = secret;
     this.autoPong = autoPong;
+    this.tls = tls;
+    this.refuse = refuse;
     this.links = new Map();
     this.attempts = [];
     this.port = 0;
   }
 
   get url() {
-    return `ws://127.0.0.1:${this.port}`;
+    return this.tls ? `wss://localhost:${this.port}` : `ws://127.0.0.1:${this.port}`;
   }
 
   link(nodeId) {
@@ -259,7 +263,8 @@ export class Panel {
   }
 
   async listen(port = this.port) {
-    this.server = http.createServer((request, response) => response.writeHead(426).end());
+    const onRequest = (request, response) => response.writeHead(426).end();
+    this.server = this.tls ? https.createServer(this.tls, onRequest) : http.createServer(onRequest);
     this.sockets = new WebSocketServer({
       noServer: true, autoPong: this.autoPong, maxPayload: 16 << 20, perMessageDeflate: false,
     });
@@ -277,9 +282,11 @@ export class Panel {
     const attempt = { at: Date.now(), headers, url, status: 101 };
     this.attempts.push(attempt);
     socket.on('error', () => {});
-    if (headers.authorization !== `Bearer ${this.secret}`) {
-      attempt.status = 401;
-      socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    const wrong = headers.authorization !== `Bearer ${this.secret}` && '401 Unauthorized\r\n';
+    const refusal = this.refuse(attempt) || wrong;
+    if (refusal) {
+      attempt.status = Number(refusal.slice(0, 3));
+      socket.end(`HTTP/1.1 ${refusal}Content-Length: 0\r\nConnection: close\r\n\r\n`);
       return;
     }
     this.sockets.handleUpgrade(request, socket, head, (webSocket) => this.link(nodeId).attach(webSocket));

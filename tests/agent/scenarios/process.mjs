@@ -96,10 +96,13 @@ export function processScenarios() {
     const { link, panel } = world;
     const id = await world.run('panel-restart', { startup: programs.stubborn });
     const before = await link.status(id);
+    const slow = await world.run('stops-meanwhile', { startup: programs.stubborn });
+    const stop = link.command('stop_server', slow, { timeout: 1 });
+    await stop.accepted();
     await panel.stop();
-    await pause(300);
-    await panel.listen();
+    await pause(2_500);
     const mark = link.mark();
+    await panel.listen();
     const back = Date.now();
     await world.greeted(2, 8_000);
     assert.ok(Date.now() - back < 8_000 * slowness);
@@ -109,6 +112,15 @@ export function processScenarios() {
     assert.deepEqual([after.startedAt, after.containerId], [before.startedAt, before.containerId]);
     const boots = new Set(link.messages().filter((m) => m.type === 'system_info').map((m) => m.data.bootId));
     assert.equal(boots.size, 1, 'it is the same run of the agent');
+    // What happened meanwhile is told after the greeting, once.
+    await stop.done();
+    assert.equal(stop.changes().at(-1).reason, 'killed_after_timeout');
+    const said = link.messages().filter((m) => m.event === 'command_completed' && m.data.commandId === stop.id);
+    assert.equal(said.length, 1);
+    // A command that the panel repeats because it saw no answer is not executed again.
+    link.send(stop.message);
+    const repeated = await link.waitFor((m) => m.type === 'response' && m.id === stop.id, 'answer', 5_000, mark);
+    assert.equal(repeated.data.status, 'stopping');
   }));
 
   it('a panel that says goodbye, or closes with any code, has its agent back', () => inWorld({}, async (world) => {
