@@ -3,14 +3,12 @@
 #include <Poco/DateTimeFormatter.h>
 #include <Poco/LocalDateTime.h>
 
-#include <iostream>
-
 namespace panel {
 
 void Screen::line(const std::string& text) {
   const std::scoped_lock lock(mutex_);
-  if (!prompt_.empty()) std::cout << '\r';
-  std::cout << text << '\n' << prompt_ << std::flush;
+  if (!prompt_.empty()) out_ << '\r';
+  out_ << text << '\n' << prompt_ << std::flush;
 }
 
 void Screen::event(const std::string& text) {
@@ -20,7 +18,7 @@ void Screen::event(const std::string& text) {
 void Screen::prompt(const std::string& text) {
   const std::scoped_lock lock(mutex_);
   prompt_ = text;
-  std::cout << prompt_ << std::flush;
+  out_ << prompt_ << std::flush;
 }
 
 }  // namespace panel

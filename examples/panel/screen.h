@@ -1,5 +1,6 @@
 #pragma once
 
+#include <iostream>
 #include <mutex>
 #include <string>
 
@@ -8,6 +9,8 @@ namespace panel {
 /// The terminal: whole lines from any thread, with the prompt kept below them.
 class Screen {
  public:
+  explicit Screen(std::ostream& out = std::cout) : out_(out) {}
+
   void line(const std::string& text);
   /// With the time of day in front.
   void event(const std::string& text);
@@ -15,8 +18,9 @@ class Screen {
   void prompt(const std::string& text);
 
  private:
-  std::mutex mutex_;
-  std::string prompt_;  // guarded by mutex_
+  std::mutex mutex_;  // guards all below
+  std::ostream& out_;
+  std::string prompt_;
 };
 
 }  // namespace panel
