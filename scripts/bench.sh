@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 containers=${1:-100}
-# shellcheck disable=SC2086
-need_packages $build_packages $test_packages
+# shellcheck disable=SC2046
+need_packages $(test_packages)
 mapfile -t launcher < <(launcher_options)
 echo "building" >&2
 cmake --preset release -B build/bench -DCONTROL_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
