@@ -76,14 +76,10 @@ Result<CgroupPlaces> CgroupPlaces::find(int pid, std::string_view container_id,
   for (const CgroupLine& line : parseProcCgroup(*text)) {
     const std::optional<std::string_view> path = cutAtContainer(line.path, container_id);
     named = named || path;
-    std::optional<std::string> directory;
-    if (path) directory = directoryOf(line, *path, mounts, roots);
-    if (directory)
+    if (!path) continue;
+    if (std::optional<std::string> directory = directoryOf(line, *path, mounts, roots))
       places.entries_.push_back(
           {{line.controllers.begin(), line.controllers.end()}, std::move(*directory)});
-    else
-      places.elsewhere_.insert(places.elsewhere_.end(), line.controllers.begin(),
-                               line.controllers.end());
   }
   if (!named) return notTheContainers(pid, container_id);
   if (places.entries_.empty())
@@ -98,8 +94,7 @@ std::optional<CgroupPlace> CgroupPlaces::of(std::string_view controller) const {
     if (std::find(entry.controllers.begin(), entry.controllers.end(), controller) !=
         entry.controllers.end())
       return CgroupPlace{entry.directory, false};
-  if (std::find(elsewhere_.begin(), elsewhere_.end(), controller) != elsewhere_.end())
-    return std::nullopt;
+  // A controller that belongs to v1 has no files in the v2 hierarchy of a hybrid host.
   for (const Entry& entry : entries_)
     if (entry.controllers.empty()) return CgroupPlace{entry.directory, true};
   return std::nullopt;

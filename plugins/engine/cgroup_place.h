@@ -34,7 +34,6 @@ class CgroupPlaces {
     std::string directory;
   };
   std::vector<Entry> entries_;
-  std::vector<std::string> elsewhere_;  ///< v1 controllers in which the container has no cgroup
 };
 
 /// kNotFound unless process `pid` exists and is in the container's cgroups.

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -209,6 +210,35 @@ TEST(HostStats, SayThatTheRunIsOver) {
   const Result<StatsSample> sample = stats->sample(*systemClock());
   ASSERT_FALSE(sample);
   EXPECT_EQ(sample.error().code, ErrorCode::kWrongState);
+}
+
+/// Lowers the limit of open files for as long as it lives.
+class FileLimit {
+ public:
+  explicit FileLimit(rlim_t limit) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit lowered{limit, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &lowered);
+  }
+  ~FileLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(HostStats, NeverGiveTheNextRunsFiguresWithFewDescriptorsEither) {
+  const RawContainer container("sleep 600");
+  const auto stats = statsOf(container);
+  std::unique_ptr<CgroupStats> frugal;
+  {
+    const FileLimit limit(16);
+    frugal = statsOf(container);
+  }
+  ASSERT_TRUE(stats->sample(*systemClock()));
+  ASSERT_TRUE(frugal->sample(*systemClock()));
+  ASSERT_EQ(test::rawDocker("POST", "/containers/" + container.id() + "/restart?t=0").status, 204);
+  EXPECT_FALSE(stats->sample(*systemClock()));
+  EXPECT_FALSE(frugal->sample(*systemClock()));
 }
 
 TEST(HostStats, HoldUnderTwoHundredMicrosecondsASample) {
