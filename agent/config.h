@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,14 +39,16 @@ struct Config {
 /// One setting as operators see it. Its name as an environment variable is `name`, as a file key
 /// the same in lower case, as an option `--` and the same with dashes.
 struct Setting {
-  enum class Kind : int { kText, kInteger, kSeconds, kBoolean, kChoice };
-
   std::string_view name;
-  Kind kind;
-  std::string_view default_text;  ///< empty: none, or `default_note` says which
+  std::string_view value_form;    ///< as help shows it: "URL", "SECONDS"
+  std::string_view default_text;  ///< empty: none, or what `default_note` says
   std::string_view default_note;
   std::string_view help;
-  bool option = true;  ///< may be given on the command line and in the file
+  /// Checks `text` and puts it into `config`. Errors do not name the setting; the caller does.
+  control::Result<void> (*apply)(const std::string& text, Config& config);
+  /// Its value is a secret: never shown, and there is no option for it, because every user of the
+  /// host can read command lines.
+  bool secret = false;
 
   std::string fileKey() const;
   std::string optionName() const;
@@ -58,6 +59,7 @@ std::span<const Setting> settings();
 
 /// What the process was started with; a parameter so that tests need no real one.
 struct Surroundings {
+  /// Nothing: not set.
   std::function<std::optional<std::string>(const std::string& name)> environment;
   std::string host_name;
 };
@@ -68,20 +70,24 @@ enum class Invocation : int { kRun, kCheckConfig, kHelp, kVersion };
 struct ConfiguredValue {
   std::string name;
   std::string value;
-  std::string origin;  ///< "option", "environment", "file", "default"
+  std::string origin;  ///< "option", "environment", "file /etc/agent.json", "default"
 };
 
 struct CommandLine {
   Invocation invocation = Invocation::kRun;
-  Config config;                         ///< for kRun and kCheckConfig
+  Config config;                          ///< for kRun and kCheckConfig
   std::vector<ConfiguredValue> in_force;  ///< likewise
 };
 
 /// Reads options, environment and file, in this order of precedence, and checks every value.
+/// An environment variable that is set but empty counts as not set.
 /// kInvalidArgument: the message names the setting, what was wrong and what would be right.
 control::Result<CommandLine> readConfiguration(std::span<const char* const> arguments,
                                                const Surroundings& surroundings);
 
 std::string helpText();
+
+/// `url` without its query, which may hold a secret: how it is shown and logged.
+std::string withoutQuery(const std::string& url);
 
 }  // namespace agent

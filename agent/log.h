@@ -15,7 +15,8 @@ enum class LogFormat : int { kText, kJson };
 /// repeats itself is limited to 20 lines at once and one a second; what was held back is counted in
 /// the next line it gets.
 ///
-/// Threads:  any. Blocking: as standard output does. Errors: none; a line that cannot be written is lost.
+/// Threads:  any. Blocking: as standard output does. Errors: none; a line that cannot be written is
+/// lost.
 namespace log {
 
 /// Until this is called lines of kInfo and above are written as text.
@@ -26,8 +27,8 @@ void hide(std::string secret);
 
 void debug(std::string_view component, std::string_view message,
            const char* file = __builtin_FILE(), int line = __builtin_LINE());
-void info(std::string_view component, std::string_view message,
-          const char* file = __builtin_FILE(), int line = __builtin_LINE());
+void info(std::string_view component, std::string_view message, const char* file = __builtin_FILE(),
+          int line = __builtin_LINE());
 void warning(std::string_view component, std::string_view message,
              const char* file = __builtin_FILE(), int line = __builtin_LINE());
 void error(std::string_view component, std::string_view message,

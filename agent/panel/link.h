@@ -1,8 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +11,7 @@ namespace agent {
 /// What the link may do with a message while it waits to be sent.
 enum class Delivery {
   kResult,  ///< responses and errors: never dropped, sent before everything else
-  kState,   ///< events and snapshots: kept in order
+  kState,   ///< events and snapshots: kept in order, dropped only when no kStream is left to drop
   kStream,  ///< measurements and console lines: the oldest are dropped when the outbox is full
 };
 
@@ -33,13 +33,24 @@ class LinkListener {
   virtual void onFrameProblem(FrameProblem problem) = 0;
 };
 
+/// How long the link waits for what; other than these only in tests.
+struct LinkTiming {
+  std::chrono::milliseconds dial{
+      10'000};  ///< each for name and connection, for TLS, for the upgrade
+  std::chrono::milliseconds ping_after{20'000};  ///< without receiving anything
+  std::chrono::milliseconds dead_after{45'000};  ///< likewise
+  std::chrono::milliseconds frame_gap{10'000};   ///< without progress inside a frame, either way
+  std::chrono::milliseconds goodbye{2'000};      ///< to send what is queued and to close
+};
+
 struct LinkSettings {
-  std::string url;      ///< ws:// or wss://
+  std::string url;  ///< ws:// or wss://
   std::string node_id;
   std::string secret;
   std::string ca_file;  ///< empty: the system's certificates alone
   bool node_id_in_query = true;
   std::chrono::milliseconds heartbeat_interval{30'000};
+  LinkTiming timing{};
 };
 
 /// What /health and /metrics show of the link.

@@ -1,0 +1,105 @@
+#include "agent/secret.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+
+namespace agent {
+namespace {
+
+using control::Error;
+using control::ErrorCode;
+using control::Result;
+
+constexpr std::size_t kLongestSecret = 4096;
+
+Error invalid(std::string message) {
+  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
+}
+
+class File {
+ public:
+  /// O_NONBLOCK: opening a FIFO must not wait for its writer.
+  explicit File(const std::string& path)
+      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+  ~File() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+Result<void> requirePrivate(const File& file, const std::string& path, SecretPlace place) {
+  struct stat status {};
+  if (::fstat(file.descriptor(), &status) != 0)
+    return invalid("cannot look at " + path + ": " + ::strerror(errno));
+  if (!S_ISREG(status.st_mode)) return invalid(path + " is not a regular file");
+  if (place == SecretPlace::kSystemdCredential) {
+    if ((status.st_mode & 007) != 0) return invalid(path + " can be read by everybody");
+    return {};
+  }
+  if (status.st_uid != ::geteuid() && status.st_uid != 0)
+    return invalid(path + " belongs to user " + std::to_string(status.st_uid) +
+                   "; it must belong to the agent's user (" + std::to_string(::geteuid()) +
+                   ") or root");
+  if ((status.st_mode & 077) != 0) return invalid(path + " is open to other users; chmod 0600 it");
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> readSecretFile(const std::string& path, SecretPlace place) {
+  const File file(path);
+  if (file.descriptor() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
+  if (auto checked = requirePrivate(file, path, place); !checked) return checked.error();
+  std::string secret(kLongestSecret + 3, '\0');
+  std::size_t size = 0;
+  while (size < secret.size()) {
+    const ssize_t count = ::read(file.descriptor(), secret.data() + size, secret.size() - size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
+    if (count == 0) break;
+    size += static_cast<std::size_t>(count);
+  }
+  secret.resize(size);
+  if (secret.ends_with('\n')) secret.pop_back();
+  if (secret.ends_with('\r')) secret.pop_back();
+  if (auto checked = checkSecret(secret); !checked)
+    return invalid(path + " does not hold a secret: " + checked.error().message);
+  return secret;
+}
+
+Result<void> requirePrivateFile(const std::string& path) {
+  const File file(path);
+  if (file.descriptor() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
+  return requirePrivate(file, path, SecretPlace::kFile);
+}
+
+Result<void> checkSecret(std::string_view secret) {
+  if (secret.empty()) return invalid("it is empty");
+  if (secret.size() > kLongestSecret)
+    return invalid("it is longer than " + std::to_string(kLongestSecret) + " characters");
+  const bool printable =
+      std::all_of(secret.begin(), secret.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (!printable)
+    return invalid("only printable ASCII characters without spaces and line ends can be sent");
+  return {};
+}
+
+void eraseFromEnvironment(const char* name) {
+  // getenv's text is the process's own memory, which is what /proc/<pid>/environ shows.
+  if (char* value = std::getenv(name)) ::explicit_bzero(value, ::strlen(value));
+  ::unsetenv(name);
+}
+
+}  // namespace agent
