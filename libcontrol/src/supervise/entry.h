@@ -41,6 +41,7 @@ struct Entry {
   std::optional<RunId> run;  ///< the run that goes on; absent when none does
   std::optional<ExitStatus> exit;
   Duration own_stop_timeout = std::chrono::seconds(10);
+  std::optional<Signal> own_stop_signal;  ///< as the engine says it of the container
   std::optional<SentSignal> sent_signal;
   RestartPolicy restart;
   int restarts = 0;                          ///< automatic ones since the last requested start

@@ -57,6 +57,8 @@ Result<void> Supervisor::Core::doCreate(const EntryPtr& entry, Job& job) {
     entry->restart = job.spec->restart;
     entry->own_stop_timeout = job.spec->container.stop_timeout.value_or(entry->own_stop_timeout);
     start = job.start_after_create;
+    // From here on a stop overtakes it as any start.
+    if (start) job.type = Job::Type::kStart;
   }
   setState(*entry, EntryState::kCreated, Reason::kRequested, &job);
   return start ? doStart(entry, job) : Result<void>();
@@ -137,6 +139,7 @@ Result<void> Supervisor::Core::startContainer(const EntryPtr& entry, Job& job) {
     const std::lock_guard lock(entry->mutex);
     entry->run = RunId{.container = id, .started_at = info->started_at.value_or(WallTime{})};
     entry->pid = info->pid;
+    entry->own_stop_signal = info->spec.stop_signal.value_or(Signal::term());
     entry->sent_signal.reset();
     entry->forgetStats();
   }
@@ -170,10 +173,10 @@ Result<StopOptions> Supervisor::Core::nextStopAttempt(Entry& entry, Job& job) {
   const TimePoint now = clock().now();
   if (!job.kill_at)
     job.kill_at = CallContext::after(now, job.stop.timeout.value_or(entry.own_stop_timeout));
+  if (!job.stop.signal) job.stop.signal = entry.own_stop_signal;
   if (entry.sent_signal && entry.run && entry.sent_signal->run == *entry.run) {
     job.kill_at = std::min(*job.kill_at, entry.sent_signal->kill_at);
-    if (!job.stop.signal || job.stop.signal == entry.sent_signal->signal)
-      job.stop.send_signal = false;
+    if (job.stop.signal == entry.sent_signal->signal) job.stop.send_signal = false;
   }
   if (entry.run)
     entry.sent_signal =

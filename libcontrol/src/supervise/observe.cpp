@@ -207,6 +207,7 @@ void Supervisor::Core::adopt(Entry& entry, const ContainerInfo& info) {
   entry.container = info.id;
   entry.image = info.spec.image;
   entry.own_stop_timeout = info.spec.stop_timeout.value_or(entry.own_stop_timeout);
+  entry.own_stop_signal = info.spec.stop_signal.value_or(Signal::term());
   if (const auto label = info.spec.labels.find(options_.restart_label);
       label != info.spec.labels.end())
     entry.restart = RestartPolicy::parse(label->second).value_or(RestartPolicy{});
