@@ -179,14 +179,26 @@ std::uint64_t number(const Poco::JSON::Object::Ptr& object, const std::string& k
 TEST(HostStats, EqualTheEnginesFigures) {
   const RawContainer container("sleep 600", R"({"Memory":67108864,"PidsLimit":50})");
   const auto stats = statsOf(container);
-  const Result<StatsSample> before = stats->sample(*systemClock());
-  const auto engines = container.stats();
-  const Result<StatsSample> after = stats->sample(*systemClock());
-  ASSERT_TRUE(before && after);
+  // A container that has just started still gives back what starting it took.
+  Result<StatsSample> before = stats->sample(*systemClock());
+  Result<StatsSample> after = before;
+  Poco::JSON::Object::Ptr engines;
+  for (int tries = 0;
+       tries < 10 && (tries == 0 || before->memory_usage_bytes != after->memory_usage_bytes);
+       ++tries) {
+    before = stats->sample(*systemClock());
+    engines = container.stats();
+    after = stats->sample(*systemClock());
+    ASSERT_TRUE(before && after);
+  }
   const auto memory = engines->getObject("memory_stats");
+  const char* const inactive_file = memory->getObject("stats")->has("total_inactive_file")
+                                        ? "total_inactive_file"
+                                        : "inactive_file";
   EXPECT_EQ(after->memory_limit_bytes, number(memory, "limit"));
-  EXPECT_NEAR(static_cast<double>(*after->memory_usage_bytes),
-              static_cast<double>(number(memory, "usage")), 256 * 1024);
+  EXPECT_EQ(after->memory_usage_bytes, number(memory, "usage"));
+  EXPECT_EQ(after->memory_working_set_bytes,
+            number(memory, "usage") - number(memory->getObject("stats"), inactive_file));
   const auto pids = engines->getObject("pids_stats");
   EXPECT_EQ(after->pids, number(pids, "current"));
   EXPECT_EQ(after->pids_limit, number(pids, "limit"));
@@ -231,7 +243,8 @@ TEST(HostStats, NeverGiveTheNextRunsFiguresWithFewDescriptorsEither) {
   const auto stats = statsOf(container);
   std::unique_ptr<CgroupStats> frugal;
   {
-    const FileLimit limit(16);
+    const FileLimit limit(38);  // its half has no room for twice ten
+
     frugal = statsOf(container);
   }
   ASSERT_TRUE(stats->sample(*systemClock()));
