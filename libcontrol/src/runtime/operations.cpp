@@ -63,7 +63,9 @@ class StopSequence {
     if (is(exit.error(), ErrorCode::kDeadlineExceeded) && runtime_.clock().now() >= deadline &&
         deadline <= context_.deadline)
       return std::optional<StopReport>();
-    return vanishedOr(exit.error());
+    Error error = exit.error();
+    error.effect = options_.send_signal ? Effect::kApplied : Effect::kNone;
+    return vanishedOr(error);
   }
 
   Result<StopReport> kill() {
@@ -92,14 +94,16 @@ class StopSequence {
   /// Waits for the engine's word on an exit that was noticed: only then can the caller start or
   /// remove the container.
   Result<StopReport> finish(Result<std::optional<StopReport>> outcome) {
-    if (!outcome) return unknownEffect(std::move(outcome).error());
+    if (!outcome) return std::move(outcome).error();
     StopReport done = **outcome;
     if (!done.exit) return done;
     const auto exit = watch_->exited(context_.capped(options_.kill_timeout, runtime_.clock()));
     if (exit) {
       done.exit = *exit;
     } else if (!is(exit.error(), ErrorCode::kNotFound)) {
-      return unknownEffect(exit.error());
+      Error error = exit.error();
+      error.effect = Effect::kApplied;
+      return error;
     }
     return done;
   }
@@ -112,12 +116,6 @@ class StopSequence {
   /// Removed while we stopped it: it is over, how it ended is not known.
   Result<std::optional<StopReport>> vanishedOr(const Error& error) const {
     if (is(error, ErrorCode::kNotFound)) return std::optional(report(StopOutcome::kStopped));
-    return error;
-  }
-
-  /// A signal may have been sent: what it did is not known.
-  static Error unknownEffect(Error error) {
-    error.effect = Effect::kUnknown;
     return error;
   }
 

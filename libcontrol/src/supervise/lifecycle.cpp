@@ -201,6 +201,9 @@ Result<StopReport> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
     if (report || !is(report.error(), ErrorCode::kCancelled)) return report;
     const std::lock_guard lock(entry.mutex);
     if (!job.rearranged) return report;
+    // A stop that joined before the signal went out must not leave the process without it.
+    if (options->send_signal && report.error().effect != Effect::kApplied)
+      entry.sent_signal.reset();
   }
 }
 

@@ -122,7 +122,14 @@ TEST_F(Operations, CancelledStopKillsNothing) {
   const auto report = runtime_.stop(kId, {.timeout = 10s}, {});
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, ErrorCode::kCancelled);
-  EXPECT_EQ(report.error().effect, Effect::kUnknown);
+  EXPECT_EQ(report.error().effect, Effect::kApplied) << "the signal was sent";
+}
+
+TEST_F(Operations, StopCancelledBeforeItsSignalSaysThatNothingWasSent) {
+  EXPECT_CALL(runtime_, inspect(kId, _)).WillOnce(Return(failure(ErrorCode::kCancelled)));
+  const auto report = runtime_.stop(kId, {.timeout = 10s}, {});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().effect, Effect::kNone);
 }
 
 TEST_F(Operations, StopWhoseOwnDeadlineComesFirstKillsNothing) {
