@@ -23,6 +23,10 @@ Object inner(const Object& object, const std::string& key) {
   return object.isNull() ? Object() : object->getObject(key);
 }
 
+Object parse(const std::string& message) {
+  return Poco::JSON::Parser().parse(message).extract<Object>();
+}
+
 std::string now() {
   return Poco::DateTimeFormatter::format(Poco::Timestamp(), "%Y-%m-%dT%H:%M:%S.%iZ");
 }
@@ -105,9 +109,9 @@ void Panel::onDisconnected(const std::string& node, const std::string& why) {
 
 void Panel::onMessage(const std::string& node, const std::string& message) {
   try {
-    const Object object = Poco::JSON::Parser().parse(message).extract<Poco::JSON::Object::Ptr>();
+    const Object object = parse(message);
     const std::string type = text(object, "type");
-    if (type == "response") return onResponse(object);
+    if (type == "response") return onResponse(text(object, "id"), message);
     const Object data = inner(object, "data");
     if (type == "event") return onEvent(node, text(object, "event"), data);
     if (type == "system_info")
@@ -125,10 +129,10 @@ void Panel::onMessage(const std::string& node, const std::string& message) {
   }
 }
 
-void Panel::onResponse(const Object& message) {
+void Panel::onResponse(const std::string& id, const std::string& message) {
   {
     const std::scoped_lock lock(mutex_);
-    replies_[text(message, "id")] = message;
+    replies_[id] = message;
   }
   changed_.notify_all();
 }
@@ -228,10 +232,14 @@ Reply Panel::ask(const std::string& action, const std::string& server, const Obj
   command.stringify(out);
   if (!listener_->send(target, out.str())) return {id, "agent '" + target + "' is gone", {}};
 
-  std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, kReplyTimeout, [&] { return replies_.contains(id); }))
-    return {id, "agent '" + target + "' did not answer", {}};
-  const Object message = replies_.extract(id).mapped();
+  std::string answer;
+  {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, kReplyTimeout, [&] { return replies_.contains(id); }))
+      return {id, "agent '" + target + "' did not answer", {}};
+    answer = replies_.extract(id).mapped();
+  }
+  const Object message = parse(answer);
   if (text(message, "success") == "true") return {id, {}, inner(message, "data")};
   const Object error = inner(message, "error");
   return {id, text(error, "code") + ": " + text(error, "message"), {}};

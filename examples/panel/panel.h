@@ -72,7 +72,7 @@ class Panel : public AgentObserver {
 
   std::string pickNode(const std::string& server, const std::string& node) const;
   std::string nextId();
-  void onResponse(const Object& message);
+  void onResponse(const std::string& id, const std::string& message);
   void onEvent(const std::string& node, const std::string& event, const Object& data);
   void onStatusChange(const std::string& node, const Object& data);
   void note(const std::string& line, Watch needed);
@@ -82,8 +82,8 @@ class Panel : public AgentObserver {
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
-  std::map<std::string, bool> nodes_;  // connected now
-  std::map<std::string, Object> replies_;
+  std::map<std::string, bool> nodes_;           // connected now
+  std::map<std::string, std::string> replies_;  // as sent: each thread parses for itself
   std::map<std::string, Outcome> outcomes_;
   std::map<std::string, ServerView> servers_;
   Watch watch_ = Watch::kChanges;
