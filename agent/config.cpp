@@ -254,8 +254,7 @@ Result<CommandLine> readConfiguration(std::span<const char* const> arguments,
     if (auto applied = setting.apply(text, line.config); !applied) {
       // A URL may hold a password or a token.
       const bool hidden = setting.secret || setting.name == "PANEL_URL";
-      const std::string shown =
-          hidden ? " " : " '" + log::escape(text, LogFormat::kText) + "' ";
+      const std::string shown = hidden ? " " : " '" + log::escape(text, LogFormat::kText) + "' ";
       return invalid(name + shown + applied.error().message);
     }
     const std::string shown = setting.secret                ? "(set)"

@@ -232,7 +232,9 @@ std::optional<milliseconds> parseRetryAfter(const std::string& value,
     return seconds >= 0 ? std::optional(milliseconds(seconds * std::int64_t{1000})) : std::nullopt;
   Poco::DateTime date;
   int zone = 0;
-  if (!Poco::DateTimeParser::tryParse(Poco::DateTimeFormat::HTTP_FORMAT, value, date, zone))
+  // Poco's parser takes any text for some date.
+  if (value.size() != 29 || !value.ends_with(" GMT") ||
+      !Poco::DateTimeParser::tryParse(Poco::DateTimeFormat::HTTP_FORMAT, value, date, zone))
     return std::nullopt;
   const auto moment = std::chrono::system_clock::time_point(
       std::chrono::microseconds(date.timestamp().epochMicroseconds()));
