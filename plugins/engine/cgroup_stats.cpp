@@ -94,7 +94,7 @@ constexpr int kMaxKept = static_cast<int>(kSources.size()) + 1;
 constexpr int kMinKept = 2;
 
 /// Longer than any of the files on hosts with hundreds of devices or interfaces.
-using Buffer = std::array<char, 16 * 1024>;
+using Buffer = std::array<char, 16384>;
 
 std::atomic<int> kept_descriptors{0};
 
