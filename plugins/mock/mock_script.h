@@ -1,0 +1,71 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <libcontrol/call.h>
+#include <libcontrol/streams.h>
+#include <libcontrol/types.h>
+
+namespace control::mock {
+
+struct Statement;
+using Block = std::vector<Statement>;
+
+/// One step of a program. Which fields count depends on the kind.
+struct Statement {
+  enum class Kind {
+    kPrint,            ///< `text` to `source`
+    kSleep,            ///< `duration` (absent: for ever) in the foreground
+    kBackgroundSleep,  ///< the same beside the program
+    kWait,             ///< for all background sleeps
+    kStatus,           ///< true, false, `:`
+    kExit,             ///< with `code`, else the last status
+    kTrap,             ///< `body` on each of `signals`; empty body: ignored; `resets`: default
+    kLoop,             ///< `body` for ever
+    kKillSelf,         ///< signals.front()
+    kCopyInput,        ///< cat: standard input to standard output until its end
+    kServe,            ///< runs until it is told to end
+  };
+  Kind kind = Kind::kStatus;
+  std::string text{};
+  OutputSource source = OutputSource::kStdout;
+  std::optional<Duration> duration{};
+  std::optional<int> code{};
+  std::vector<Signal> signals{};
+  bool resets = false;
+  bool replaces_shell = false;  ///< exec
+  Block body{};
+};
+
+/// What a container or an exec session runs.
+struct Program {
+  enum class Kind {
+    kUnderstood,  ///< `body` says what it does
+    kServer,      ///< anything else: a well-behaved server
+    kOpaque,      ///< a shell script with something in it that is not understood
+    kMissing,     ///< a file that is not in the container
+  };
+  Kind kind = Kind::kServer;
+  Block body{};
+};
+
+/// Reads a shell script made of `trap`, `echo`, `printf` without formats, `sleep`, `exit`, `true`,
+/// `false`, `:`, `cat`, `kill -SIG $$`, `exec sleep`, `sleep N &`, `wait` and
+/// `while true; do ...; done`. Nullopt: there is something else in it.
+std::optional<Block> parseScript(std::string_view script);
+
+/// What `argv` (entrypoint and command) does. Understood are `sh -c SCRIPT`, sleep, cat, echo,
+/// true and false, with or without a folder. A program is missing when a part of its path holds
+/// "nosuch", "no-such", "missing", "nonexistent" or "does-not-exist".
+Program parseCommand(const std::vector<std::string>& argv);
+
+/// "5s", "300ms", "1.5h", "2" (seconds), "infinity" (TimePoint's end is far). Nullopt: none of it.
+std::optional<Duration> parseDuration(std::string_view text);
+
+/// Replaces \n \t \r \\ \0 and \xHH. Other backslashes stay.
+std::string unescape(std::string_view text);
+
+}  // namespace control::mock
