@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <libcontrol/plugin.h>
+#include <libcontrol/result.h>
+
+#include "docker/docker_errors.h"
+#include "engine/http_client.h"
+
+namespace control::docker {
+
+/// Requests to one Docker engine in the API version that was agreed with it. The agreement is
+/// made anew after the engine was lost, for it may come back as another version.
+///
+/// Threads:  any method on any thread; no lock is held during I/O.
+/// Blocking: until the context's deadline or cancellation.
+/// Errors:   of the transport as HttpClient; kUnsupported: the engine is too old, or it is Podman.
+class Api {
+ public:
+  Api(engine::Address address, HostContext host);
+
+  /// Asks the engine for its version, when that is not known yet. `ask`: in any case.
+  Result<std::string> version(const CallContext& context, bool ask = false);
+
+  /// `target` begins with '/' and carries no version. Any status is an answer.
+  Result<engine::HttpResponse> call(engine::HttpRequest request, const CallContext& context);
+
+  /// The body of a success; any other status is an Error.
+  Result<std::string> expectSuccess(engine::HttpRequest request, Subject subject,
+                                    const CallContext& context);
+  Result<std::string> get(std::string target, Subject subject, const CallContext& context);
+
+  /// As call(), for answers that arrive piece by piece; a status that is neither a success nor
+  /// 101 is an Error.
+  Result<std::unique_ptr<engine::HttpStream>> open(engine::HttpRequest request, Subject subject,
+                                                   const CallContext& context);
+
+  /// Counts the agreements: what was learned from the engine before may have changed since.
+  std::uint64_t generation() const noexcept { return generation_.load(); }
+
+  Clock& clock() const noexcept { return *host_.clock; }
+  const HostContext& host() const noexcept { return host_; }
+  const engine::Address& address() const noexcept { return client_.address(); }
+
+ private:
+  Result<std::string> negotiate(const CallContext& context);
+  void forgetVersion();
+
+  const HostContext host_;
+  engine::HttpClient client_;
+  std::atomic<std::uint64_t> generation_{0};
+  std::mutex mutex_;
+  std::string version_{};  ///< guarded by mutex_; empty: not agreed
+};
+
+/// The version to speak with an engine whose newest is `engine_version` ("1.41"). kUnsupported: it
+/// is older than the oldest that works.
+Result<std::string> agreedVersion(std::string_view engine_version);
+
+/// A path segment or query value.
+inline std::string encoded(std::string_view text) { return engine::percentEncoded(text); }
+
+}  // namespace control::docker

@@ -1,0 +1,113 @@
+#include "docker/docker_errors.h"
+
+#include <initializer_list>
+
+#include "engine/json.h"
+
+namespace control::docker {
+namespace {
+
+bool containsAny(std::string_view text, std::initializer_list<std::string_view> parts) {
+  for (const std::string_view part : parts)
+    if (text.find(part) != std::string_view::npos) return true;
+  return false;
+}
+
+bool speaksOfPorts(std::string_view text) {
+  return containsAny(text, {"port is already allocated", "address already in use"});
+}
+
+bool speaksOfCredentials(std::string_view text) {
+  return containsAny(text, {"unauthorized", "authentication required", "no basic auth credentials",
+                            "denied", "incorrect username or password"});
+}
+
+bool speaksOfMissingImage(std::string_view text) {
+  return containsAny(text, {"manifest unknown", "not found", "No such image", "no such image",
+                            "repository does not exist", "name unknown"});
+}
+
+bool speaksOfDiskOrMemory(std::string_view text) {
+  return containsAny(text, {"no space left on device", "cannot allocate memory",
+                            "too many open files", "disk quota exceeded"});
+}
+
+ErrorCode notFoundCode(std::string_view text, Subject subject) {
+  switch (subject) {
+    case Subject::kImage:
+    case Subject::kPull: return ErrorCode::kImageNotFound;
+    case Subject::kCreate:
+      return containsAny(text, {"No such image", "no such image"}) ? ErrorCode::kImageNotFound
+                                                                  : ErrorCode::kInvalidArgument;
+    case Subject::kStart:
+      return containsAny(text, {"o such container"}) ? ErrorCode::kNotFound : ErrorCode::kStartFailed;
+    case Subject::kContainer:
+    case Subject::kExec: return ErrorCode::kNotFound;
+    case Subject::kEngine: return ErrorCode::kUnsupported;
+  }
+  return ErrorCode::kNotFound;
+}
+
+ErrorCode codeFor(int status, std::string_view text, Subject subject) {
+  if (subject == Subject::kStart && (status == 400 || status >= 500))
+    return speaksOfPorts(text) ? ErrorCode::kPortConflict : ErrorCode::kStartFailed;
+  if (subject == Subject::kPull && speaksOfCredentials(text)) return ErrorCode::kPermissionDenied;
+  if (subject == Subject::kPull && status >= 500)
+    return speaksOfMissingImage(text) ? ErrorCode::kImageNotFound : ErrorCode::kUnavailable;
+  switch (status) {
+    case 400: return ErrorCode::kInvalidArgument;
+    case 401:
+    case 403: return ErrorCode::kPermissionDenied;
+    case 404: return notFoundCode(text, subject);
+    case 409:
+      return subject == Subject::kCreate ? ErrorCode::kAlreadyExists : ErrorCode::kWrongState;
+    case 429: return ErrorCode::kUnavailable;
+    case 501: return ErrorCode::kUnsupported;
+    case 503: return ErrorCode::kUnavailable;
+    default: break;
+  }
+  if (speaksOfDiskOrMemory(text)) return ErrorCode::kResourceExhausted;
+  // Engines before 23.0 answer some bad parameters with 500.
+  if (containsAny(text, {"invalid parameter", "Invalid signal", "invalid signal"}))
+    return ErrorCode::kInvalidArgument;
+  if (containsAny(text, {"does not support reading"})) return ErrorCode::kUnsupported;
+  return ErrorCode::kInternal;
+}
+
+}  // namespace
+
+std::string errorText(std::string_view body) {
+  if (auto document = engine::JsonDocument::parse(std::string(body)); document) {
+    if (auto message = document->root()["message"].string()) return *message;
+  }
+  while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.remove_suffix(1);
+  constexpr std::size_t kMaxText = 2000;
+  return std::string(body.substr(0, kMaxText));
+}
+
+Error errorFromReply(int status, std::string_view body, Subject subject) {
+  std::string text = errorText(body);
+  const ErrorCode code = codeFor(status, text, subject);
+  if (text.empty()) text = "no reason given";
+  return {.code = code,
+          .message = "engine replied " + std::to_string(status) + ": " + text,
+          .native = std::to_string(status)};
+}
+
+Error pullError(std::string text) {
+  ErrorCode code = ErrorCode::kUnavailable;
+  if (speaksOfCredentials(text)) {
+    code = ErrorCode::kPermissionDenied;
+  } else if (speaksOfDiskOrMemory(text)) {
+    code = ErrorCode::kResourceExhausted;
+  } else if (speaksOfMissingImage(text)) {
+    code = ErrorCode::kImageNotFound;
+  }
+  return {.code = code, .message = "the pull failed: " + text, .native = std::move(text)};
+}
+
+bool speaksOfClientVersion(int status, std::string_view body) {
+  return status == 400 && body.find("client version") != std::string_view::npos;
+}
+
+}  // namespace control::docker

@@ -1,0 +1,119 @@
+#include "docker/docker_output.h"
+
+#include "docker/docker_json.h"
+#include "engine/wakeup.h"
+
+namespace control::docker {
+namespace {
+
+/// Small frames are handed on together up to so much.
+constexpr std::size_t kMaxItem = 64 * 1024;
+constexpr std::size_t kMaxStamp = 40;
+
+OutputSource sourceOf(int frame_source) {
+  // 3 is the engine's own complaint, which it would otherwise have put on stderr.
+  return frame_source >= 2 ? OutputSource::kStderr : OutputSource::kStdout;
+}
+
+}  // namespace
+
+void OutputDecoder::feed(std::string_view bytes) {
+  if (tty_) {
+    raw_.append(bytes);
+  } else {
+    frames_.feed(bytes);
+  }
+}
+
+bool OutputDecoder::mayEnd() const noexcept { return tty_ || (frames_.atBoundary() && !held_); }
+
+Result<std::optional<Output>> OutputDecoder::next() {
+  if (tty_) return nextRaw();
+  return nextFramed();
+}
+
+bool OutputDecoder::cutStamp(std::string& bytes) {
+  const std::size_t space = bytes.find(' ');
+  if (space == std::string::npos && stamp_.size() + bytes.size() <= kMaxStamp) {
+    stamp_ += std::exchange(bytes, {});
+    return false;
+  }
+  in_stamp_ = false;
+  at_.reset();
+  if (space != std::string::npos && stamp_.size() + space <= kMaxStamp)
+    at_ = parseTime(stamp_ + bytes.substr(0, space));
+  // What is no time stamp is output.
+  bytes = at_ ? bytes.substr(space + 1) : stamp_ + bytes;
+  stamp_.clear();
+  return true;
+}
+
+Result<std::optional<OutputDecoder::Piece>> OutputDecoder::takePiece() {
+  if (held_) return std::exchange(held_, std::nullopt);
+  return frames_.next();
+}
+
+Result<std::optional<Output>> OutputDecoder::nextFramed() {
+  std::optional<Output> output;
+  for (;;) {
+    auto piece = takePiece();
+    if (!piece) return piece.error();
+    if (!*piece) return output;
+    const OutputSource source = sourceOf((*piece)->source);
+    if (timestamps_) {
+      if ((*piece)->first) in_stamp_ = true;
+      if (in_stamp_ && !cutStamp((*piece)->bytes)) continue;
+      if ((*piece)->bytes.empty()) continue;
+      return std::optional(Output{.source = source, .bytes = std::move((*piece)->bytes), .at = at_});
+    }
+    if (output && (output->source != source || output->bytes.size() > kMaxItem)) {
+      held_ = std::move(*piece);
+      return output;
+    }
+    if (!output) output.emplace(Output{.source = source});
+    output->bytes += (*piece)->bytes;
+  }
+}
+
+std::optional<Output> OutputDecoder::nextRaw() {
+  if (raw_.empty()) return std::nullopt;
+  if (!timestamps_) return Output{.source = OutputSource::kConsole, .bytes = std::exchange(raw_, {})};
+  if (in_stamp_ && !cutStamp(raw_)) return std::nullopt;
+  const std::size_t end = std::min(raw_.find('\n'), raw_.size() - 1) + 1;
+  Output output{.source = OutputSource::kConsole, .bytes = raw_.substr(0, end), .at = at_};
+  raw_.erase(0, end);
+  in_stamp_ = output.bytes.ends_with('\n');
+  if (output.bytes.empty()) return std::nullopt;
+  return output;
+}
+
+void OutputReader::keepReadable(bool on) noexcept {
+  if (on == readable_) return;
+  readable_ = on;
+  http_->keepReadable(on);
+}
+
+Result<std::optional<Output>> OutputReader::next(const CallContext& context) {
+  for (;;) {
+    if (http_->cancelled()) return engine::cancelledError();
+    auto item = decoder_.next();
+    if (!item || *item || ended_) {
+      keepReadable(true);
+      return item;
+    }
+    keepReadable(false);
+    std::string bytes;
+    auto more = http_->read(bytes, context);
+    if (!more) {
+      if (more.error().code != ErrorCode::kDeadlineExceeded) keepReadable(true);
+      return more.error();
+    }
+    decoder_.feed(bytes);
+    if (*more) continue;
+    if (!decoder_.mayEnd())
+      return Error{.code = ErrorCode::kUnavailable, .message = "the engine's output was cut short"};
+    ended_ = true;
+  }
+}
+
+}  // namespace control::docker

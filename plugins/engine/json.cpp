@@ -1,0 +1,381 @@
+#include "engine/json.h"
+
+#include <charconv>
+#include <cstring>
+
+namespace control::engine {
+namespace {
+
+using Kind = JsonValue::Kind;
+
+constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxText = std::size_t{1} << 30;
+
+bool isDigit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+int hexDigit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+void appendUtf8(std::string& out, std::uint32_t code) {
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xC0 | (code >> 6));
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    out += static_cast<char>(0xE0 | (code >> 12));
+    out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  } else {
+    out += static_cast<char>(0xF0 | (code >> 18));
+    out += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
+    out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  }
+}
+
+std::uint32_t fourHex(std::string_view text) noexcept {
+  std::uint32_t code = 0;
+  for (const char c : text.substr(0, 4)) code = code * 16 + static_cast<std::uint32_t>(hexDigit(c));
+  return code;
+}
+
+/// `raw` has been checked: every escape in it is complete.
+std::string unescaped(std::string_view raw) {
+  std::string out;
+  out.reserve(raw.size());
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (raw[i] != '\\') {
+      out += raw[i];
+      continue;
+    }
+    switch (raw[++i]) {
+      case 'b': out += '\b'; break;
+      case 'f': out += '\f'; break;
+      case 'n': out += '\n'; break;
+      case 'r': out += '\r'; break;
+      case 't': out += '\t'; break;
+      case 'u': {
+        std::uint32_t code = fourHex(raw.substr(i + 1));
+        i += 4;
+        if (code >= 0xD800 && code < 0xDC00) {
+          code = 0x10000 + ((code - 0xD800) << 10) + (fourHex(raw.substr(i + 3)) - 0xDC00);
+          i += 6;
+        }
+        appendUtf8(out, code);
+        break;
+      }
+      default: out += raw[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+bool isUtf8(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) return false;
+    for (std::size_t k = 1; k < length; ++k)
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
+    const auto second = static_cast<unsigned char>(text[i + 1]);
+    // Overlong forms, surrogates, and what lies beyond U+10FFFF.
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+        (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F))
+      return false;
+    i += length;
+  }
+  return true;
+}
+
+std::string jsonQuoted(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += "\\u00";
+      out += {kHex[(c >> 4) & 15], kHex[c & 15]};
+    } else {
+      out += c;
+    }
+  }
+  return out += '"';
+}
+
+/// One pass over the text that lays down the nodes.
+class JsonParser {
+ public:
+  explicit JsonParser(JsonDocument& document)
+      : nodes_(document.nodes_),
+        begin_(document.text_->data()),
+        at_(begin_),
+        end_(begin_ + document.text_->size()) {
+    nodes_.reserve(document.text_->size() / 16 + 8);
+  }
+
+  bool run() {
+    skipSpace();
+    if (!value(0)) return false;
+    skipSpace();
+    return at_ == end_ || fail("something follows the value");
+  }
+
+  std::string problem() const {
+    return std::string(problem_) + " at byte " + std::to_string(at_ - begin_);
+  }
+
+ private:
+  bool fail(std::string_view why) {
+    if (problem_.empty()) problem_ = why;
+    return false;
+  }
+
+  void skipSpace() noexcept {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+
+  std::uint32_t offset() const noexcept { return static_cast<std::uint32_t>(at_ - begin_); }
+
+  std::size_t open(Kind kind) {
+    nodes_.push_back({.kind = kind, .escaped = false, .begin = offset(), .length = 0, .next = 0});
+    return nodes_.size() - 1;
+  }
+
+  bool close(std::size_t index) {
+    auto& node = nodes_[index];
+    node.length = offset() - node.begin;
+    node.next = static_cast<std::uint32_t>(nodes_.size());
+    return true;
+  }
+
+  bool value(int depth) {
+    if (at_ == end_) return fail("the text ends early");
+    switch (*at_) {
+      case '{': return object(depth);
+      case '[': return array(depth);
+      case '"': return string();
+      case 't': return word("true", Kind::kBoolean);
+      case 'f': return word("false", Kind::kBoolean);
+      case 'n': return word("null", Kind::kNull);
+      default: return number();
+    }
+  }
+
+  bool object(int depth) {
+    if (depth == kMaxDepth) return fail("it is nested too deep");
+    const std::size_t self = open(Kind::kObject);
+    ++at_;
+    skipSpace();
+    if (at_ != end_ && *at_ == '}') return ++at_, close(self);
+    for (;;) {
+      if (at_ == end_ || *at_ != '"') return fail("a member's name is missing");
+      if (!string()) return false;
+      skipSpace();
+      if (at_ == end_ || *at_ != ':') return fail("':' is missing");
+      ++at_;
+      skipSpace();
+      if (!value(depth + 1)) return false;
+      skipSpace();
+      if (at_ == end_) return fail("the text ends early");
+      if (*at_ == '}') return ++at_, close(self);
+      if (*at_ != ',') return fail("',' or '}' is missing");
+      ++at_;
+      skipSpace();
+    }
+  }
+
+  bool array(int depth) {
+    if (depth == kMaxDepth) return fail("it is nested too deep");
+    const std::size_t self = open(Kind::kArray);
+    ++at_;
+    skipSpace();
+    if (at_ != end_ && *at_ == ']') return ++at_, close(self);
+    for (;;) {
+      if (!value(depth + 1)) return false;
+      skipSpace();
+      if (at_ == end_) return fail("the text ends early");
+      if (*at_ == ']') return ++at_, close(self);
+      if (*at_ != ',') return fail("',' or ']' is missing");
+      ++at_;
+      skipSpace();
+    }
+  }
+
+  bool escape(bool& high_surrogate) {
+    if (++at_ == end_) return fail("the text ends early");
+    if (*at_ != 'u') {
+      high_surrogate = false;
+      return std::strchr("\"\\/bfnrt", *at_) != nullptr && *at_ != '\0'
+                 ? (++at_, true)
+                 : fail("an escape is unknown");
+    }
+    if (end_ - at_ < 5) return fail("the text ends early");
+    for (int i = 1; i <= 4; ++i)
+      if (hexDigit(at_[i]) < 0) return fail("an escape is not hexadecimal");
+    const std::uint32_t code = fourHex({at_ + 1, 4});
+    at_ += 5;
+    const bool low = code >= 0xDC00 && code < 0xE000;
+    if (low != high_surrogate) return fail("half of a surrogate pair is missing");
+    high_surrogate = code >= 0xD800 && code < 0xDC00;
+    return !high_surrogate || (at_ != end_ && *at_ == '\\') ||
+           fail("half of a surrogate pair is missing");
+  }
+
+  bool string() {
+    ++at_;
+    const std::size_t self = open(Kind::kString);
+    const char* const first = at_;
+    bool ascii = true;
+    bool high_surrogate = false;
+    for (;;) {
+      if (at_ == end_) return fail("a string does not end");
+      const auto byte = static_cast<unsigned char>(*at_);
+      if (byte == '"') break;
+      if (byte < 0x20) return fail("a string holds a control character");
+      if (byte == '\\') {
+        nodes_[self].escaped = true;
+        if (!escape(high_surrogate)) return false;
+        continue;
+      }
+      if (high_surrogate) return fail("half of a surrogate pair is missing");
+      if (byte >= 0x80) ascii = false;
+      ++at_;
+    }
+    if (high_surrogate) return fail("half of a surrogate pair is missing");
+    if (!ascii && !isUtf8({first, static_cast<std::size_t>(at_ - first)}))
+      return fail("a string is not UTF-8");
+    close(self);
+    ++at_;
+    return true;
+  }
+
+  bool word(std::string_view text, Kind kind) {
+    if (static_cast<std::size_t>(end_ - at_) < text.size() ||
+        std::memcmp(at_, text.data(), text.size()) != 0)
+      return fail("a word is unknown");
+    const std::size_t self = open(kind);
+    at_ += text.size();
+    return close(self);
+  }
+
+  bool digits() {
+    if (at_ == end_ || !isDigit(*at_)) return fail("a number is malformed");
+    while (at_ != end_ && isDigit(*at_)) ++at_;
+    return true;
+  }
+
+  bool number() {
+    const std::size_t self = open(Kind::kNumber);
+    if (*at_ == '-') ++at_;
+    if (at_ != end_ && *at_ == '0') {
+      ++at_;
+    } else if (!digits()) {
+      return false;
+    }
+    if (at_ != end_ && *at_ == '.') {
+      ++at_;
+      if (!digits()) return false;
+    }
+    if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
+      ++at_;
+      if (at_ != end_ && (*at_ == '+' || *at_ == '-')) ++at_;
+      if (!digits()) return false;
+    }
+    return close(self);
+  }
+
+  std::vector<JsonDocument::Node>& nodes_;
+  const char* const begin_;
+  const char* at_;
+  const char* const end_;
+  std::string_view problem_{};
+};
+
+Result<JsonDocument> JsonDocument::parse(std::string text) {
+  if (text.size() > kMaxText)
+    return Error{.code = ErrorCode::kInternal, .message = "a JSON text of more than 1 GiB"};
+  JsonDocument document;
+  document.text_ = std::make_unique<std::string>(std::move(text));
+  JsonParser parser(document);
+  if (!parser.run())
+    return Error{.code = ErrorCode::kInternal,
+                 .message = "the engine's answer is not valid JSON: " + parser.problem()};
+  return document;
+}
+
+Kind JsonValue::kind() const noexcept {
+  return document_ == nullptr ? Kind::kMissing : document_->nodes_[index_].kind;
+}
+
+std::uint32_t JsonValue::end() const noexcept { return document_->nodes_[index_].next; }
+
+std::uint32_t JsonValue::after(std::uint32_t index) const noexcept {
+  return document_->nodes_[index].next;
+}
+
+bool JsonValue::empty() const noexcept {
+  return (!isArray() && !isObject()) || end() == firstChild();
+}
+
+std::string JsonValue::keyAt(std::uint32_t index) const {
+  return JsonValue(document_, index).stringOrEmpty();
+}
+
+JsonValue JsonValue::operator[](std::string_view key) const noexcept {
+  JsonValue found;
+  if (!isObject()) return found;
+  const std::string& text = *document_->text_;
+  for (std::uint32_t at = firstChild(); at != end(); at = after(at + 1)) {
+    const auto& name = document_->nodes_[at];
+    // Names that are looked for have nothing in them that JSON must escape.
+    if (name.length == key.size() && std::memcmp(text.data() + name.begin, key.data(), key.size()) == 0)
+      found = JsonValue(document_, at + 1);
+  }
+  return found;
+}
+
+std::optional<std::string> JsonValue::string() const {
+  if (kind() != Kind::kString) return std::nullopt;
+  const auto& node = document_->nodes_[index_];
+  const std::string_view raw(document_->text_->data() + node.begin, node.length);
+  return node.escaped ? unescaped(raw) : std::string(raw);
+}
+
+std::optional<bool> JsonValue::boolean() const noexcept {
+  if (kind() != Kind::kBoolean) return std::nullopt;
+  return (*document_->text_)[document_->nodes_[index_].begin] == 't';
+}
+
+template <class Number>
+static std::optional<Number> wholeNumber(std::string_view text) noexcept {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<std::int64_t> JsonValue::integer() const noexcept {
+  if (kind() != Kind::kNumber) return std::nullopt;
+  const auto& node = document_->nodes_[index_];
+  return wholeNumber<std::int64_t>({document_->text_->data() + node.begin, node.length});
+}
+
+std::optional<std::uint64_t> JsonValue::natural() const noexcept {
+  if (kind() != Kind::kNumber) return std::nullopt;
+  const auto& node = document_->nodes_[index_];
+  return wholeNumber<std::uint64_t>({document_->text_->data() + node.begin, node.length});
+}
+
+}  // namespace control::engine
