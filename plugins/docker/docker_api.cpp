@@ -30,9 +30,7 @@ bool parseVersionText(std::string_view text, ApiVersion& version) {
   return minor.ec == std::errc{} && minor.ptr == end && version.major >= 0 && version.minor >= 0;
 }
 
-HttpRequest ping(Method method) {
-  return {.method = method, .target = "/_ping"};
-}
+HttpRequest ping(Method method) { return {.method = method, .target = "/_ping"}; }
 
 Error notDocker(const engine::Address& address, std::string_view why) {
   return {.code = ErrorCode::kUnsupported,
@@ -55,8 +53,8 @@ Result<std::string> agreedVersion(std::string_view engine_version) {
                             std::string(engine_version.substr(0, 32)) + "'"};
   if (offered < kOldest)
     return Error{.code = ErrorCode::kUnsupported,
-                 .message = "the engine speaks API " + offered.text() + " at most; " + kOldest.text() +
-                            " (Docker 20.10) or newer is needed"};
+                 .message = "the engine speaks API " + offered.text() + " at most; " +
+                            kOldest.text() + " (Docker 20.10) or newer is needed"};
   return std::min(offered, kNewest).text();
 }
 
@@ -70,8 +68,8 @@ Result<std::string> Api::negotiate(const CallContext& context) {
   const engine::HttpHead& head = reply->head;
   if (head.status != 200) return errorFromReply(head.status, reply->body, Subject::kEngine);
   if (head.header("libpod-api-version"))
-    return notDocker(client_.address(), "this is Podman; use podman://" +
-                                            client_.address().socket_path + " for it");
+    return notDocker(client_.address(),
+                     "this is Podman; use podman://" + client_.address().socket_path + " for it");
   const auto offered = head.header("api-version");
   if (!offered) return notDocker(client_.address(), "the answer to a ping names no API version");
   return agreedVersion(*offered);
@@ -136,7 +134,8 @@ Result<std::unique_ptr<HttpStream>> Api::open(HttpRequest request, Subject subje
     if (status == 101 || (*stream)->head().success()) return stream;
     const auto body = (*stream)->readAll(context);
     if (!body) return body.error();
-    if (again || !speaksOfClientVersion(status, *body)) return errorFromReply(status, *body, subject);
+    if (again || !speaksOfClientVersion(status, *body))
+      return errorFromReply(status, *body, subject);
     forgetVersion();
   }
 }

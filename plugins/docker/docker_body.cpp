@@ -36,9 +36,8 @@ bool isAlphaNumeric(char c) {
 
 bool isName(std::string_view text, std::size_t shortest) {
   return text.size() >= shortest && text.size() <= kMaxName && isAlphaNumeric(text.front()) &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return isAlphaNumeric(c) || c == '_' || c == '.' || c == '-';
-         });
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return isAlphaNumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 bool isText(std::string_view text) {
@@ -73,7 +72,8 @@ Result<void> checkEnvironment(const std::vector<std::pair<std::string, std::stri
   for (const auto& [name, value] : variables) {
     if (name.empty() || name.find('=') != std::string::npos || !isText(name))
       return invalid("environment variable '" + name + "': a name is not empty and has no '='");
-    if (!isText(value)) return invalid("environment variable '" + name + "' is not UTF-8 text without NUL");
+    if (!isText(value))
+      return invalid("environment variable '" + name + "' is not UTF-8 text without NUL");
   }
   return {};
 }
@@ -154,7 +154,8 @@ Result<void> putPorts(const ContainerSpec& spec, Object& body, Object& host) {
 }
 
 Result<void> checkMount(const Mount& mount) {
-  if (!isText(mount.source) || !isText(mount.target)) return invalid("a mount's path is not UTF-8 text");
+  if (!isText(mount.source) || !isText(mount.target))
+    return invalid("a mount's path is not UTF-8 text");
   if (!mount.target.starts_with('/') || mount.target == "/")
     return invalid("the target of a mount must be an absolute path that is not '/'");
   if (mount.type == Mount::Type::kBind && !mount.source.starts_with('/'))
@@ -197,11 +198,12 @@ Result<void> putCapabilities(const char* key, const std::vector<std::string>& na
 
 Result<void> putLogging(const ContainerSpec& spec, Object& host) {
   if (spec.log_driver.empty() && spec.log_options.empty()) return {};
-  const bool known = spec.log_driver.empty() ||
-                     std::find(kLogDrivers.begin(), kLogDrivers.end(), spec.log_driver) != kLogDrivers.end();
+  const bool known = spec.log_driver.empty() || std::find(kLogDrivers.begin(), kLogDrivers.end(),
+                                                          spec.log_driver) != kLogDrivers.end();
   if (!known) {
     std::string list;
-    for (const std::string_view driver : kLogDrivers) list.append(list.empty() ? "" : ", ").append(driver);
+    for (const std::string_view driver : kLogDrivers)
+      list.append(list.empty() ? "" : ", ").append(driver);
     return invalid("unknown log driver '" + spec.log_driver.substr(0, 64) + "'; known: " + list);
   }
   Object logging;
@@ -219,7 +221,8 @@ Result<void> putEngineOptions(const std::map<std::string, std::string>& options,
     } else if (key == "cgroup_parent") {
       host.set("CgroupParent", value);
     } else {
-      return invalid("engine option '" + key.substr(0, 64) + "' is unknown to Docker; known: cgroup_parent, runtime");
+      return invalid("engine option '" + key.substr(0, 64) +
+                     "' is unknown to Docker; known: cgroup_parent, runtime");
     }
   }
   return {};
@@ -266,7 +269,8 @@ void putSafety(const ContainerSpec& spec, Object& host) {
 Result<void> checkSpec(const ContainerSpec& spec) {
   if (!spec.name.empty() && !isName(spec.name, 2))
     return invalid("'" + spec.name.substr(0, 64) +
-                   "' is not a container name: 2 to 255 letters, digits, '_', '.', '-', the first a letter or digit");
+                   "' is not a container name: 2 to 255 letters, digits, '_', '.', '-', the first "
+                   "a letter or digit");
   if (auto checked = checkReference(spec.image); !checked) return checked;
   if (auto checked = checkTexts(spec); !checked) return checked;
   if (auto checked = checkEnvironment(spec.environment); !checked) return checked;
@@ -363,7 +367,8 @@ std::string listFilters(const ListFilter& filter) {
 }
 
 std::string eventFilters(const EventFilter& filter) {
-  return R"({"type":["container"])" + (filter.labels.empty() ? "" : "," + labelFilter(filter.labels)) + "}";
+  return R"({"type":["container"])" +
+         (filter.labels.empty() ? "" : "," + labelFilter(filter.labels)) + "}";
 }
 
 Result<ImageReference> splitReference(std::string_view reference) {
@@ -380,7 +385,8 @@ Result<ImageReference> splitReference(std::string_view reference) {
   const std::size_t colon = reference.rfind(':');
   if (colon == std::string_view::npos || reference.find('/', colon) != std::string_view::npos)
     return ImageReference{std::string(reference), "latest"};
-  return ImageReference{std::string(reference.substr(0, colon)), std::string(reference.substr(colon + 1))};
+  return ImageReference{std::string(reference.substr(0, colon)),
+                        std::string(reference.substr(colon + 1))};
 }
 
 Result<void> checkContainerId(const ContainerId& id) {
@@ -389,14 +395,14 @@ Result<void> checkContainerId(const ContainerId& id) {
 }
 
 Result<void> checkReference(std::string_view reference) {
-  const bool good = !reference.empty() && reference.size() <= 1024 && isAlphaNumeric(reference.front()) &&
-                    isAlphaNumeric(reference.back()) &&
-                    reference.find("..") == std::string_view::npos &&
-                    reference.find("//") == std::string_view::npos &&
-                    reference.find("/.") == std::string_view::npos &&
-                    std::all_of(reference.begin(), reference.end(), [](char c) {
-                      return isAlphaNumeric(c) || std::string_view("_.-/:@").find(c) != std::string_view::npos;
-                    });
+  const bool good =
+      !reference.empty() && reference.size() <= 1024 && isAlphaNumeric(reference.front()) &&
+      isAlphaNumeric(reference.back()) && reference.find("..") == std::string_view::npos &&
+      reference.find("//") == std::string_view::npos &&
+      reference.find("/.") == std::string_view::npos &&
+      std::all_of(reference.begin(), reference.end(), [](char c) {
+        return isAlphaNumeric(c) || std::string_view("_.-/:@").find(c) != std::string_view::npos;
+      });
   if (good) return {};
   return invalid("'" + std::string(reference.substr(0, 64)) +
                  "' is not an image reference, as docker.io/library/busybox:1.36");

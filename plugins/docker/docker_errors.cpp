@@ -35,15 +35,19 @@ bool speaksOfDiskOrMemory(std::string_view text) {
 ErrorCode notFoundCode(std::string_view text, Subject subject) {
   switch (subject) {
     case Subject::kImage:
-    case Subject::kPull: return ErrorCode::kImageNotFound;
+    case Subject::kPull:
+      return ErrorCode::kImageNotFound;
     case Subject::kCreate:
       return containsAny(text, {"No such image", "no such image"}) ? ErrorCode::kImageNotFound
-                                                                  : ErrorCode::kInvalidArgument;
+                                                                   : ErrorCode::kInvalidArgument;
     case Subject::kStart:
-      return containsAny(text, {"o such container"}) ? ErrorCode::kNotFound : ErrorCode::kStartFailed;
+      return containsAny(text, {"o such container"}) ? ErrorCode::kNotFound
+                                                     : ErrorCode::kStartFailed;
     case Subject::kContainer:
-    case Subject::kExec: return ErrorCode::kNotFound;
-    case Subject::kEngine: return ErrorCode::kUnsupported;
+    case Subject::kExec:
+      return ErrorCode::kNotFound;
+    case Subject::kEngine:
+      return ErrorCode::kUnsupported;
   }
   return ErrorCode::kNotFound;
 }
@@ -55,16 +59,23 @@ ErrorCode codeFor(int status, std::string_view text, Subject subject) {
   if (subject == Subject::kPull && status >= 500)
     return speaksOfMissingImage(text) ? ErrorCode::kImageNotFound : ErrorCode::kUnavailable;
   switch (status) {
-    case 400: return ErrorCode::kInvalidArgument;
+    case 400:
+      return ErrorCode::kInvalidArgument;
     case 401:
-    case 403: return ErrorCode::kPermissionDenied;
-    case 404: return notFoundCode(text, subject);
+    case 403:
+      return ErrorCode::kPermissionDenied;
+    case 404:
+      return notFoundCode(text, subject);
     case 409:
       return subject == Subject::kCreate ? ErrorCode::kAlreadyExists : ErrorCode::kWrongState;
-    case 429: return ErrorCode::kUnavailable;
-    case 501: return ErrorCode::kUnsupported;
-    case 503: return ErrorCode::kUnavailable;
-    default: break;
+    case 429:
+      return ErrorCode::kUnavailable;
+    case 501:
+      return ErrorCode::kUnsupported;
+    case 503:
+      return ErrorCode::kUnavailable;
+    default:
+      break;
   }
   if (speaksOfDiskOrMemory(text)) return ErrorCode::kResourceExhausted;
   // Engines before 23.0 answer some bad parameters with 500.

@@ -134,7 +134,8 @@ namespace {
 
 void readLimits(const JsonValue& host, ResourceLimits& limits) {
   limits.memory_bytes = positive(host["Memory"]);
-  if (const auto swap = host["MemorySwap"].integer(); swap && *swap != 0) limits.memory_swap_bytes = swap;
+  if (const auto swap = host["MemorySwap"].integer(); swap && *swap != 0)
+    limits.memory_swap_bytes = swap;
   limits.nano_cpus = positive(host["NanoCpus"]);
   limits.pids = positive(host["PidsLimit"]);
   if (const auto weight = smallInteger(host["BlkioWeight"]); weight && *weight > 0)
@@ -151,9 +152,12 @@ bool readPortKey(std::string_view key, PortMapping& port) {
   if (error != std::errc{} || end != digits_text.data() + digits_text.size()) return false;
   port.container_port = number;
   const std::string_view protocol = slash == std::string_view::npos ? "tcp" : key.substr(slash + 1);
-  if (protocol == "udp") port.protocol = PortProtocol::kUdp;
-  else if (protocol == "sctp") port.protocol = PortProtocol::kSctp;
-  else if (protocol != "tcp") return false;
+  if (protocol == "udp")
+    port.protocol = PortProtocol::kUdp;
+  else if (protocol == "sctp")
+    port.protocol = PortProtocol::kSctp;
+  else if (protocol != "tcp")
+    return false;
   return true;
 }
 
@@ -201,15 +205,19 @@ void readMounts(const JsonValue& host, std::vector<Mount>& mounts) {
   host["Mounts"].forEachElement([&](const JsonValue& one) {
     const std::string type = one["Type"].stringOrEmpty();
     Mount mount;
-    if (type == "volume") mount.type = Mount::Type::kVolume;
-    else if (type == "tmpfs") mount.type = Mount::Type::kTmpfs;
-    else if (type != "bind") return;
+    if (type == "volume")
+      mount.type = Mount::Type::kVolume;
+    else if (type == "tmpfs")
+      mount.type = Mount::Type::kTmpfs;
+    else if (type != "bind")
+      return;
     mount.source = one["Source"].stringOrEmpty();
     mount.target = one["Target"].stringOrEmpty();
     mount.read_only = one["ReadOnly"].isTrue();
     mounts.push_back(std::move(mount));
   });
-  host["Binds"].forEachElement([&](const JsonValue& bind) { readBind(bind.stringOrEmpty(), mounts); });
+  host["Binds"].forEachElement(
+      [&](const JsonValue& bind) { readBind(bind.stringOrEmpty(), mounts); });
 }
 
 std::optional<Signal> readSignal(const JsonValue& value) {
@@ -238,7 +246,8 @@ void readConfig(const JsonValue& config, const ContainerId& id, ContainerSpec& s
   spec.tty = config["Tty"].isTrue();
   spec.open_stdin = config["OpenStdin"].isTrue();
   spec.stop_signal = readSignal(config["StopSignal"]);
-  if (const auto seconds = config["StopTimeout"].integer(); seconds && *seconds >= 0 && *seconds < 1'000'000'000)
+  if (const auto seconds = config["StopTimeout"].integer();
+      seconds && *seconds >= 0 && *seconds < 1'000'000'000)
     spec.stop_timeout = std::chrono::seconds(*seconds);
 }
 
@@ -263,7 +272,8 @@ void readHostConfig(const JsonValue& host, ContainerSpec& spec) {
   spec.add_capabilities = strings(host["CapAdd"]);
   spec.log_driver = host["LogConfig"]["Type"].stringOrEmpty();
   spec.log_options = stringMap(host["LogConfig"]["Config"]);
-  if (const std::string runtime = host["Runtime"].stringOrEmpty(); !runtime.empty() && runtime != "runc")
+  if (const std::string runtime = host["Runtime"].stringOrEmpty();
+      !runtime.empty() && runtime != "runc")
     spec.engine_options.emplace("runtime", runtime);
   if (const std::string parent = host["CgroupParent"].stringOrEmpty(); !parent.empty())
     spec.engine_options.emplace("cgroup_parent", parent);
@@ -321,6 +331,8 @@ Result<RunState> parseRunState(std::string text) {
   RunState run;
   run.id.value = root["Id"].stringOrEmpty();
   if (run.id.value.empty()) return missing("'Id'");
+  run.name = root["Name"].stringOrEmpty();
+  if (run.name.starts_with('/')) run.name.erase(0, 1);
   const auto running = state["Running"].boolean();
   if (!running) return missing("'State.Running'");
   run.running = *running;
@@ -352,7 +364,8 @@ Result<std::vector<ContainerSummary>> parseList(std::string text) {
     summary.image = row["Image"].stringOrEmpty();
     summary.raw_state = row["State"].stringOrEmpty();
     summary.state = containerState(summary.raw_state);
-    if (const auto created = row["Created"].integer(); created && *created > 0 && *created < 9'000'000'000)
+    if (const auto created = row["Created"].integer();
+        created && *created > 0 && *created < 9'000'000'000)
       summary.created_at = fromUnix(*created, 0);
     summary.labels = stringMap(row["Labels"]);
     list.push_back(std::move(summary));
@@ -379,7 +392,8 @@ Result<ImageInfo> parseImage(std::string text) {
   image.id = root["Id"].stringOrEmpty();
   if (image.id.empty()) return missing("'Id'");
   image.references = strings(root["RepoTags"]);
-  for (std::string& digest : strings(root["RepoDigests"])) image.references.push_back(std::move(digest));
+  for (std::string& digest : strings(root["RepoDigests"]))
+    image.references.push_back(std::move(digest));
   image.size_bytes = root["Size"].integer().value_or(0);
   image.stop_signal = readSignal(root["Config"]["StopSignal"]);
   return image;
@@ -390,7 +404,8 @@ Result<WaitReply> parseWait(std::string text) {
   if (!document) return document.error();
   const JsonValue root = document->root();
   if (const auto problem = root["Error"]["Message"].string(); problem && !problem->empty())
-    return Error{.code = ErrorCode::kInternal, .message = "the engine cannot tell the exit: " + *problem};
+    return Error{.code = ErrorCode::kInternal,
+                 .message = "the engine cannot tell the exit: " + *problem};
   const auto code = smallInteger(root["StatusCode"]);
   if (!code) return missing("'StatusCode'");
   return WaitReply{*code};
@@ -469,7 +484,8 @@ void readAttributes(std::map<std::string, std::string> attributes, Event& event)
   if (event.type == EventType::kExited) event.exit_code = numberIn(attributes, "exitCode");
   if (event.type == EventType::kSignalled)
     if (const auto number = numberIn(attributes, "signal"); number) event.signal = Signal{*number};
-  for (const char* own : {"name", "image", "exitCode", "execDuration", "signal", "oldName", "execID"})
+  for (const char* own :
+       {"name", "image", "exitCode", "execDuration", "signal", "oldName", "execID"})
     attributes.erase(own);
   event.labels = std::move(attributes);
 }

@@ -12,7 +12,8 @@
 #include <libcontrol/types.h>
 
 /// Replies of a Docker engine to what they mean. Text to struct, no I/O. Unknown fields are passed
-/// over, unknown states and events kept as text; a field that must be there and is not is kInternal.
+/// over, unknown states and events kept as text; a field that must be there and is not is
+/// kInternal.
 namespace control::docker {
 
 /// RFC 3339 with up to nine decimals and a zone; nullopt for anything else and for the year 1,
@@ -33,6 +34,7 @@ Result<Inspection> parseInspect(std::string text);
 /// What waiting and statistics need of an inspection, at a tenth of the cost.
 struct RunState {
   ContainerId id{};
+  std::string name{};
   bool running = false;  ///< running, paused, or between two of the engine's own restarts
   std::optional<int> pid{};
   std::optional<WallTime> started_at{};
@@ -78,8 +80,8 @@ Result<std::optional<Event>> parseEvent(std::string line);
 
 struct PullStep {
   PullProgress progress{};
-  std::string error{};     ///< the pull failed, with these words
-  bool finished = false;   ///< the last word of a pull that worked
+  std::string error{};    ///< the pull failed, with these words
+  bool finished = false;  ///< the last word of a pull that worked
 };
 Result<PullStep> parsePullStep(std::string line);
 

@@ -64,7 +64,8 @@ Result<std::optional<Output>> OutputDecoder::nextFramed() {
       if ((*piece)->first) in_stamp_ = true;
       if (in_stamp_ && !cutStamp((*piece)->bytes)) continue;
       if ((*piece)->bytes.empty()) continue;
-      return std::optional(Output{.source = source, .bytes = std::move((*piece)->bytes), .at = at_});
+      return std::optional(
+          Output{.source = source, .bytes = std::move((*piece)->bytes), .at = at_});
     }
     if (output && (output->source != source || output->bytes.size() > kMaxItem)) {
       held_ = std::move(*piece);
@@ -77,7 +78,8 @@ Result<std::optional<Output>> OutputDecoder::nextFramed() {
 
 std::optional<Output> OutputDecoder::nextRaw() {
   if (raw_.empty()) return std::nullopt;
-  if (!timestamps_) return Output{.source = OutputSource::kConsole, .bytes = std::exchange(raw_, {})};
+  if (!timestamps_)
+    return Output{.source = OutputSource::kConsole, .bytes = std::exchange(raw_, {})};
   if (in_stamp_ && !cutStamp(raw_)) return std::nullopt;
   const std::size_t end = std::min(raw_.find('\n'), raw_.size() - 1) + 1;
   Output output{.source = OutputSource::kConsole, .bytes = raw_.substr(0, end), .at = at_};

@@ -1,11 +1,14 @@
 #include "docker/docker_streams.h"
 
+#include <cerrno>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "docker/docker_json.h"
 #include "docker/docker_output.h"
+#include "engine/descriptor.h"
 #include "engine/framing.h"
 #include "engine/wakeup.h"
 
@@ -112,9 +115,9 @@ class DockerEvents final : public EventStream {
   engine::Wakeup ready_{};
   std::condition_variable changed_{};
   std::mutex mutex_{};
-  std::deque<Event> queue_{};         ///< guarded by mutex_
-  std::optional<Error> problem_{};    ///< guarded by mutex_
-  std::thread reader_;                ///< the last member: it uses all others
+  std::deque<Event> queue_{};       ///< guarded by mutex_
+  std::optional<Error> problem_{};  ///< guarded by mutex_
+  std::thread reader_;              ///< the last member: it uses all others
 };
 
 // ---- pull ----
@@ -133,6 +136,7 @@ class DockerPull final : public PullStream {
       if (problem_) return *problem_;
       if (auto step = takeStep(); !step || *step) return step;
       if (problem_) continue;
+      if (ended_ && !finished_) return cutShort();
       if (ended_) return std::optional<PullProgress>();
       if (auto got = readMore(context); !got) return got.error();
     }
@@ -163,12 +167,16 @@ class DockerPull final : public PullStream {
     auto more = http_->read(bytes, capped);
     if (!more) {
       if (more.error().code != ErrorCode::kDeadlineExceeded)
-        return more.error().code == ErrorCode::kCancelled ? more.error() : keep(std::move(more).error());
+        return more.error().code == ErrorCode::kCancelled ? more.error()
+                                                          : keep(std::move(more).error());
       if (clock_.now() < idle_end) return more.error();
-      return keep({.code = ErrorCode::kUnavailable,
-                   .message = "the registry sent nothing for " +
-                              std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(idle_timeout_).count()) +
-                              " ms"});
+      return keep(
+          {.code = ErrorCode::kUnavailable,
+           .message =
+               "the registry sent nothing for " +
+               std::to_string(
+                   std::chrono::duration_cast<std::chrono::milliseconds>(idle_timeout_).count()) +
+               " ms"});
     }
     heard_at_ = clock_.now();
     lines_.feed(bytes);
@@ -176,7 +184,7 @@ class DockerPull final : public PullStream {
     // The last word may come without the end of its line.
     if (!lines_.rest().empty()) lines_.feed("\n");
     ended_ = true;
-    if (lines_.rest().empty() && !finished_) return cutShort();
+    http_->keepReadable(true);
     return {};
   }
 
@@ -221,11 +229,15 @@ class DockerLogs final : public LogStream {
 
 }  // namespace
 
-std::unique_ptr<EventStream> makeEventStream(std::unique_ptr<HttpStream> http,
-                                             std::shared_ptr<Clock> clock) {
-  auto stream = std::make_unique<DockerEvents>(std::move(http), std::move(clock));
-  if (!stream->valid()) return nullptr;
-  return stream;
+Result<std::unique_ptr<EventStream>> makeEventStream(std::unique_ptr<HttpStream> http,
+                                                     std::shared_ptr<Clock> clock) {
+  try {
+    auto stream = std::make_unique<DockerEvents>(std::move(http), std::move(clock));
+    if (!stream->valid()) return engine::systemError(EMFILE, "cannot open an event stream");
+    return std::unique_ptr<EventStream>(std::move(stream));
+  } catch (const std::system_error& error) {
+    return engine::systemError(error.code().value(), "cannot start a thread for events");
+  }
 }
 
 std::unique_ptr<PullStream> makePullStream(std::unique_ptr<HttpStream> http, Duration idle_timeout,

@@ -11,8 +11,9 @@
 
 namespace control::docker {
 
-std::unique_ptr<EventStream> makeEventStream(std::unique_ptr<engine::HttpStream> http,
-                                             std::shared_ptr<Clock> clock);
+/// kResourceExhausted: no thread or descriptor is left.
+Result<std::unique_ptr<EventStream>> makeEventStream(std::unique_ptr<engine::HttpStream> http,
+                                                     std::shared_ptr<Clock> clock);
 
 std::unique_ptr<PullStream> makePullStream(std::unique_ptr<engine::HttpStream> http,
                                            Duration idle_timeout, Clock& clock);

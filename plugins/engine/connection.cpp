@@ -10,6 +10,8 @@
 #include <mutex>
 #include <system_error>
 
+#include "engine/descriptor.h"
+
 namespace control::engine {
 namespace {
 
@@ -36,9 +38,8 @@ bool initialiseCurl() {
 }
 
 Error unavailable(std::string message, std::string native = {}) {
-  return {.code = ErrorCode::kUnavailable,
-          .message = std::move(message),
-          .native = std::move(native)};
+  return {
+      .code = ErrorCode::kUnavailable, .message = std::move(message), .native = std::move(native)};
 }
 
 bool speaksOfCertificates(std::string_view text) {
@@ -122,8 +123,9 @@ bool configure(CURL* easy, char* problem, const Address& address) {
 
 Error connectError(int code, long os_error, const char* problem, const Address& address) {
   const std::string where = address.toString();
-  const std::string native = os_error != 0 ? std::generic_category().message(static_cast<int>(os_error))
-                                           : std::string(curl_easy_strerror(static_cast<CURLcode>(code)));
+  const std::string native = os_error != 0
+                                 ? std::generic_category().message(static_cast<int>(os_error))
+                                 : std::string(curl_easy_strerror(static_cast<CURLcode>(code)));
   switch (code) {
     case CURLE_COULDNT_CONNECT:
       if (os_error == EACCES || os_error == EPERM)
@@ -133,7 +135,8 @@ Error connectError(int code, long os_error, const char* problem, const Address& 
                 .native = native};
       if (os_error == EMFILE || os_error == ENFILE)
         return systemError(static_cast<int>(os_error), "cannot open a connection");
-      return unavailable("no engine listens at " + where + " (" + native + "); is it running?", native);
+      return unavailable("no engine listens at " + where + " (" + native + "); is it running?",
+                         native);
     case CURLE_COULDNT_RESOLVE_HOST:
       return unavailable("the host of " + where + " cannot be resolved", native);
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -154,8 +157,12 @@ Error connectError(int code, long os_error, const char* problem, const Address& 
               .native = native};
     case CURLE_UNSUPPORTED_PROTOCOL:
       return {.code = ErrorCode::kInternal, .message = "libcurl has no support for TLS"};
-    case CURLE_OUT_OF_MEMORY: return systemError(ENOMEM, "cannot open a connection");
-    default: return unavailable("cannot connect to " + where + ": " + (problem[0] != '\0' ? problem : native.c_str()), native);
+    case CURLE_OUT_OF_MEMORY:
+      return systemError(ENOMEM, "cannot open a connection");
+    default:
+      return unavailable(
+          "cannot connect to " + where + ": " + (problem[0] != '\0' ? problem : native.c_str()),
+          native);
   }
 }
 
@@ -235,14 +242,14 @@ Result<void> Connection::send(std::string_view bytes, std::size_t& sent, WaitSco
     std::size_t now = 0;
     std::unique_lock lock(state_->mutex);
     const CURLcode code = curl_easy_send(state_->easy.get(), bytes.data(), bytes.size(), &now);
-    const std::string problem = code == CURLE_OK || code == CURLE_AGAIN ? "" : state_->problem.data();
+    const std::string problem =
+        code == CURLE_OK || code == CURLE_AGAIN ? "" : state_->problem.data();
     lock.unlock();
     if (code == CURLE_AGAIN) {
       if (auto ready = scope.wait(fd(), POLLOUT); !ready) return ready;
       continue;
     }
-    if (code != CURLE_OK)
-      return unavailable("the connection to the engine was lost", problem);
+    if (code != CURLE_OK) return unavailable("the connection to the engine was lost", problem);
     sent += now;
     bytes.remove_prefix(now);
   }
@@ -257,7 +264,8 @@ Result<bool> Connection::receive(std::string& out, WaitScope& scope) {
     std::size_t got = 0;
     std::unique_lock lock(state_->mutex);
     const CURLcode code = curl_easy_recv(state_->easy.get(), buffer, sizeof buffer, &got);
-    const std::string problem = code == CURLE_OK || code == CURLE_AGAIN ? "" : state_->problem.data();
+    const std::string problem =
+        code == CURLE_OK || code == CURLE_AGAIN ? "" : state_->problem.data();
     lock.unlock();
     if (code == CURLE_OK) {
       out.append(buffer, got);
@@ -278,8 +286,7 @@ Result<void> Connection::finishSending() {
   if (state_->tls)
     return Error{.code = ErrorCode::kUnsupported,
                  .message = "over TLS the input cannot be ended without ending the output"};
-  if (::shutdown(fd(), SHUT_WR) != 0)
-    return unavailable("the connection to the engine was lost");
+  if (::shutdown(fd(), SHUT_WR) != 0) return unavailable("the connection to the engine was lost");
   return {};
 }
 

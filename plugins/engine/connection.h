@@ -36,8 +36,8 @@ struct Address {
 class Connection {
  public:
   /// kUnavailable: nobody listens there. kPermissionDenied: the socket, or a certificate, says no.
-  static Result<std::unique_ptr<Connection>> open(const Address& address, const CallContext& context,
-                                                  Clock& clock);
+  static Result<std::unique_ptr<Connection>> open(const Address& address,
+                                                  const CallContext& context, Clock& clock);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -21,9 +21,7 @@ class LineSplitter {
   Result<std::optional<std::string>> next();
 
   /// What follows the last line.
-  std::string_view rest() const noexcept {
-    return std::string_view(buffer_).substr(begin_);
-  }
+  std::string_view rest() const noexcept { return std::string_view(buffer_).substr(begin_); }
 
  private:
   const std::size_t max_;
@@ -38,9 +36,9 @@ class LineSplitter {
 class FrameSplitter {
  public:
   struct Piece {
-    int source = 0;         ///< 0 stdin, 1 stdout, 2 stderr, 3 the engine's own complaint
+    int source = 0;  ///< 0 stdin, 1 stdout, 2 stderr, 3 the engine's own complaint
     std::string bytes{};
-    bool first = false;     ///< the first piece of its frame
+    bool first = false;  ///< the first piece of its frame
   };
 
   void feed(std::string_view bytes) { buffer_.append(bytes); }

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "engine/descriptor.h"
+
 namespace control::engine {
 namespace {
 
@@ -16,8 +18,7 @@ Error tooLong() {
 
 /// What a request may have done when it failed after `sent` bytes of it had left.
 Error withEffect(Error error, const HttpRequest& request, std::size_t sent) {
-  error.effect =
-      request.changesNothing() || sent == 0 ? Effect::kNone : Effect::kUnknown;
+  error.effect = request.changesNothing() || sent == 0 ? Effect::kNone : Effect::kUnknown;
   return error;
 }
 
@@ -25,8 +26,7 @@ Error withEffect(Error error, const HttpRequest& request, std::size_t sent) {
 Result<void> exchangeHead(Connection& connection, const HttpRequest& request,
                           const std::string& host, WaitScope& scope, HttpReader& reader,
                           std::string& body, std::size_t& sent, bool& answered) {
-  if (auto done = connection.send(serialize(request, host), sent, scope); !done)
-    return done;
+  if (auto done = connection.send(serialize(request, host), sent, scope); !done) return done;
   std::string bytes;
   while (!reader.headComplete()) {
     bytes.clear();
@@ -60,8 +60,8 @@ Result<void> readBody(Connection& connection, WaitScope& scope, HttpReader& read
 
 // ---- HttpStream ----
 
-HttpStream::HttpStream(std::unique_ptr<Connection> connection, HttpReader reader,
-                       std::string early, Clock& clock)
+HttpStream::HttpStream(std::unique_ptr<Connection> connection, HttpReader reader, std::string early,
+                       Clock& clock)
     : connection_(std::move(connection)),
       reader_(std::move(reader)),
       early_(std::move(early)),
@@ -189,7 +189,8 @@ Result<HttpResponse> HttpClient::requestOn(std::unique_ptr<Connection> connectio
   bool answered = false;
   {
     WaitScope scope(connection->wakeup(), context, *clock_);
-    auto done = exchangeHead(*connection, request, host_, scope, reader, response.body, sent, answered);
+    auto done =
+        exchangeHead(*connection, request, host_, scope, reader, response.body, sent, answered);
     if (done) done = readBody(*connection, scope, reader, response.body);
     if (!done) {
       stale = reused && !answered && done.error().code == ErrorCode::kUnavailable;
@@ -234,7 +235,8 @@ Result<std::unique_ptr<HttpStream>> HttpClient::open(const HttpRequest& request,
   }
   std::unique_ptr<HttpStream> stream(
       new HttpStream(std::move(*opened), std::move(reader), std::move(early), *clock_));
-  if (auto armed = stream->arm(); !armed) return withEffect(std::move(armed).error(), request, sent);
+  if (auto armed = stream->arm(); !armed)
+    return withEffect(std::move(armed).error(), request, sent);
   return stream;
 }
 

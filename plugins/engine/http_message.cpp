@@ -44,11 +44,16 @@ std::optional<std::uint64_t> number(std::string_view text, int base) {
 
 std::string_view toString(Method method) noexcept {
   switch (method) {
-    case Method::kGet: return "GET";
-    case Method::kHead: return "HEAD";
-    case Method::kPost: return "POST";
-    case Method::kPut: return "PUT";
-    case Method::kDelete: return "DELETE";
+    case Method::kGet:
+      return "GET";
+    case Method::kHead:
+      return "HEAD";
+    case Method::kPost:
+      return "POST";
+    case Method::kPut:
+      return "PUT";
+    case Method::kDelete:
+      return "DELETE";
   }
   return "GET";
 }
@@ -119,8 +124,9 @@ Result<void> HttpReader::step(std::string_view& bytes, std::string& body) {
       const std::size_t end = pending_.find("\r\n\r\n", search_from);
       if (end == std::string::npos ? pending_.size() > kMaxHeadBytes : end > kMaxHeadBytes)
         return notHttp("the head is longer than 64 KiB");
-      if (before < 5 && std::string_view("HTTP/1.").compare(0, std::min<std::size_t>(7, pending_.size()),
-                                                            pending_, 0, std::min<std::size_t>(7, pending_.size())) != 0)
+      if (before < 5 && std::string_view("HTTP/1.").compare(
+                            0, std::min<std::size_t>(7, pending_.size()), pending_, 0,
+                            std::min<std::size_t>(7, pending_.size())) != 0)
         return notHttp("it does not begin with HTTP/1.");
       if (end == std::string::npos) {
         bytes = {};
@@ -132,7 +138,8 @@ Result<void> HttpReader::step(std::string_view& bytes, std::string& body) {
     }
     case State::kLength:
     case State::kChunkData: {
-      const std::size_t take = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+      const std::size_t take =
+          static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
       body.append(bytes.substr(0, take));
       bytes.remove_prefix(take);
       left_ -= take;
@@ -204,9 +211,12 @@ Result<void> HttpReader::parseHead(std::string_view text) {
   std::size_t end = std::min(text.find("\r\n"), text.size());
   const std::string_view status_line = text.substr(0, end);
   // "HTTP/1.1 200 OK"; the reason may be missing.
-  const bool version_known = status_line.starts_with("HTTP/1.1 ") || status_line.starts_with("HTTP/1.0 ");
-  const auto status = status_line.size() >= 12 ? number(status_line.substr(9, 3), 10) : std::nullopt;
-  if (!version_known || !status || *status < 100 || (status_line.size() > 12 && status_line[12] != ' '))
+  const bool version_known =
+      status_line.starts_with("HTTP/1.1 ") || status_line.starts_with("HTTP/1.0 ");
+  const auto status =
+      status_line.size() >= 12 ? number(status_line.substr(9, 3), 10) : std::nullopt;
+  if (!version_known || !status || *status < 100 ||
+      (status_line.size() > 12 && status_line[12] != ' '))
     return notHttp("the status line is malformed");
   head_.status = static_cast<int>(*status);
   if (status_line[7] == '0') reusable_ = false;
@@ -226,12 +236,14 @@ Result<void> HttpReader::parseHeaderLine(std::string_view line) {
   if (line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos)
     return notHttp("a header holds a control character");
   if (head_.headers.size() == kMaxHeaders) return notHttp("there are too many headers");
-  head_.headers.emplace_back(lowered(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1))));
+  head_.headers.emplace_back(lowered(line.substr(0, colon)),
+                             std::string(trimmed(line.substr(colon + 1))));
   return {};
 }
 
 Result<void> HttpReader::decideBody() {
-  if (const auto connection = head_.header("connection"); connection && lowered(*connection) == "close")
+  if (const auto connection = head_.header("connection");
+      connection && lowered(*connection) == "close")
     reusable_ = false;
   if (head_.status == 101) {
     hijacked_ = true;

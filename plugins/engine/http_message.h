@@ -23,9 +23,7 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers{};
   /// Ask for the connection itself after the head (101, or 200 without a length).
   bool hijack = false;
-  bool changesNothing() const noexcept {
-    return method == Method::kGet || method == Method::kHead;
-  }
+  bool changesNothing() const noexcept { return method == Method::kGet || method == Method::kHead; }
 };
 
 /// The request as bytes. `host` goes into the Host header.
@@ -64,7 +62,16 @@ class HttpReader {
   bool reusable() const noexcept { return reusable_ && complete(); }
 
  private:
-  enum class State { kHead, kLength, kChunkSize, kChunkData, kChunkEnd, kTrailer, kUntilClose, kDone };
+  enum class State {
+    kHead,
+    kLength,
+    kChunkSize,
+    kChunkData,
+    kChunkEnd,
+    kTrailer,
+    kUntilClose,
+    kDone
+  };
 
   Result<void> takeHead();
   Result<void> parseHead(std::string_view text);
@@ -77,8 +84,8 @@ class HttpReader {
   const bool head_only_;
   State state_ = State::kHead;
   HttpHead head_{};
-  std::string pending_{};  ///< an incomplete head or line
-  std::uint64_t left_ = 0; ///< of the body or of the chunk
+  std::string pending_{};   ///< an incomplete head or line
+  std::uint64_t left_ = 0;  ///< of the body or of the chunk
   bool reusable_ = true;
   bool hijacked_ = false;
 };

@@ -54,11 +54,21 @@ std::string unescaped(std::string_view raw) {
       continue;
     }
     switch (raw[++i]) {
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
       case 'u': {
         std::uint32_t code = fourHex(raw.substr(i + 1));
         i += 4;
@@ -69,7 +79,8 @@ std::string unescaped(std::string_view raw) {
         appendUtf8(out, code);
         break;
       }
-      default: out += raw[i];
+      default:
+        out += raw[i];
     }
   }
   return out;
@@ -163,13 +174,20 @@ class JsonParser {
   bool value(int depth) {
     if (at_ == end_) return fail("the text ends early");
     switch (*at_) {
-      case '{': return object(depth);
-      case '[': return array(depth);
-      case '"': return string();
-      case 't': return word("true", Kind::kBoolean);
-      case 'f': return word("false", Kind::kBoolean);
-      case 'n': return word("null", Kind::kNull);
-      default: return number();
+      case '{':
+        return object(depth);
+      case '[':
+        return array(depth);
+      case '"':
+        return string();
+      case 't':
+        return word("true", Kind::kBoolean);
+      case 'f':
+        return word("false", Kind::kBoolean);
+      case 'n':
+        return word("null", Kind::kNull);
+      default:
+        return number();
     }
   }
 
@@ -340,7 +358,8 @@ JsonValue JsonValue::operator[](std::string_view key) const noexcept {
   for (std::uint32_t at = firstChild(); at != end(); at = after(at + 1)) {
     const auto& name = document_->nodes_[at];
     // Names that are looked for have nothing in them that JSON must escape.
-    if (name.length == key.size() && std::memcmp(text.data() + name.begin, key.data(), key.size()) == 0)
+    if (name.length == key.size() &&
+        std::memcmp(text.data() + name.begin, key.data(), key.size()) == 0)
       found = JsonValue(document_, at + 1);
   }
   return found;

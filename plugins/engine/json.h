@@ -19,15 +19,7 @@ class JsonDocument;
 /// in quotes is no number.
 class JsonValue {
  public:
-  enum class Kind : std::uint8_t {
-    kMissing,
-    kNull,
-    kBoolean,
-    kNumber,
-    kString,
-    kArray,
-    kObject
-  };
+  enum class Kind : std::uint8_t { kMissing, kNull, kBoolean, kNumber, kString, kArray, kObject };
 
   JsonValue() = default;
 
@@ -57,7 +49,8 @@ class JsonValue {
   template <class Visit>
   void forEachElement(Visit visit) const {
     if (!isArray()) return;
-    for (std::uint32_t at = firstChild(); at != end(); at = after(at)) visit(JsonValue(document_, at));
+    for (std::uint32_t at = firstChild(); at != end(); at = after(at))
+      visit(JsonValue(document_, at));
   }
 
   /// Calls `visit(std::string key, JsonValue)` for each member of an object, in order.
@@ -104,10 +97,10 @@ class JsonDocument {
 
   struct Node {
     JsonValue::Kind kind = JsonValue::Kind::kNull;
-    bool escaped = false;      ///< a string with backslashes
-    std::uint32_t begin = 0;   ///< into text_
+    bool escaped = false;     ///< a string with backslashes
+    std::uint32_t begin = 0;  ///< into text_
     std::uint32_t length = 0;
-    std::uint32_t next = 0;    ///< the node after this value and all it holds
+    std::uint32_t next = 0;  ///< the node after this value and all it holds
   };
 
   /// Moving a short std::string moves its bytes, so they are kept where they do not move.

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
-#include <string>
-#include <system_error>
+
+#include "engine/descriptor.h"
 
 namespace control::engine {
 
@@ -44,16 +44,10 @@ Error deadlineError() {
           .message = "the engine did not answer before the deadline"};
 }
 
-Error systemError(int number, const char* doing) {
-  const bool exhausted =
-      number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS;
-  return {.code = exhausted ? ErrorCode::kResourceExhausted : ErrorCode::kInternal,
-          .message = std::string(doing) + ": " + std::generic_category().message(number)};
-}
-
 WaitScope::WaitScope(Wakeup& wakeup, const CallContext& context, Clock& clock)
     : wakeup_(wakeup), context_(context), clock_(clock) {
-  if (context.cancellation.stop_possible()) callback_.emplace(context.cancellation, Signal{&wakeup});
+  if (context.cancellation.stop_possible())
+    callback_.emplace(context.cancellation, Signal{&wakeup});
 }
 
 WaitScope::~WaitScope() {
@@ -64,6 +58,7 @@ WaitScope::~WaitScope() {
 
 int WaitScope::pollTimeout(int cap) const {
   if (context_.deadline == TimePoint::max()) return cap;
+  if (context_.deadline <= clock_.now()) return 0;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(context_.deadline - clock_.now());
   const auto bounded =
       std::clamp<std::int64_t>(left.count(), 0, cap < 0 ? std::numeric_limits<int>::max() : cap);

@@ -56,7 +56,8 @@ class WaitScope {
   Clock& clock() const noexcept { return clock_; }
   Wakeup& wakeup() const noexcept { return wakeup_; }
 
-  /// Milliseconds until the deadline for poll(): -1 for ever, at most `cap` when it is not negative.
+  /// Milliseconds until the deadline for poll(): -1 for ever, at most `cap` when it is not
+  /// negative.
   int pollTimeout(int cap = -1) const;
 
  private:
@@ -73,7 +74,5 @@ class WaitScope {
 
 Error cancelledError();
 Error deadlineError();
-/// For errno values of running out of descriptors or memory, and everything else.
-Error systemError(int number, const char* doing);
 
 }  // namespace control::engine

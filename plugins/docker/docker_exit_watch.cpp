@@ -1,0 +1,346 @@
+#include "docker/docker_exit_watch.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "engine/descriptor.h"
+#include "engine/process.h"
+
+namespace control::docker {
+namespace {
+
+using engine::HttpStream;
+using engine::Method;
+using engine::Process;
+
+/// How long after the end of a process its parent may take to collect it: only then does the
+/// kernel tell how it ended.
+constexpr int kCollectMs = 5;
+
+/// A look at the engine inside of a call whose deadline is past: part of the 250 ms beyond it.
+constexpr Duration kBriefLook = std::chrono::milliseconds(150);
+
+Error overButUnknown(std::string why) {
+  return {.code = ErrorCode::kNotFound,
+          .message = "the run is over, but how it ended is no longer known: " + std::move(why)};
+}
+
+Result<std::unique_ptr<HttpStream>> openWait(Api& api, const std::string& id, const char* condition,
+                                             const CallContext& context) {
+  return api.open({.method = Method::kPost,
+                   .target = "/containers/" + encoded(id) + "/wait?condition=" + condition},
+                  Subject::kContainer, context);
+}
+
+/// A context that also ends when the watch is cancelled.
+class JoinedContext {
+ public:
+  JoinedContext(const CallContext& context, const std::stop_token& other)
+      : first_(context.cancellation, Stop{&source_}),
+        second_(other, Stop{&source_}),
+        context_{.deadline = context.deadline, .cancellation = source_.get_token()} {}
+
+  const CallContext& operator*() const noexcept { return context_; }
+
+ private:
+  struct Stop {
+    std::stop_source* source;
+    void operator()() const noexcept { source->request_stop(); }
+  };
+  std::stop_source source_{};
+  std::stop_callback<Stop> first_;
+  std::stop_callback<Stop> second_;
+  const CallContext context_;
+};
+
+class DockerExitWatch final : public ExitWatch {
+ public:
+  DockerExitWatch(Api& api, StartNotices& notices, std::string id, const engine::HostRoots& roots)
+      : api_(api), roots_(roots), id_(std::move(id)), started_(notices, wakeup_) {}
+
+  Result<void> arm(const CallContext& context);
+
+  Result<ExitStatus> noticed(const CallContext& context) override;
+  Result<ExitStatus> exited(const CallContext& context) override;
+  int pollFd() const noexcept override { return epoll_.get(); }
+  void cancel() noexcept override;
+
+ private:
+  Result<void> armRunning(const RunState& run, const CallContext& context);
+  Result<void> watchFd(int fd);
+  bool adoptProcess(const RunState& run);
+  void lookForProcess(const CallContext& context);
+  Result<void> takeWaitReply(const CallContext& context);
+  ExitStatus fromKernel();
+  Result<ExitStatus> engineWord(const CallContext& context);
+  std::optional<Result<ExitStatus>> recorded(const RunState& run);
+  Result<ExitStatus> withoutRecord(std::string why);
+  Result<ExitStatus> remember(ExitStatus status);
+  std::shared_ptr<HttpStream> replaceWait(std::unique_ptr<HttpStream> wait);
+  CallContext atLeastBrief(const CallContext& context) const;
+
+  Api& api_;
+  const engine::HostRoots roots_;
+  std::string id_;  ///< as asked for; the engine's own once armed
+  engine::Wakeup wakeup_{};
+  engine::Descriptor epoll_{};
+  std::stop_source cancelled_{};
+  std::optional<RunId> run_{};          ///< known once the run was seen
+  std::unique_ptr<Process> process_{};  ///< of that run, on this host
+  std::optional<ExitStatus> noticed_{};
+  std::optional<Result<ExitStatus>> exited_{};
+  std::string wait_body_{};
+  std::optional<int> wait_code_{};  ///< the answer to the wait
+  std::mutex mutex_;
+  std::shared_ptr<HttpStream> wait_{};  ///< guarded by mutex_ against cancel()
+  StartNotices::Subscription started_;
+};
+
+Result<void> DockerExitWatch::arm(const CallContext& context) {
+  epoll_ = engine::Descriptor(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_ || !wakeup_.valid()) return engine::systemError(errno, "cannot watch a container");
+  if (auto watched = watchFd(wakeup_.fd()); !watched) return watched;
+  auto run = inspectRun(api_, id_, context);
+  if (!run) return run.error();
+  id_ = run->id.value;  // its name may come to mean another container
+  if (run->running) return armRunning(*run, context);
+  started_.setContainer(id_, run->name);
+  auto wait = openWait(api_, id_, "next-exit", context);
+  if (!wait) return wait.error();
+  return watchFd(replaceWait(std::move(*wait))->pollFd());
+}
+
+Result<void> DockerExitWatch::armRunning(const RunState& first, const CallContext& context) {
+  if (adoptProcess(first)) return {};
+  // Not on this host, or over this very moment: the engine tells. It is asked again after the wait
+  // stands, for only then is it sure which run is waited for.
+  auto wait = openWait(api_, id_, "not-running", context);
+  if (!wait) return wait.error();
+  auto run = inspectRun(api_, id_, context);
+  if (!run) return run.error();
+  if (run->started_at) run_ = RunId{run->id, *run->started_at};
+  return watchFd(replaceWait(std::move(*wait))->pollFd());
+}
+
+Result<void> DockerExitWatch::watchFd(int fd) {
+  epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+    return engine::systemError(errno, "cannot watch a container");
+  return {};
+}
+
+std::shared_ptr<HttpStream> DockerExitWatch::replaceWait(std::unique_ptr<HttpStream> wait) {
+  std::shared_ptr<HttpStream> old;  // closed outside the lock
+  const std::lock_guard lock(mutex_);
+  old = std::exchange(wait_, std::shared_ptr<HttpStream>(std::move(wait)));
+  if (wait_ && wakeup_.cancelled()) wait_->cancel();
+  return wait_;
+}
+
+bool DockerExitWatch::adoptProcess(const RunState& run) {
+  if (!run.pid || !run.started_at) return false;
+  auto process = Process::open(*run.pid, run.id.value, roots_);
+  if (!process || !watchFd((*process)->fd())) return false;
+  process_ = std::move(*process);
+  run_ = RunId{run.id, *run.started_at};
+  return true;
+}
+
+/// After a start: the process may be on this host.
+void DockerExitWatch::lookForProcess(const CallContext& context) {
+  if (process_ || wait_code_ || !started_.takeStarted()) return;
+  const auto run = inspectRun(api_, id_, atLeastBrief(context));
+  if (!run || !run->running) return;
+  if (!adoptProcess(*run) && run->started_at) run_ = RunId{run->id, *run->started_at};
+}
+
+CallContext DockerExitWatch::atLeastBrief(const CallContext& context) const {
+  const TimePoint brief = CallContext::after(api_.clock().now(), kBriefLook);
+  return {.deadline = std::max(context.deadline, brief), .cancellation = context.cancellation};
+}
+
+/// The engine's answer to the wait. kUnavailable: the connection was lost, which is no exit.
+Result<void> DockerExitWatch::takeWaitReply(const CallContext& context) {
+  for (;;) {
+    auto more = wait_->read(wait_body_, context);
+    if (!more) return more.error();
+    if (!*more) break;
+  }
+  auto reply = parseWait(wait_body_);
+  if (!reply) return reply.error();
+  wait_code_ = reply->exit_code;
+  return {};
+}
+
+ExitStatus DockerExitWatch::fromKernel() {
+  ExitStatus status;
+  if (run_) status.run = *run_;
+  pollfd collected{.fd = process_->fd(), .events = 0, .revents = 0};
+  ::poll(&collected, 1, kCollectMs);
+  const auto wait_status = process_->waitStatus();
+  if (!wait_status) return status;
+  if (WIFEXITED(*wait_status)) status.exit_code = WEXITSTATUS(*wait_status);
+  if (WIFSIGNALED(*wait_status)) {
+    status.signal = Signal{WTERMSIG(*wait_status)};
+    status.exit_code = 128 + WTERMSIG(*wait_status);
+  }
+  return status;
+}
+
+Result<ExitStatus> DockerExitWatch::noticed(const CallContext& context) {
+  const JoinedContext joined(context, cancelled_.get_token());
+  engine::WaitScope scope(wakeup_, context, api_.clock());
+  for (;;) {
+    if (wakeup_.cancelled()) return engine::cancelledError();
+    if (exited_) return *exited_;
+    if (noticed_) return *noticed_;
+    lookForProcess(*joined);
+    if (process_ && process_->ended()) {
+      noticed_ = fromKernel();
+      return *noticed_;
+    }
+    if (!process_) {
+      // Nothing but the engine knows, so that its word is the answer to both calls.
+      const CallContext now{.deadline = api_.clock().now(), .cancellation = {}};
+      auto reply = wait_code_ ? Result<void>() : takeWaitReply(now);
+      if (reply) return engineWord(atLeastBrief(*joined));
+      if (reply.error().code != ErrorCode::kDeadlineExceeded) return reply.error();
+    }
+    if (auto ended = scope.check(); !ended) return ended.error();
+    pollfd polled[2] = {
+        {.fd = process_ ? process_->fd() : wait_->pollFd(), .events = POLLIN, .revents = 0},
+        {.fd = wakeup_.fd(), .events = POLLIN, .revents = 0}};
+    ::poll(polled, 2, scope.pollTimeout());
+    if (polled[1].revents != 0) wakeup_.clear();  // a start, or a cancellation that check() sees
+  }
+}
+
+Result<ExitStatus> DockerExitWatch::exited(const CallContext& context) {
+  if (wakeup_.cancelled()) return engine::cancelledError();
+  if (exited_) return *exited_;
+  const JoinedContext joined(context, cancelled_.get_token());
+  if (!noticed_) {
+    auto known = noticed(context);
+    if (exited_) return *exited_;
+    const bool ask = known || (run_ && known.error().code == ErrorCode::kUnavailable);
+    if (!ask) return known;
+  }
+  if (wait_ && !wait_code_) {
+    // The wait from before the start tells exactly this run's exit.
+    auto reply = takeWaitReply(*joined);
+    if (!reply) {
+      if (reply.error().code == ErrorCode::kUnavailable) replaceWait(nullptr);
+      if (!run_ || reply.error().code != ErrorCode::kUnavailable) return reply.error();
+    }
+  }
+  return engineWord(*joined);
+}
+
+/// Returns when the engine has recorded the end of the run.
+Result<ExitStatus> DockerExitWatch::engineWord(const CallContext& context) {
+  for (;;) {
+    auto run = inspectRun(api_, id_, context);
+    if (!run && run.error().code == ErrorCode::kNotFound)
+      return withoutRecord("the container was removed");
+    if (!run) return run.error();
+    if (auto status = recorded(*run)) return *status;
+    // Not recorded yet. The wait must stand before the next look: else it might wait for a run
+    // that began in between.
+    auto wait = openWait(api_, id_, "not-running", context);
+    if (!wait && wait.error().code != ErrorCode::kNotFound) return wait.error();
+    if (!wait) continue;
+    run = inspectRun(api_, id_, context);
+    if (run) {
+      if (auto status = recorded(*run)) return *status;
+    }
+    auto body = (*wait)->readAll(context);
+    if (!body) return body.error();
+  }
+}
+
+/// Nullopt: the engine still shows our run as running.
+std::optional<Result<ExitStatus>> DockerExitWatch::recorded(const RunState& run) {
+  const bool same_run = run_ ? run.started_at == run_->started_at : !run.running;
+  if (same_run && run.running) return std::nullopt;
+  if (!same_run && !run_ && wait_code_)  // over, and started again before anybody looked
+    return remember({.run = {run.id, {}}, .exit_code = wait_code_, .finished_at = run.finished_at});
+  if (!same_run) return withoutRecord("the container was started again");
+  if (!run.started_at) return withoutRecord("the container never ran");
+  ExitStatus status = noticed_.value_or(ExitStatus{});
+  status.run = {run.id, *run.started_at};
+  status.exit_code = wait_code_ ? wait_code_ : run.exit_code;
+  status.oom_killed = run.oom_killed;
+  status.finished_at = run.finished_at;
+  return remember(std::move(status));
+}
+
+Result<ExitStatus> DockerExitWatch::withoutRecord(std::string why) {
+  if (noticed_ && noticed_->exit_code) return remember(*noticed_);
+  if (run_ && wait_code_) return remember({.run = *run_, .exit_code = wait_code_});
+  Error error = overButUnknown(std::move(why));
+  exited_ = Result<ExitStatus>(error);
+  wakeup_.signal();
+  return error;
+}
+
+Result<ExitStatus> DockerExitWatch::remember(ExitStatus status) {
+  noticed_ = status;
+  exited_ = Result<ExitStatus>(status);
+  wakeup_.signal();  // pollFd stays readable from now on
+  return status;
+}
+
+void DockerExitWatch::cancel() noexcept {
+  wakeup_.cancel();
+  cancelled_.request_stop();
+  const std::lock_guard lock(mutex_);
+  if (wait_) wait_->cancel();
+}
+
+}  // namespace
+
+StartNotices::Subscription::Subscription(StartNotices& notices, engine::Wakeup& wakeup)
+    : notices_(notices), wakeup_(wakeup) {
+  const std::lock_guard lock(notices_.mutex_);
+  notices_.subscriptions_.push_back(this);
+}
+
+StartNotices::Subscription::~Subscription() {
+  const std::lock_guard lock(notices_.mutex_);
+  std::erase(notices_.subscriptions_, this);
+}
+
+void StartNotices::Subscription::setContainer(std::string id, std::string name) {
+  const std::lock_guard lock(notices_.mutex_);
+  id_ = std::move(id);
+  name_ = std::move(name);
+}
+
+void StartNotices::started(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  for (Subscription* one : subscriptions_) {
+    if (one->id_ != id && one->name_ != id) continue;
+    one->started_ = true;
+    one->wakeup_.signal();
+  }
+}
+
+Result<RunState> inspectRun(Api& api, const std::string& id, const CallContext& context) {
+  auto reply = api.get("/containers/" + encoded(id) + "/json", Subject::kContainer, context);
+  if (!reply) return reply.error();
+  return parseRunState(std::move(*reply));
+}
+
+Result<std::unique_ptr<ExitWatch>> watchExit(Api& api, StartNotices& notices, const ContainerId& id,
+                                             const engine::HostRoots& roots,
+                                             const CallContext& context) {
+  auto watch = std::make_unique<DockerExitWatch>(api, notices, id.value, roots);
+  if (auto armed = watch->arm(context); !armed) return armed.error();
+  return std::unique_ptr<ExitWatch>(std::move(watch));
+}
+
+}  // namespace control::docker

@@ -1,0 +1,128 @@
+#include "docker/docker_stats.h"
+
+#include <atomic>
+#include <system_error>
+#include <thread>
+
+#include "docker/docker_body.h"
+#include "docker/docker_exit_watch.h"
+
+namespace control::docker {
+namespace {
+
+constexpr std::size_t kMaxSamplers = 4096;
+/// An open sampler keeps a network namespace alive, so that of a run which is over goes soon.
+constexpr Duration kUnusedAfter = std::chrono::seconds(60);
+/// Each costs the engine up to a second of waiting and almost no work.
+constexpr std::size_t kMaxThreads = 32;
+
+}  // namespace
+
+std::shared_ptr<engine::CgroupStats> StatsReader::known(const ContainerId& id, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  const auto found = samplers_.find(id.value);
+  if (found == samplers_.end()) return nullptr;
+  found->second.used_at = now;
+  return found->second.files;
+}
+
+void StatsReader::keep(const ContainerId& id, std::shared_ptr<engine::CgroupStats> files,
+                       TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (samplers_.size() >= kMaxSamplers) return;
+  samplers_.insert_or_assign(id.value, Sampler{std::move(files), now});
+}
+
+void StatsReader::forget(const ContainerId& id) {
+  std::shared_ptr<engine::CgroupStats> dropped;  // files are closed outside the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = samplers_.find(id.value);
+  if (found == samplers_.end()) return;
+  dropped = std::move(found->second.files);
+  samplers_.erase(found);
+}
+
+void StatsReader::dropUnused(TimePoint now) {
+  std::vector<std::shared_ptr<engine::CgroupStats>> dropped;
+  const std::lock_guard lock(mutex_);
+  for (auto one = samplers_.begin(); one != samplers_.end();) {
+    if (now - one->second.used_at < kUnusedAfter) {
+      ++one;
+      continue;
+    }
+    dropped.push_back(std::move(one->second.files));
+    one = samplers_.erase(one);
+  }
+}
+
+Result<StatsSample> StatsReader::fromEngine(const RunState& run, const CallContext& context) {
+  asks_engine_ = true;
+  auto reply =
+      api_.get("/containers/" + encoded(run.id.value) + "/stats?stream=false&one-shot=true",
+               Subject::kContainer, context);
+  if (!reply) return reply.error();
+  auto sample = parseStats(std::move(*reply), {run.id, run.started_at.value_or(WallTime{})});
+  if (sample) sample->taken_at = api_.clock().now();
+  return sample;
+}
+
+Result<StatsSample> StatsReader::readOne(const ContainerId& id, const CallContext& context) {
+  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  auto run = inspectRun(api_, id.value, context);
+  if (!run) return run.error();
+  if (!run->running || !run->started_at)
+    return Error{.code = ErrorCode::kWrongState, .message = "the container does not run"};
+  if (run->pid) {
+    auto files = engine::CgroupStats::open({run->id, *run->started_at}, *run->pid, roots_);
+    if (files) {
+      auto sample = (*files)->sample(api_.clock());
+      // A name may come to mean another container.
+      if (sample && id == run->id) keep(id, std::move(*files), sample->taken_at);
+      return sample;
+    }
+  }
+  return fromEngine(*run, context);
+}
+
+std::vector<Result<StatsSample>> StatsReader::read(std::span<const ContainerId> ids,
+                                                   const CallContext& context) {
+  const TimePoint now = api_.clock().now();
+  dropUnused(now);
+  std::vector<Result<StatsSample>> out;
+  std::vector<std::size_t> rest;
+  for (const ContainerId& id : ids) {
+    if (const auto files = known(id, now)) {
+      auto sample = files->sample(api_.clock());
+      if (sample) {
+        out.push_back(std::move(sample));
+        continue;
+      }
+      forget(id);  // that run is over; there may be another
+    }
+    rest.push_back(out.size());
+    out.push_back(Error{.code = ErrorCode::kInternal, .message = "not read"});
+  }
+  readTogether(ids, rest, out, context);
+  return out;
+}
+
+void StatsReader::readTogether(std::span<const ContainerId> ids,
+                               const std::vector<std::size_t>& which,
+                               std::vector<Result<StatsSample>>& out, const CallContext& context) {
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < which.size(); i = next++)
+      out[which[i]] = readOne(ids[which[i]], context);
+  };
+  // A host's own containers are quick; only waiting for the engine's second is worth threads.
+  const std::size_t threads = asks_engine_ || api_.address().socket_path.empty() ? kMaxThreads : 1;
+  std::vector<std::jthread> helpers;
+  try {
+    while (helpers.size() + 1 < std::min(which.size(), threads)) helpers.emplace_back(work);
+  } catch (const std::system_error&) {
+    // No more threads to be had: those there are do it.
+  }
+  work();
+}
+
+}  // namespace control::docker
