@@ -101,14 +101,7 @@ class DockerExec final : public ExecSession {
       if (!state) return state.error();
       if (!state->running && state->exit_code) return judged(*state->exit_code);
       // The engine records the end a moment after the output's.
-      engine::Wakeup never;
-      engine::WaitScope scope(
-          never, context.capped(std::chrono::milliseconds(pause_ms), api_.clock()), api_.clock());
-      if (auto paused = scope.wait(never.fd(), 0);
-          !paused && paused.error().code == ErrorCode::kCancelled)
-        return paused.error();
-      if (context.deadline != TimePoint::max() && api_.clock().now() >= context.deadline)
-        return engine::deadlineError();
+      if (auto paused = pause(pause_ms, context); !paused) return paused.error();
     }
   }
 
@@ -146,13 +139,30 @@ class DockerExec final : public ExecSession {
                  .native = std::to_string(code)};
   }
 
+  Result<void> pause(int milliseconds, const CallContext& context) {
+    engine::Wakeup never;
+    const CallContext brief = context.capped(std::chrono::milliseconds(milliseconds), api_.clock());
+    engine::WaitScope scope(never, brief, api_.clock());
+    const auto woken = scope.wait(never.fd(), 0);
+    if (!woken && woken.error().code == ErrorCode::kCancelled) return woken;
+    if (context.deadline > api_.clock().now()) return {};
+    return engine::deadlineError();
+  }
+
   void killProcess() {
     const auto context = CallContext::within(kFarewell, api_.clock());
-    const auto state = inspect(context);
-    if (!state || !state->running || !state->pid) return;
-    // Finds nothing on another host, and nothing where the id means another process by now.
-    const auto process = engine::Process::open(*state->pid, container_.value);
-    if (process) ::syscall(SYS_pidfd_send_signal, (*process)->fd(), SIGKILL, nullptr, 0);
+    for (;;) {
+      const auto state = inspect(context);
+      if (!state || state->exit_code) return;
+      if (state->running && state->pid) {
+        // Finds nothing on another host, and nothing where the id means another process by now.
+        const auto process = engine::Process::open(*state->pid, container_.value);
+        if (process) ::syscall(SYS_pidfd_send_signal, (*process)->fd(), SIGKILL, nullptr, 0);
+        return;
+      }
+      // The engine is about to start it.
+      if (!pause(5, context)) return;
+    }
   }
 
   OutputReader output_;

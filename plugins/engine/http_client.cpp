@@ -10,7 +10,7 @@
 namespace control::engine {
 namespace {
 
-constexpr std::size_t kMaxIdle = 8;
+constexpr std::size_t kMaxIdle = 4;
 
 Error tooLong() {
   return {.code = ErrorCode::kInternal, .message = "the engine's answer is longer than 64 MiB"};
