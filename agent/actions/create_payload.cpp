@@ -443,8 +443,9 @@ void applyEnvironment(control::ContainerSpec& spec, const Environment& changed,
     return std::find(removed.begin(), removed.end(), variable.first) != removed.end();
   });
   for (const auto& [name, value] : changed) {
-    const auto same = std::find_if(spec.environment.begin(), spec.environment.end(),
-                                   [&](const auto& variable) { return variable.first == name; });
+    const auto same =
+        std::find_if(spec.environment.begin(), spec.environment.end(),
+                     [&wanted = name](const auto& variable) { return variable.first == wanted; });
     if (same != spec.environment.end()) {
       same->second = value;
     } else {

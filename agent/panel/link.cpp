@@ -42,7 +42,7 @@ constexpr std::size_t kResultBacklog = 4 * 1024 * 1024;
 /// A receive buffer that grew beyond this is given back after the frame.
 constexpr std::size_t kKeptBuffer = 64 * 1024;
 
-constexpr int kGoingAway = 1001, kProtocolError = 1002, kTooBig = 1009;
+constexpr int kGoingAway = 1001, kTooBig = 1009;
 constexpr int kServiceRestart = 1012, kTryAgainLater = 1013, kNoCode = 1005;
 
 constexpr int kText = Poco::Net::WebSocket::FRAME_TEXT;
