@@ -111,7 +111,7 @@ step "packages" need_packages $(test_packages) || exit 1
 build dev "dev (g++)" && tests dev "tests"
 
 if ! $quick; then
-  clang=(-DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCONTROL_BUILD_EXAMPLES=OFF)
+  clang=(-DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCMAKE_DISABLE_PRECOMPILE_HEADERS=OFF)
   build asan "asan (clang++)" "${clang[@]}" && tests asan "tests, asan" -LE 'engine|install|bench|lint'
   if build tsan "tsan (clang++)" "${clang[@]}"; then
     tsan_runner
