@@ -112,6 +112,8 @@ std::optional<std::int64_t> readCpu(const Fields& limits) {
 
 std::string variableValue(const Fields& environment, const Json::Member& member) {
   const Json& value = member.second;
+  if (value.text() != nullptr && value.text()->find('\0') != std::string::npos)
+    environment.refuse(member.first, "must not hold a NUL character");
   if (value.text() != nullptr) return *value.text();
   if (value.elements() != nullptr || value.members() != nullptr || value.isNull())
     environment.refuse(member.first, "must be text, a number, true or false");
@@ -135,7 +137,9 @@ void readLabels(const Fields& payload, std::map<std::string, std::string>& label
     const std::string lower = lowered(name);
     if (lower.starts_with("ctrl-alt-play.") || lower.starts_with("libcontrol."))
       throw Refusal("POLICY_VIOLATION", given.pathOf(name) + ": this namespace is the agent's own");
-    if (name.empty() || value.text() == nullptr) given.refuse(name, "must be a name with a text");
+    if (name.empty() || name.find('\0') != std::string::npos || value.text() == nullptr ||
+        value.text()->find('\0') != std::string::npos)
+      given.refuse(name, "must be a name with a text, without NUL characters");
     labels[name] = *value.text();
   }
 }
@@ -227,19 +231,6 @@ std::vector<control::PortMapping> readPorts(const Fields& payload) {
 
 // ---- The rest of the payload ----
 
-std::string readImage(const Fields& payload) {
-  static constexpr std::string_view kPunctuation = "._/:@-";
-  std::string image = payload.requiredText("image");
-  const bool allowed = std::all_of(image.begin(), image.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kPunctuation.find(c) != std::string_view::npos;
-  });
-  const char first = image.front();
-  if (!allowed || image.size() > 255 || kPunctuation.find(first) != std::string_view::npos)
-    payload.refuse("image", "must be an image reference as \"ghcr.io/example/game:1\"");
-  return image;
-}
-
 control::PullPolicy readPullPolicy(const Fields& payload) {
   const std::string policy = payload.text("pull").value_or("if-missing");
   if (policy == "if-missing") return control::PullPolicy::kIfMissing;
@@ -268,7 +259,7 @@ control::RestartPolicy readRestartPolicy(const Fields& payload) {
 }
 
 std::optional<control::Signal> readSignal(const Fields& fields) {
-  const Json* field = fields.find("signal");
+  const Json* field = fields.findOrNull("signal");
   if (field == nullptr) return std::nullopt;
   std::string text;
   if (field->text() != nullptr) text = *field->text();
@@ -513,6 +504,19 @@ PayloadLimits readLimits(const Fields& limits) {
   if (const auto weight = limits.integer("io", 10, 1000))
     read.io_weight = static_cast<int>(*weight);
   return read;
+}
+
+std::string readImage(const Fields& payload) {
+  static constexpr std::string_view kPunctuation = "._/:@-";
+  std::string image = payload.requiredText("image");
+  const bool allowed = std::all_of(image.begin(), image.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kPunctuation.find(c) != std::string_view::npos;
+  });
+  const char first = image.front();
+  if (!allowed || image.size() > 255 || kPunctuation.find(first) != std::string_view::npos)
+    payload.refuse("image", "must be an image reference as \"ghcr.io/example/game:1\"");
+  return image;
 }
 
 Environment readEnvironment(const Fields& payload, std::vector<std::string>* removed) {

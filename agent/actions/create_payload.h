@@ -11,7 +11,10 @@
 
 namespace agent {
 
-/// Labels of ours on a server's container, beside those the supervisor sets.
+/// Labels of ours on a server's container. The supervisor sets the first three.
+inline constexpr const char* kManagedLabel = "ctrl-alt-play.managed";
+inline constexpr const char* kServerIdLabel = "ctrl-alt-play.server-id";
+inline constexpr const char* kRestartLabel = "ctrl-alt-play.restart";
 inline constexpr const char* kStartupLabel = "ctrl-alt-play.startup";  ///< the template, unfilled
 inline constexpr const char* kStopTimeoutLabel = "ctrl-alt-play.stop-timeout";  ///< seconds
 inline constexpr const char* kStopCommandLabel = "ctrl-alt-play.stop-command";
@@ -39,6 +42,9 @@ PayloadLimits readLimits(const Fields& limits);
 /// Reads `environment`. `removed` (may be null) gets the names whose value is null; without it null
 /// is refused.
 Environment readEnvironment(const Fields& payload, std::vector<std::string>* removed);
+
+/// Reads `image`.
+std::string readImage(const Fields& payload);
 
 /// Refuses as POLICY_VIOLATION what a payload can never ask for, wherever it stands.
 void checkPolicy(const Fields& payload);

@@ -9,7 +9,7 @@ namespace {
 
 std::string requiredEnvelopeText(const Json& message, std::string_view name) {
   const std::string* value = message.findText(name);
-  if (value == nullptr || value->empty())
+  if (value == nullptr || value->empty() || value->find('\0') != std::string::npos)
     throw Refusal("INVALID_COMMAND", std::string(name) + " is required and must be text");
   return *value;
 }

@@ -22,6 +22,10 @@ const Json* Fields::find(std::string_view name) const {
   return member == nullptr || member->isNull() ? nullptr : member;
 }
 
+const Json* Fields::findOrNull(std::string_view name) const {
+  return object_ == nullptr ? nullptr : object_->find(name);
+}
+
 std::string Fields::pathOf(std::string_view name) const {
   return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
 }
@@ -34,6 +38,8 @@ std::optional<std::string> Fields::text(std::string_view name) const {
   const Json* member = find(name);
   if (member == nullptr) return std::nullopt;
   if (member->text() == nullptr) refuse(name, "must be text");
+  if (member->text()->find('\0') != std::string::npos)
+    refuse(name, "must not hold a NUL character");
   return *member->text();
 }
 
@@ -62,7 +68,7 @@ std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t 
 }
 
 std::optional<double> Fields::number(std::string_view name, double least, double most) const {
-  const Json* member = find(name);
+  const Json* member = findOrNull(name);
   if (member == nullptr) return std::nullopt;
   std::optional<double> value;
   if (member->integer() != nullptr) value = static_cast<double>(*member->integer());

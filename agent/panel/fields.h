@@ -19,11 +19,14 @@ class Fields {
 
   /// The member; null when absent.
   const Json* find(std::string_view name) const;
+  /// The member even when it is null, for fields where null would hide a mistake.
+  const Json* findOrNull(std::string_view name) const;
   std::optional<std::string> text(std::string_view name) const;
   std::string requiredText(std::string_view name) const;
   std::optional<bool> boolean(std::string_view name) const;
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t least,
                                       std::int64_t most) const;
+  /// Refuses null too.
   std::optional<double> number(std::string_view name, double least, double most) const;
   /// The fields of a member that is an object, or of none.
   Fields object(std::string_view name) const;

@@ -104,11 +104,20 @@ void writeValue(std::string& out, const Json& value, bool sorted) {
   out += "null";
 }
 
+constexpr std::string_view kStandInForNul = "\xEF\xBF\xBF";
+
+std::string withNul(std::string text) {
+  for (std::size_t at = 0; (at = text.find(kStandInForNul, at)) != std::string::npos; ++at)
+    text.replace(at, kStandInForNul.size(), 1, '\0');
+  return text;
+}
+
 /// What Poco's parser lets pass or gets wrong, found by looking at the characters alone.
 struct LexicalCheck {
   std::string problem;
-  /// The text with `e0` behind every integer beyond 64 bits, which Poco 1.11 would otherwise wrap
-  /// around or stumble over: it then reads them as double.
+  /// The text with U+FFFF, which is no character, in place of every escaped NUL, at which Poco
+  /// would cut a key, and with `e0` behind every integer beyond 64 bits, which Poco 1.11 would
+  /// otherwise wrap around or stumble over: it then reads them as double.
   std::string text;
 };
 
@@ -145,9 +154,13 @@ class LexicalScan {
   void string() {
     take(1);
     while (!rest_.empty() && rest_.front() != '"') {
-      if (rest_.front() == '\0' || rest_.starts_with("\\u0000"))
-        result_.problem = "a text holds a NUL character";
-      take(rest_.front() == '\\' ? std::min<std::size_t>(2, rest_.size()) : 1);
+      if (rest_.front() == '\0') result_.problem = "a text holds a NUL character";
+      if (rest_.starts_with("\\u0000")) {
+        result_.text += kStandInForNul;
+        rest_.remove_prefix(6);
+      } else {
+        take(rest_.front() == '\\' ? std::min<std::size_t>(2, rest_.size()) : 1);
+      }
     }
     if (!rest_.empty()) take(1);
   }
@@ -190,7 +203,8 @@ class Builder : public Poco::JSON::Handler {
   void endObject() override { close(); }
   void startArray() override { open(Json::array()); }
   void endArray() override { close(); }
-  void key(const std::string& name) override {
+  void key(const std::string& raw) override {
+    const std::string name = withNul(raw);
     Level& level = levels_.back();
     if (!level.names.insert(name).second) throw Malformed{"duplicate key '" + name + "'"};
     level.name = name;
@@ -202,10 +216,11 @@ class Builder : public Poco::JSON::Handler {
   void value(Poco::UInt64 v) override { add(Json(static_cast<std::uint64_t>(v))); }
   void value(double v) override { add(Json(v)); }
   void value(bool v) override { add(Json(v)); }
-  void value(const std::string& v) override {
+  void value(const std::string& raw) override {
+    std::string v = withNul(raw);
     const bool is_id = levels_.size() == 1 && levels_.back().name == "id";
     if (is_id && v.find('\0') == std::string::npos) id = v;
-    add(Json(v));
+    add(Json(std::move(v)));
   }
 
   std::optional<std::string> id;

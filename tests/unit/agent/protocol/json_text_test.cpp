@@ -72,12 +72,18 @@ TEST(JsonReading, TakesTheSameNameInDifferentObjects) {
   EXPECT_TRUE(readJsonObject(R"({"a":{"a":[{"a":1},{"a":2}]}})").value);
 }
 
-TEST(JsonReading, RefusesNulInAnyForm) {
+TEST(JsonReading, RefusesARawNul) {
   using namespace std::string_literals;
   EXPECT_FALSE(readJsonObject("{\"a\":\"x\0y\"}"s).value);
   EXPECT_FALSE(readJsonObject("{\"a\":1}\0"s).value);
-  EXPECT_FALSE(readJsonObject("{\"a\":\"x\\u0000\"}").value);
-  EXPECT_FALSE(readJsonObject("{\"serverId\\u0000x\":\"1\"}").value);
+}
+
+TEST(JsonReading, KeepsAnEscapedNulInTextsAndNames) {
+  using namespace std::string_literals;
+  const JsonReading reading = readJsonObject("{\"a\\u0000b\":\"x\\u0000y\",\"a\":1}");
+  ASSERT_TRUE(reading.value);
+  EXPECT_EQ(*reading.value->findText("a\0b"s), "x\0y"s);
+  EXPECT_EQ(reading.value->write(), "{\"a\\u0000b\":\"x\\u0000y\",\"a\":1}");
 }
 
 TEST(JsonReading, TakesAnEscapedBackslashInFrontOfZeros) {

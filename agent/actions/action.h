@@ -1,0 +1,66 @@
+#pragma once
+
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include <libcontrol/result.h>
+
+#include "agent/actions/services.h"
+#include "agent/panel/command.h"
+
+namespace agent {
+
+/// One thing that a panel can ask for. Functions throw Refusal for what they do not do.
+struct Action {
+  std::string_view name;
+  bool needs_server = false;
+
+  /// Of an action that is accepted first and ends with events: `data.status` of its acceptance,
+  /// what it adds to its operation (may be null), and how it is handed to the supervisor.
+  std::string_view acceptance{};
+  void (*describe)(const Command& command, Operation& operation) = nullptr;
+  control::Result<void> (*begin)(Services& services, const Command& command,
+                                 const std::string& operation_id) = nullptr;
+
+  /// Of an action that is answered with its result: the data, and what is sent after it (may be
+  /// null). `waits`: result() may wait for the engine and must not run on the link's thread.
+  Json (*result)(Services& services, const Command& command, std::stop_token stop) = nullptr;
+  bool waits = false;
+  void (*after)(Services& services, const Json& data) = nullptr;
+};
+
+/// Every action that is understood.
+std::span<const Action> actions();
+/// Null: there is none of that name.
+const Action* findAction(std::string_view name);
+
+/// Actions of the protocol for consoles and files (sections 2 and 5), which this agent does not
+/// have yet: they are answered like unknown ones.
+std::span<const std::string_view> actionsToCome();
+
+// One function an action, one file a family.
+control::Result<void> createServer(Services&, const Command&, const std::string& operation_id);
+control::Result<void> startServer(Services&, const Command&, const std::string& operation_id);
+control::Result<void> stopServer(Services&, const Command&, const std::string& operation_id);
+control::Result<void> restartServer(Services&, const Command&, const std::string& operation_id);
+control::Result<void> killServer(Services&, const Command&, const std::string& operation_id);
+control::Result<void> deleteServer(Services&, const Command&, const std::string& operation_id);
+void describeDelete(const Command&, Operation&);
+control::Result<void> updateServer(Services&, const Command&, const std::string& operation_id);
+/// The container anew from what the server is made of; the files stay.
+control::Result<void> reinstallServer(Services&, const Command&, const std::string& operation_id);
+
+Json getStatus(Services&, const Command&, std::stop_token stop);
+void sendStatusEvent(Services&, const Json& data);
+Json getMetrics(Services&, const Command&, std::stop_token stop);
+Json listServers(Services&, const Command&, std::stop_token stop);
+
+Json getSystemInfo(Services&, const Command&, std::stop_token stop);
+Json getSystemMetrics(Services&, const Command&, std::stop_token stop);
+
+control::Result<void> pullImage(Services&, const Command&, const std::string& operation_id);
+void describePull(const Command&, Operation&);
+
+}  // namespace agent

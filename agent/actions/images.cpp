@@ -1,0 +1,16 @@
+#include "agent/actions/action.h"
+#include "agent/actions/create_payload.h"
+
+namespace agent {
+
+void describePull(const Command& command, Operation& operation) {
+  operation.image = readImage(command.fields());
+  operation.server_id.clear();
+}
+
+control::Result<void> pullImage(Services& services, const Command& command,
+                                const std::string& operation_id) {
+  return services.supervisor.pull(readImage(command.fields()), {}, operation_id);
+}
+
+}  // namespace agent

@@ -1,0 +1,109 @@
+#include "agent/actions/action.h"
+#include "agent/actions/create_payload.h"
+
+namespace agent {
+namespace {
+
+void refuseSuspended(const Services& services, const std::string& server_id) {
+  if (services.suspended.contains(server_id))
+    throw Refusal("INVALID_STATE",
+                  "server '" + server_id + "' is suspended; unsuspend it before it is started");
+}
+
+void refuseExisting(const Services& services, const std::string& server_id) {
+  if (services.supervisor.status(server_id))
+    throw Refusal("SERVER_EXISTS",
+                  "server '" + server_id + "' exists already; delete or update it");
+  if (services.notes.isRemoving(server_id))
+    throw Refusal("INVALID_STATE", "the files of the deleted server '" + server_id +
+                                       "' are still being removed; try again later");
+}
+
+/// An entry that is gone answers for itself; a payload is not read for it.
+void requireKnown(const Services& services, const std::string& server_id) {
+  const auto status = services.supervisor.status(server_id);
+  if (!status) throw requestRefusal(status.error(), server_id, services.paths());
+}
+
+}  // namespace
+
+control::Result<void> createServer(Services& services, const Command& command,
+                                   const std::string& operation_id) {
+  const std::string& server_id = command.server_id;
+  control::EntrySpec spec = readCreatePayload(
+      command.fields(), {services.files.pathOf(server_id), services.config.container_data_path});
+  refuseExisting(services, server_id);
+  if (spec.start) refuseSuspended(services, server_id);
+  if (auto made = services.files.create(server_id); !made) return made;
+  services.notes.learn(server_id, spec.container.labels);
+  return services.supervisor.create(server_id, std::move(spec), operation_id);
+}
+
+control::Result<void> startServer(Services& services, const Command& command,
+                                  const std::string& operation_id) {
+  refuseSuspended(services, command.server_id);
+  return services.supervisor.start(command.server_id, operation_id);
+}
+
+control::Result<void> stopServer(Services& services, const Command& command,
+                                 const std::string& operation_id) {
+  const control::StopOptions options =
+      readStopPayload(command.fields(), services.notes.stopTimeout(command.server_id));
+  return services.supervisor.stop(command.server_id, options, operation_id);
+}
+
+control::Result<void> restartServer(Services& services, const Command& command,
+                                    const std::string& operation_id) {
+  const control::StopOptions options =
+      readStopPayload(command.fields(), services.notes.stopTimeout(command.server_id));
+  refuseSuspended(services, command.server_id);
+  return services.supervisor.restart(command.server_id, options, operation_id);
+}
+
+control::Result<void> killServer(Services& services, const Command& command,
+                                 const std::string& operation_id) {
+  return services.supervisor.kill(command.server_id, operation_id);
+}
+
+void describeDelete(const Command& command, Operation& operation) {
+  operation.remove_data = command.fields().boolean("removeData").value_or(false);
+}
+
+control::Result<void> deleteServer(Services& services, const Command& command,
+                                   const std::string& operation_id) {
+  const std::string& server_id = command.server_id;
+  const bool remove_data = services.operations.find(operation_id)->remove_data;
+  // Before the operation can end, so that no new server comes in between.
+  if (remove_data) services.notes.markRemoving(server_id);
+  control::Result<void> accepted = services.supervisor.remove(server_id, operation_id);
+  if (!accepted && remove_data) services.notes.endRemoving(server_id);
+  return accepted;
+}
+
+control::Result<void> updateServer(Services& services, const Command& command,
+                                   const std::string& operation_id) {
+  const std::string& server_id = command.server_id;
+  control::EntryUpdate update = readUpdatePayload(command.fields());
+  const Fields limits = command.fields().object("limits");
+  requireKnown(services, server_id);
+  const std::optional<std::int64_t> disk = readLimits(limits).disk_bytes;
+  control::Result<void> accepted =
+      services.supervisor.update(server_id, std::move(update), operation_id);
+  if (accepted && disk) services.notes.setDiskLimit(server_id, *disk);
+  return accepted;
+}
+
+control::Result<void> reinstallServer(Services& services, const Command& command,
+                                      const std::string& operation_id) {
+  requireKnown(services, command.server_id);
+  const control::EntryUpdate asked = readUpdatePayload(command.fields());
+  control::EntryUpdate update{.limits = asked.limits};
+  update.respec = [change = asked.respec](
+                      control::ContainerSpec current) -> control::Result<control::ContainerSpec> {
+    if (change) return change(std::move(current));
+    return current;
+  };
+  return services.supervisor.update(command.server_id, std::move(update), operation_id);
+}
+
+}  // namespace agent

@@ -1,0 +1,72 @@
+#include <libcontrol/call.h>
+
+#include "agent/actions/action.h"
+
+namespace agent {
+namespace {
+
+constexpr control::Duration kMeasureTimeout = std::chrono::seconds(5);
+
+/// With statistics when it runs and they can be had in time; without them otherwise.
+control::EntryStatus readStatus(Services& services, const Command& command, std::stop_token stop) {
+  const std::string& server_id = command.server_id;
+  auto status = services.supervisor.status(server_id);
+  if (!status) throw requestRefusal(status.error(), server_id, services.paths());
+  if (status->state != control::EntryState::kRunning) return *std::move(status);
+  control::CallContext context =
+      control::CallContext::within(kMeasureTimeout, services.runtime.clock());
+  context.cancellation = std::move(stop);
+  auto measured = services.supervisor.measure(server_id, context);
+  if (measured) return *std::move(measured);
+  if (measured.error().code == control::ErrorCode::kNotFound)
+    throw Refusal("CONTAINER_NOT_FOUND", "the container of server '" + server_id + "' is gone");
+  return *std::move(status);
+}
+
+}  // namespace
+
+Json getStatus(Services& services, const Command& command, std::stop_token stop) {
+  const control::EntryStatus status = readStatus(services, command, std::move(stop));
+  refreshDiskUse(services, command.server_id);
+  return encodeStatus(status, services.notes.disk(command.server_id),
+                      services.runtime.clock().wallNow());
+}
+
+void sendStatusEvent(Services& services, const Json& data) {
+  services.out.event("server_status", data);
+}
+
+Json getMetrics(Services& services, const Command& command, std::stop_token stop) {
+  const control::EntryStatus status = readStatus(services, command, std::move(stop));
+  refreshDiskUse(services, command.server_id);
+  Json data;
+  data.set("serverId", status.name).set("status", control::toString(status.state));
+  if (status.state != control::EntryState::kRunning) return data;
+  Json resources = encodeResources(status, services.notes.disk(command.server_id));
+  if (!resources.isNull()) data.set("resources", std::move(resources));
+  return data;
+}
+
+Json listServers(Services& services, const Command&, std::stop_token) {
+  const control::WallTime now = services.runtime.clock().wallNow();
+  Json servers = Json::array();
+  for (const control::EntryStatus& status : services.supervisor.list())
+    servers.add(encodeStatus(status, services.notes.disk(status.name), now));
+  Json data;
+  data.set("servers", std::move(servers));
+  return data;
+}
+
+Json getSystemInfo(Services& services, const Command&, std::stop_token stop) {
+  control::CallContext context =
+      control::CallContext::within(kMeasureTimeout, services.runtime.clock());
+  context.cancellation = std::move(stop);
+  if (auto info = services.runtime.info(context)) services.engine.set(*std::move(info));
+  return encodeSystemInfo(services.identity, services.host, services.engine.info());
+}
+
+Json getSystemMetrics(Services& services, const Command&, std::stop_token) {
+  return services.host.metrics();
+}
+
+}  // namespace agent

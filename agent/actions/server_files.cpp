@@ -1,0 +1,201 @@
+#include "agent/actions/server_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace agent {
+namespace {
+
+constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+/// Levels below which directories are moved up before they are emptied, so that a deep tree takes
+/// no more descriptors than this.
+constexpr int kDeepest = 32;
+constexpr std::size_t kMostCounted = 200'000;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+control::Error failure(int error, const std::string& doing) {
+  using control::ErrorCode;
+  ErrorCode code = ErrorCode::kInternal;
+  if (error == EACCES || error == EPERM || error == EROFS || error == ELOOP || error == ENOTDIR)
+    code = ErrorCode::kPermissionDenied;
+  if (error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE || error == ENOMEM)
+    code = ErrorCode::kResourceExhausted;
+  const std::string reason = error == ELOOP || error == ENOTDIR
+                                 ? "it is not a directory"
+                                 : std::generic_category().message(error);
+  return {code, control::Effect::kUnknown, "cannot " + doing + " the server's directory: " + reason,
+          std::to_string(error)};
+}
+
+using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+/// A stream over its own descriptor of the directory `fd`; null with errno set.
+Directory listing(int fd) {
+  const int own = ::openat(fd, ".", kOpenDirectory);
+  DIR* stream = own < 0 ? nullptr : ::fdopendir(own);
+  if (stream == nullptr && own >= 0) ::close(own);
+  return {stream, ::closedir};
+}
+
+/// Names in the directory `fd`; nullopt with errno set.
+std::optional<std::vector<std::string>> namesIn(int fd, std::size_t most) {
+  const Directory stream = listing(fd);
+  if (!stream) return std::nullopt;
+  std::vector<std::string> names;
+  errno = 0;
+  while (names.size() < most) {
+    const dirent* entry = ::readdir(stream.get());
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return std::nullopt;
+  return names;
+}
+
+class TreeRemoval {
+ public:
+  explicit TreeRemoval(int top) : top_(top) {}
+
+  /// Empties the directory of the tree; 0 or the error that prevented it.
+  int run() { return empty(top_, 0); }
+
+ private:
+  static constexpr std::size_t kBatch = 4096;
+
+  int empty(int directory, int depth) {
+    for (;;) {
+      const auto names = namesIn(directory, kBatch);
+      if (!names) return errno;
+      if (names->empty()) return 0;
+      for (const std::string& name : *names)
+        if (const int error = removeOne(directory, name, depth); error != 0) return error;
+    }
+  }
+
+  int removeOne(int directory, const std::string& name, int depth) {
+    if (::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return 0;
+    if (errno != EISDIR && errno != EPERM) return errno;
+    const int why_not_a_file = errno;
+    if (depth >= kDeepest) {
+      const std::string moved = ".removing-" + std::to_string(++moved_);
+      return ::renameat(directory, name.c_str(), top_, moved.c_str()) == 0 ? 0 : errno;
+    }
+    {
+      const Descriptor below(::openat(directory, name.c_str(), kOpenDirectory));
+      if (!below) return errno == ENOTDIR || errno == ELOOP ? why_not_a_file : errno;
+      if (const int error = empty(below.get(), depth + 1); error != 0) return error;
+    }
+    return ::unlinkat(directory, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
+  }
+
+  int top_;
+  unsigned long moved_ = 0;
+};
+
+struct Count {
+  std::int64_t bytes = 0;
+  std::size_t entries = 0;
+  bool complete = true;
+};
+
+void countBelow(int directory, int depth, Count& count) {
+  const auto names = namesIn(directory, kMostCounted);
+  if (!names || depth > 64) {
+    count.complete = false;
+    return;
+  }
+  for (const std::string& name : *names) {
+    struct stat status {};
+    if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    count.bytes += static_cast<std::int64_t>(status.st_blocks) * 512;
+    if (++count.entries > kMostCounted) count.complete = false;
+    if (!count.complete) return;
+    if (!S_ISDIR(status.st_mode)) continue;
+    const Descriptor below(::openat(directory, name.c_str(), kOpenDirectory));
+    if (below) countBelow(below.get(), depth + 1, count);
+  }
+}
+
+}  // namespace
+
+control::Result<void> ServerFiles::create(const std::string& server_id) const {
+  std::error_code ignored;  // the open that follows tells
+  std::filesystem::create_directories(root_, ignored);
+  const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return failure(errno, "make");
+  if (::mkdirat(root.get(), server_id.c_str(), 0755) != 0 && errno != EEXIST)
+    return failure(errno, "make");
+  const Descriptor made(::openat(root.get(), server_id.c_str(), kOpenDirectory));
+  if (!made) return failure(errno, "open");
+  return {};
+}
+
+control::Result<void> ServerFiles::remove(const std::string& server_id) const {
+  const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return errno == ENOENT ? control::Result<void>() : failure(errno, "remove");
+  {
+    const Descriptor top(::openat(root.get(), server_id.c_str(), kOpenDirectory));
+    if (!top) return errno == ENOENT ? control::Result<void>() : failure(errno, "remove");
+    if (const int error = TreeRemoval(top.get()).run(); error != 0) return failure(error, "remove");
+  }
+  if (::unlinkat(root.get(), server_id.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return failure(errno, "remove");
+  return {};
+}
+
+std::optional<std::int64_t> ServerFiles::usedBytes(const std::string& server_id) const {
+  const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return std::nullopt;
+  const Descriptor top(::openat(root.get(), server_id.c_str(), kOpenDirectory));
+  if (!top) return std::nullopt;
+  Count count;
+  countBelow(top.get(), 0, count);
+  return count.complete ? std::optional(count.bytes) : std::nullopt;
+}
+
+bool SuspendedServers::contains(const std::string& server_id) const {
+  return ::access((directory_ + '/' + server_id).c_str(), F_OK) == 0;
+}
+
+control::Result<void> SuspendedServers::add(const std::string& server_id) const {
+  std::error_code ignored;  // the open that follows tells
+  std::filesystem::create_directories(directory_, ignored);
+  const Descriptor marker(::open((directory_ + '/' + server_id).c_str(),
+                                 O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (marker) return {};
+  return control::Error{
+      control::ErrorCode::kPermissionDenied, control::Effect::kNone,
+      "cannot keep the mark of a suspended server: " + std::generic_category().message(errno)};
+}
+
+void SuspendedServers::remove(const std::string& server_id) const {
+  ::unlink((directory_ + '/' + server_id).c_str());
+}
+
+}  // namespace agent

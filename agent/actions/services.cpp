@@ -1,0 +1,142 @@
+#include "agent/actions/services.h"
+
+#include <charconv>
+
+#include "agent/actions/create_payload.h"
+#include "agent/log.h"
+
+namespace agent {
+namespace {
+
+template <class Number>
+std::optional<Number> labelNumber(const std::map<std::string, std::string>& labels,
+                                  const char* name) {
+  const auto label = labels.find(name);
+  if (label == labels.end()) return std::nullopt;
+  const std::string& text = label->second;
+  Number value{};
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || !(value >= 0))
+    return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+void ServerNotes::learn(const std::string& server_id,
+                        const std::map<std::string, std::string>& labels) {
+  const auto seconds = labelNumber<double>(labels, kStopTimeoutLabel);
+  const std::lock_guard lock(mutex_);
+  Note& note = notes_[server_id];
+  note.disk.limit_bytes = labelNumber<std::int64_t>(labels, kDiskLabel);
+  note.stop_timeout.reset();
+  if (seconds && *seconds <= kLongestStopTimeoutSeconds)
+    note.stop_timeout = control::Duration(static_cast<std::int64_t>(*seconds * 1e9));
+}
+
+void ServerNotes::forget(const std::string& server_id) {
+  const std::lock_guard lock(mutex_);
+  notes_.erase(server_id);
+}
+
+void ServerNotes::setDiskLimit(const std::string& server_id, std::int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  notes_[server_id].disk.limit_bytes = bytes;
+}
+
+control::Duration ServerNotes::stopTimeout(const std::string& server_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto note = notes_.find(server_id);
+  return note == notes_.end() ? kDefaultStopTimeout
+                              : note->second.stop_timeout.value_or(kDefaultStopTimeout);
+}
+
+DiskUse ServerNotes::disk(const std::string& server_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto note = notes_.find(server_id);
+  return note == notes_.end() ? DiskUse{} : note->second.disk;
+}
+
+void ServerNotes::setDiskUsed(const std::string& server_id, std::optional<std::int64_t> bytes,
+                              control::TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  const auto note = notes_.find(server_id);
+  if (note == notes_.end()) return;
+  note->second.disk.used_bytes = bytes;
+  note->second.disk_measured = now;
+}
+
+bool ServerNotes::diskIsOld(const std::string& server_id, control::TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  const auto note = notes_.find(server_id);
+  if (note == notes_.end()) return false;
+  return !note->second.disk_measured || now - *note->second.disk_measured >= kDiskAge;
+}
+
+void ServerNotes::markRemoving(const std::string& server_id) {
+  const std::lock_guard lock(mutex_);
+  removing_.insert(server_id);
+}
+
+void ServerNotes::endRemoving(const std::string& server_id) {
+  const std::lock_guard lock(mutex_);
+  removing_.erase(server_id);
+}
+
+bool ServerNotes::isRemoving(const std::string& server_id) const {
+  const std::lock_guard lock(mutex_);
+  return removing_.contains(server_id);
+}
+
+void EngineFacts::set(control::RuntimeInfo info) {
+  const std::lock_guard lock(mutex_);
+  info_ = std::move(info);
+}
+
+void EngineFacts::setReachable(bool reachable, std::string problem) {
+  const std::lock_guard lock(mutex_);
+  problem_ = reachable ? std::string() : std::move(problem);
+}
+
+std::optional<control::RuntimeInfo> EngineFacts::info() const {
+  const std::lock_guard lock(mutex_);
+  return info_;
+}
+
+std::string EngineFacts::problem() const {
+  const std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+void refreshDiskUse(Services& services, const std::string& server_id) {
+  static std::atomic<bool> measuring{false};
+  const control::TimePoint now = services.runtime.clock().now();
+  if (!services.notes.diskIsOld(server_id, now) || measuring.exchange(true)) return;
+  const bool posted = services.workers.post([&services, server_id, now](const std::stop_token&) {
+    services.notes.setDiskUsed(server_id, services.files.usedBytes(server_id), now);
+    measuring = false;
+  });
+  if (!posted) measuring = false;
+}
+
+void learnFromEngine(Services& services, const control::CallContext& context) {
+  auto info = services.runtime.info(context);
+  if (!info) {
+    log::warning("engine", "cannot ask the engine who it is: " + info.error().message);
+    return;
+  }
+  services.engine.set(*std::move(info));
+  control::ListFilter ours;
+  ours.labels.emplace(kManagedLabel, "true");
+  const auto containers = services.runtime.list(ours, context);
+  if (!containers) {
+    log::warning("engine", "cannot read the labels of servers: " + containers.error().message);
+    return;
+  }
+  for (const control::ContainerSummary& container : *containers) {
+    const auto server = container.labels.find(kServerIdLabel);
+    if (server != container.labels.end()) services.notes.learn(server->second, container.labels);
+  }
+}
+
+}  // namespace agent

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include <libcontrol/runtime.h>
+#include <libcontrol/supervisor.h>
+
+#include "agent/actions/errors.h"
+#include "agent/actions/server_files.h"
+#include "agent/actions/status.h"
+#include "agent/actions/system_info.h"
+#include "agent/config.h"
+#include "agent/panel/operations.h"
+#include "agent/panel/outgoing.h"
+#include "agent/panel/workers.h"
+
+namespace agent {
+
+/// What the agent keeps in mind of a server beside what the supervisor knows. It is all in labels
+/// of the container and files, and read again after a restart. Threads: any.
+class ServerNotes {
+ public:
+  static constexpr control::Duration kDiskAge = std::chrono::seconds(60);
+
+  /// From the labels of a server's container.
+  void learn(const std::string& server_id, const std::map<std::string, std::string>& labels);
+  void forget(const std::string& server_id);
+  void setDiskLimit(const std::string& server_id, std::int64_t bytes);
+
+  control::Duration stopTimeout(const std::string& server_id) const;
+  DiskUse disk(const std::string& server_id) const;
+  void setDiskUsed(const std::string& server_id, std::optional<std::int64_t> bytes,
+                   control::TimePoint now);
+  bool diskIsOld(const std::string& server_id, control::TimePoint now) const;
+
+  /// While a server's files are being removed no new server may take its id.
+  void markRemoving(const std::string& server_id);
+  void endRemoving(const std::string& server_id);
+  bool isRemoving(const std::string& server_id) const;
+
+ private:
+  struct Note {
+    std::optional<control::Duration> stop_timeout{};
+    DiskUse disk{};
+    std::optional<control::TimePoint> disk_measured{};
+  };
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Note> notes_;
+  std::set<std::string> removing_;
+};
+
+/// What is known of the engine, from when it was last asked. Threads: any.
+class EngineFacts {
+ public:
+  void set(control::RuntimeInfo info);
+  void setReachable(bool reachable, std::string problem);
+  std::optional<control::RuntimeInfo> info() const;
+  std::string problem() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<control::RuntimeInfo> info_;
+  std::string problem_ = "not connected yet";
+};
+
+/// What actions work with.
+struct Services {
+  const Config& config;
+  control::ContainerRuntime& runtime;
+  control::Supervisor& supervisor;
+  Outgoing& out;
+  Operations& operations;
+  Workers& workers;
+  const ServerFiles& files;
+  const SuspendedServers& suspended;
+  ServerNotes& notes;
+  HostReadings& host;
+  const AgentIdentity& identity;
+  EngineFacts& engine;
+
+  HostPaths paths() const {
+    return {config.data_dir, config.state_dir, config.container_data_path};
+  }
+};
+
+/// Measures the server's files behind the scenes when the last figure is old; one at a time.
+void refreshDiskUse(Services& services, const std::string& server_id);
+
+/// Asks the engine who it is and reads the labels of our containers.
+void learnFromEngine(Services& services, const control::CallContext& context);
+
+}  // namespace agent

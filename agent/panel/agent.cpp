@@ -1,0 +1,172 @@
+#include "agent/panel/agent.h"
+
+#include <shared_mutex>
+
+#include "agent/actions/create_payload.h"
+#include "agent/panel/dispatcher.h"
+#include "agent/panel/message.h"
+#include "agent/panel/reporter.h"
+
+namespace agent {
+namespace {
+
+constexpr std::size_t kWorkers = 4;
+constexpr control::Duration kOpenTimeout = std::chrono::seconds(10);
+constexpr control::Duration kFirstInfoTimeout = std::chrono::seconds(2);
+
+control::SupervisorOptions supervisorOptions(const Config& config) {
+  control::SupervisorOptions options;
+  options.name_prefix = "ctrl-alt-play-";
+  options.managed_label = {kManagedLabel, "true"};
+  options.entry_label = kServerIdLabel;
+  options.restart_label = kRestartLabel;
+  options.stats_interval = config.stats_interval;
+  return options;
+}
+
+AgentIdentity makeIdentity(const Config& config) {
+  AgentIdentity identity{.node_id = config.node_id, .boot_id = makeBootId(), .capabilities = {}};
+  for (const Action& action : actions()) identity.capabilities.emplace_back(action.name);
+  return identity;
+}
+
+}  // namespace
+
+/// Members are destroyed from the last: first whoever uses the others.
+class Agent::Core {
+ public:
+  Core(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send)
+      : config_(config),
+        runtime_(std::move(runtime)),
+        out_(std::move(send)),
+        files_(config.data_dir),
+        suspended_(config.state_dir),
+        host_(config.data_dir),
+        identity_(makeIdentity(config)),
+        reporter_(config_, out_, operations_),
+        workers_(std::make_unique<Workers>(kWorkers, Operations::kMost)),
+        supervisor_(
+            std::make_unique<control::Supervisor>(runtime_, supervisorOptions(config_), reporter_)),
+        services_{config_, *runtime_,  *supervisor_, out_,  operations_, *workers_,
+                  files_,  suspended_, notes_,       host_, identity_,   engine_},
+        dispatcher_(services_) {
+    reporter_.lend(services_);
+  }
+
+  ~Core() { close(); }
+
+  void open() {
+    learnFromEngine(services_, within(kFirstInfoTimeout));
+    supervisor_->open(within(kOpenTimeout));
+  }
+
+  void close() {
+    {
+      const std::unique_lock lock(life_);
+      if (closed_) return;
+      closed_ = true;
+    }
+    reporter_.shuttingDown();
+    workers_->close();
+    supervisor_.reset();
+  }
+
+  AgentStatus status() const {
+    AgentStatus status;
+    if (const auto info = engine_.info()) status.runtime_name = info->engine;
+    const std::shared_lock lock(life_);
+    if (closed_) return status;
+    status.runtime_reachable = supervisor_->engineReachable();
+    if (!status.runtime_reachable) status.runtime_problem = engine_.problem();
+    for (const control::EntryStatus& server : supervisor_->list()) {
+      ++status.servers_total;
+      if (server.state == control::EntryState::kRunning) ++status.servers_running;
+    }
+    return status;
+  }
+
+  std::vector<std::string> greeting() {
+    const std::shared_lock lock(life_);
+    std::vector<std::string> messages;
+    if (closed_) return messages;
+    messages.push_back(
+        writeLegacy("system_info", encodeSystemInfo(identity_, host_, engine_.info())));
+    const control::WallTime now = runtime_->clock().wallNow();
+    const std::vector<control::EntryStatus> servers = supervisor_->list();
+    for (const control::EntryStatus& server : servers)
+      messages.push_back(
+          out_.numbered("server_status", encodeStatus(server, notes_.disk(server.name), now)));
+    if (!config_.panel_legacy_events) return messages;
+    for (const control::EntryStatus& server : servers)
+      messages.push_back(legacyStatus(server, now));
+    return messages;
+  }
+
+  std::string heartbeat() const {
+    Json data;
+    data.set("nodeId", config_.node_id).set("timestamp", timestampNow()).set("status", "online");
+    return writeLegacy("heartbeat", std::move(data));
+  }
+
+  void onMessage(const std::string& text) {
+    const std::shared_lock lock(life_);
+    if (!closed_) dispatcher_.handle(text);
+  }
+
+  void onFrameProblem(FrameProblem problem) {
+    switch (problem) {
+      case FrameProblem::kBinary:
+        return out_.result(writeError("PARSE_ERROR", "a binary frame; send text frames"));
+      case FrameProblem::kInvalidUtf8:
+        return out_.result(writeError("PARSE_ERROR", "the text is not valid UTF-8"));
+      case FrameProblem::kTooLarge:
+        return out_.result(writeError("MESSAGE_TOO_LARGE", "a message may hold at most 1 MiB"));
+    }
+  }
+
+ private:
+  control::CallContext within(control::Duration timeout) const {
+    return control::CallContext::within(timeout, runtime_->clock());
+  }
+
+  std::string legacyStatus(const control::EntryStatus& server, control::WallTime now) const {
+    Json data;
+    data.set("serverId", server.name).set("status", control::toString(server.state));
+    Json stats = encodeLegacyStats(server, notes_.disk(server.name), now);
+    if (!stats.isNull()) data.set("stats", std::move(stats));
+    return writeLegacy("server_status", std::move(data));
+  }
+
+  const Config config_;
+  const std::shared_ptr<control::ContainerRuntime> runtime_;
+  Outgoing out_;
+  Operations operations_;
+  const ServerFiles files_;
+  const SuspendedServers suspended_;
+  ServerNotes notes_;
+  HostReadings host_;
+  const AgentIdentity identity_;
+  EngineFacts engine_;
+  Reporter reporter_;
+  std::unique_ptr<Workers> workers_;
+  std::unique_ptr<control::Supervisor> supervisor_;
+  Services services_;
+  Dispatcher dispatcher_;
+  /// Held shared by whoever uses the supervisor from outside, alone by close().
+  mutable std::shared_mutex life_;
+  bool closed_ = false;
+};
+
+Agent::Agent(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send)
+    : core_(std::make_unique<Core>(config, std::move(runtime), std::move(send))) {}
+Agent::~Agent() = default;
+
+void Agent::open() { core_->open(); }
+void Agent::close() { core_->close(); }
+AgentStatus Agent::status() const { return core_->status(); }
+std::vector<std::string> Agent::greeting() { return core_->greeting(); }
+std::string Agent::heartbeat() { return core_->heartbeat(); }
+void Agent::onMessage(std::string text) { core_->onMessage(text); }
+void Agent::onFrameProblem(FrameProblem problem) { core_->onFrameProblem(problem); }
+
+}  // namespace agent

@@ -1,0 +1,277 @@
+#include "agent/panel/dispatcher.h"
+
+#include <cstdio>
+
+#include <array>
+#include <atomic>
+
+#include "agent/log.h"
+#include "agent/panel/message.h"
+
+namespace agent {
+namespace {
+
+/// Types that the panel sends and that ask for nothing.
+bool needsNoAnswer(const std::string& type) {
+  return type == "pong" || type == "error" || type == "response" || type == "event";
+}
+
+/// Logs a defect and returns the words under which it can be found.
+std::string reportDefect(const Command& command, const char* what) {
+  static std::atomic<unsigned> last{0};
+  std::array<char, 32> reference{};
+  std::snprintf(reference.data(), reference.size(), "D%d-%04u",
+                static_cast<int>(::time(nullptr) & 0xFFFFF), ++last);
+  log::error("protocol",
+             std::string("defect ") + reference.data() + " in " + command.action + ": " + what);
+  return std::string("a defect of the agent; its log says more under ") + reference.data();
+}
+
+std::size_t runningServers(const control::Supervisor& supervisor) {
+  std::size_t running = 0;
+  for (const control::EntryStatus& status : supervisor.list())
+    if (status.state == control::EntryState::kRunning) ++running;
+  return running;
+}
+
+Json acceptance(const Action& action, const Command& command, const Operation& operation) {
+  Json data;
+  if (!command.server_id.empty()) data.set("serverId", command.server_id);
+  if (!operation.image.empty()) data.set("image", operation.image);
+  data.set("status", action.acceptance);
+  return data;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Services services)
+    : services_(services),
+      rate_limit_(static_cast<std::size_t>(std::max(0, services.config.rate_limit))) {}
+
+void Dispatcher::handle(std::string_view text) {
+  const JsonReading reading = readJsonObject(text);
+  if (reading.value) return handleMessage(*reading.value);
+  if (reading.id && !reading.id->empty() && reading.id->size() <= kMaximumIdLength)
+    services_.out.result(writeFailure(*reading.id, "PARSE_ERROR", reading.problem));
+  else
+    services_.out.result(writeError("PARSE_ERROR", reading.problem));
+}
+
+void Dispatcher::handleMessage(const Json& message) {
+  const std::string* type = message.findText("type");
+  if (type != nullptr && *type == "command") return handleCommand(message);
+  if (type != nullptr && *type == "ping") return pong(message);
+  if (type != nullptr && needsNoAnswer(*type)) return;
+  Command unread;
+  unread.legacy = true;
+  unread.id = legacyMessageId(message);
+  guarded(unread, [&] {
+    std::optional<LegacyRequest> request;
+    if (type != nullptr) request = readLegacy(*type, message);
+    if (request) return handleLegacy(*request);
+    const std::string* id = message.findText("id");
+    unread.legacy = id == nullptr || id->empty() || id->size() > kMaximumIdLength;
+    if (!unread.legacy) unread.id = *id;
+    throw Refusal("INVALID_COMMAND", type == nullptr ? "type is required and must be text"
+                                                     : "unknown message type '" + *type + "'");
+  });
+}
+
+void Dispatcher::handleCommand(const Json& message) {
+  Command command;
+  try {
+    command = decodeCommand(message, services_.config.node_id);
+  } catch (const Refusal& refusal) {
+    const std::string* id = message.findText("id");
+    const bool usable = id != nullptr && !id->empty() && id->size() <= kMaximumIdLength;
+    services_.out.result(usable ? writeFailure(*id, refusal.code(), refusal.message())
+                                : writeError(refusal.code(), refusal.message()));
+    return;
+  }
+  if (!rate_limit_.admit(services_.runtime.clock().now())) {
+    services_.out.result(writeFailure(command.id, "RATE_LIMITED",
+                                      "more than " + std::to_string(services_.config.rate_limit) +
+                                          " commands a second; send it again later"));
+    return;
+  }
+  if (!isNew(command)) return;
+  guarded(command, [&] {
+    const Action* action = findAction(command.action);
+    if (action == nullptr) throw Refusal("UNKNOWN_ACTION", "Unknown action: " + command.action);
+    perform(*action, command);
+  });
+}
+
+void Dispatcher::handleLegacy(const LegacyRequest& request) {
+  const Command& command = request.command;
+  if (!rate_limit_.admit(services_.runtime.clock().now()))
+    throw Refusal("RATE_LIMITED", "too many messages; send it again later");
+  switch (request.kind) {
+    case LegacyRequest::Kind::kAction:
+      return perform(*findAction(command.action), command);
+    case LegacyRequest::Kind::kSystemInfo:
+      return services_.out.result(
+          writeLegacy("system_info",
+                      encodeSystemInfo(services_.identity, services_.host, services_.engine.info()),
+                      command.id));
+    case LegacyRequest::Kind::kSuspend:
+      return suspend(command);
+    case LegacyRequest::Kind::kUnsuspend:
+      return unsuspend(command);
+    case LegacyRequest::Kind::kReinstall:
+      return reinstall(command);
+  }
+}
+
+void Dispatcher::pong(const Json& message) {
+  Json data;
+  data.set("agentStatus", "online").set("activeServers", runningServers(services_.supervisor));
+  data.set("systemLoad", services_.host.load());
+  Json pong;
+  pong.set("type", "pong");
+  if (const Json* id = message.find("id")) pong.set("id", *id);
+  pong.set("timestamp", timestampNow()).set("data", std::move(data));
+  services_.out.result(pong.write());
+}
+
+/// Whether the command is to be executed; answers it when not.
+bool Dispatcher::isNew(const Command& command) {
+  AnsweredIds::Check check;
+  {
+    const std::lock_guard lock(mutex_);
+    check = answered_.check(command.id, command.content(), services_.runtime.clock().now());
+  }
+  switch (check.verdict) {
+    case AnsweredIds::Verdict::kNew:
+      return true;
+    case AnsweredIds::Verdict::kRepeat:
+      services_.out.result(std::move(check.response));
+      return false;
+    case AnsweredIds::Verdict::kConflict:
+      services_.out.result(writeFailure(
+          command.id, "ID_CONFLICT", "this id was used before with other content; use a new one"));
+      return false;
+    case AnsweredIds::Verdict::kInFlight:
+      return false;
+  }
+  return false;
+}
+
+template <class Work>
+void Dispatcher::guarded(const Command& command, Work work) {
+  try {
+    work();
+  } catch (const Refusal& refusal) {
+    fail(command, refusal.code(), refusal.message());
+  } catch (const std::exception& defect) {
+    fail(command, "INTERNAL_ERROR", reportDefect(command, defect.what()));
+  }
+}
+
+void Dispatcher::perform(const Action& action, const Command& command) {
+  if (action.needs_server) requireServerId(command);
+  if (action.begin != nullptr) return accept(action, command);
+  if (action.waits) return answerOnWorker(action, command);
+  answer(action, command, {});
+}
+
+void Dispatcher::accept(const Action& action, const Command& command) {
+  Operation operation;
+  operation.action = action.name;
+  operation.server_id = command.server_id;
+  operation.command_id = command.legacy ? std::string() : command.id;
+  if (action.describe != nullptr) action.describe(command, operation);
+  const std::string operation_id = services_.operations.begin(operation);
+  const Outgoing::Hold hold(services_.out);
+  try {
+    const control::Result<void> accepted = action.begin(services_, command, operation_id);
+    if (!accepted) throw requestRefusal(accepted.error(), command.server_id, services_.paths());
+  } catch (...) {
+    (void)services_.operations.take(operation_id);
+    throw;
+  }
+  succeed(command, acceptance(action, command, operation));
+}
+
+void Dispatcher::answerOnWorker(const Action& action, const Command& command) {
+  const bool posted = services_.workers.post([this, &action, command](std::stop_token stop) {
+    guarded(command, [&] { answer(action, command, std::move(stop)); });
+  });
+  if (!posted) throw Refusal("BUSY", "too many commands are in progress; try again later");
+}
+
+void Dispatcher::answer(const Action& action, const Command& command, std::stop_token stop) {
+  const Json data = action.result(services_, command, std::move(stop));
+  const Outgoing::Hold hold(services_.out);
+  succeed(command, data);
+  if (action.after != nullptr) action.after(services_, data);
+}
+
+void Dispatcher::suspend(const Command& command) {
+  const std::string& server_id = requireServerId(command);
+  const auto status = services_.supervisor.status(server_id);
+  if (!status) throw requestRefusal(status.error(), server_id, services_.paths());
+  if (const auto marked = services_.suspended.add(server_id); !marked)
+    throw Refusal("PERMISSION_DENIED", marked.error().message);
+  perform(*findAction("stop_server"), command);
+}
+
+void Dispatcher::unsuspend(const Command& command) {
+  const std::string& server_id = requireServerId(command);
+  const auto status = services_.supervisor.status(server_id);
+  if (!status) throw requestRefusal(status.error(), server_id, services_.paths());
+  services_.suspended.remove(server_id);
+  Json data;
+  data.set("serverId", server_id).set("status", control::toString(status->state));
+  succeed(command, std::move(data));
+}
+
+/// Stopped first: the container can only be made anew when it does not run.
+void Dispatcher::reinstall(const Command& command) {
+  static constexpr Action kReinstall{.name = "reinstall_server",
+                                     .needs_server = true,
+                                     .acceptance = "updating",
+                                     .begin = reinstallServer};
+  requireServerId(command);
+  Operation stop;
+  stop.action = "stop_server";
+  stop.server_id = command.server_id;
+  const std::string stop_id = services_.operations.begin(stop);
+  const control::Result<void> stopping = stopServer(services_, command, stop_id);
+  if (!stopping) {
+    (void)services_.operations.take(stop_id);
+    throw requestRefusal(stopping.error(), command.server_id, services_.paths());
+  }
+  accept(kReinstall, command);
+}
+
+void Dispatcher::succeed(const Command& command, Json data) {
+  if (!command.legacy)
+    return send(command, writeSuccess(command.id, command.action, std::move(data)));
+  services_.out.result(writeLegacy("server_status", std::move(data), command.id));
+}
+
+void Dispatcher::fail(const Command& command, const std::string& code, const std::string& message) {
+  if (!command.legacy) {
+    send(command, writeFailure(command.id, code, message));
+    // What was turned away for now may come again under its id.
+    const std::lock_guard lock(mutex_);
+    if (code == "BUSY") answered_.forget(command.id);
+    return;
+  }
+  if (command.id.empty()) return services_.out.result(writeError(code, message));
+  Json error;
+  error.set("code", code).set("message", message);
+  services_.out.result(writeLegacy("error", std::move(error), command.id));
+}
+
+void Dispatcher::send(const Command& command, const std::string& response) {
+  std::size_t repeats = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    repeats = answered_.answered(command.id, response);
+  }
+  for (std::size_t i = 0; i <= repeats; ++i) services_.out.result(response);
+}
+
+}  // namespace agent

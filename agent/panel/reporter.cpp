@@ -1,0 +1,188 @@
+#include "agent/panel/reporter.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "agent/log.h"
+
+namespace agent {
+namespace {
+
+constexpr control::Duration kPullReportInterval = std::chrono::milliseconds(250);
+constexpr std::size_t kMostLayers = 512;
+
+ErrorPlace placeOf(const control::Transition& transition) {
+  return transition.previous == control::EntryState::kPulling ? ErrorPlace::kPull
+                                                              : ErrorPlace::kOperation;
+}
+
+Json encodeError(const std::string& code, const std::string& message) {
+  Json error;
+  error.set("code", code).set("message", message);
+  return error;
+}
+
+}  // namespace
+
+Reporter::Reporter(const Config& config, Outgoing& out, Operations& operations)
+    : config_(config), out_(out), operations_(operations) {}
+
+HostPaths Reporter::paths() const {
+  return {config_.data_dir, config_.state_dir, config_.container_data_path};
+}
+
+void Reporter::onTransition(const control::Transition& transition) {
+  TransitionText text;
+  if (const auto operation = operations_.find(transition.operation_id))
+    text.command_id = operation->command_id;
+  if (transition.failed) {
+    const control::Error error =
+        transition.error.value_or(control::Error{.message = "no reason was given"});
+    text.code = protocolCode(error, placeOf(transition));
+    text.error = withoutHostPaths(error.message, transition.entry, paths());
+    if (text.error.empty()) text.error = control::toString(error.code);
+    operations_.noteFailure(transition.operation_id, text.code);
+    log::warning("servers", transition.entry + ": " + transitionStatus(transition) + ": " +
+                                error.message +
+                                (error.native.empty() ? "" : " (" + error.native + ")"));
+  }
+  out_.event("server_status_changed", encodeTransition(transition, text));
+  if (!config_.panel_legacy_events) return;
+  Json legacy;
+  legacy.set("serverId", transition.entry).set("status", transitionStatus(transition));
+  if (transition.failed) legacy.set("error", text.error);
+  out_.legacy("server_status", std::move(legacy));
+}
+
+void Reporter::onOperationEnd(const control::OperationEnd& end) {
+  {
+    const std::lock_guard lock(mutex_);
+    pulls_.erase(end.operation_id);
+  }
+  const std::optional<Operation> operation = operations_.take(end.operation_id);
+  if (!operation) return;
+  Services* const services = services_;
+  if (end.kind == control::OperationKind::kRemove && services != nullptr) {
+    if (!end.error) {
+      services->notes.forget(end.entry);
+      services->suspended.remove(end.entry);
+      if (operation->remove_data) return removeDataThenComplete(*operation, end);
+    } else if (operation->remove_data) {
+      services->notes.endRemoving(end.entry);
+    }
+  }
+  complete(*operation, end);
+}
+
+void Reporter::removeDataThenComplete(const Operation& operation,
+                                      const control::OperationEnd& end) {
+  Services* const services = services_;
+  const auto work = [this, services, operation, end](const std::stop_token&) {
+    control::OperationEnd completed = end;
+    if (const auto removed = services->files.remove(end.entry); !removed)
+      completed.error = removed.error();
+    services->notes.endRemoving(end.entry);
+    complete(operation, completed);
+  };
+  if (!services->workers.post(work)) work({});
+}
+
+void Reporter::complete(const Operation& operation, const control::OperationEnd& end) {
+  if (operation.command_id.empty()) return;
+  Json data;
+  data.set("commandId", operation.command_id).set("action", operation.action);
+  if (!operation.server_id.empty()) data.set("serverId", operation.server_id);
+  if (!operation.image.empty()) data.set("image", operation.image);
+  data.set("success", !end.error);
+  data.set("durationMs", static_cast<std::int64_t>(
+                             std::chrono::round<std::chrono::milliseconds>(end.elapsed).count()));
+  if (end.error) data.set("error", encodeFailure(operation, end));
+  out_.event("command_completed", std::move(data));
+}
+
+Json Reporter::encodeFailure(const Operation& operation, const control::OperationEnd& end) const {
+  const control::Error& error = *end.error;
+  if (error.code == control::ErrorCode::kCancelled && shutting_down_)
+    return encodeError("OUTCOME_UNKNOWN", "the agent was shut down before this ended");
+  const ErrorPlace place =
+      end.kind == control::OperationKind::kPull ? ErrorPlace::kPull : ErrorPlace::kOperation;
+  const std::string code =
+      operation.failure_code.empty() ? protocolCode(error, place) : operation.failure_code;
+  std::string message = withoutHostPaths(error.message, end.entry, paths());
+  if (message.empty()) message = control::toString(error.code);
+  return encodeError(code, message);
+}
+
+void Reporter::onPullProgress(const std::string& entry, const std::string& operation_id,
+                              const std::string& image, const control::PullProgress& progress) {
+  Services* const services = services_;
+  if (services == nullptr) return;
+  const control::TimePoint now = services->runtime.clock().now();
+  Json layers = Json::array();
+  std::int64_t current = 0;
+  std::int64_t total = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    Pull& pull = pulls_[operation_id];
+    if (pull.layers.size() < kMostLayers || pull.layers.contains(progress.layer)) {
+      Layer& layer = pull.layers[progress.layer];
+      layer.status = progress.status;
+      if (progress.current_bytes) layer.current = progress.current_bytes;
+      if (progress.total_bytes) layer.total = progress.total_bytes;
+    }
+    if (pull.told && now - *pull.told < kPullReportInterval) return;
+    pull.told = now;
+    for (const auto& [name, layer] : pull.layers) {
+      if (name.empty() && pull.layers.size() > 1) continue;
+      current += layer.current.value_or(0);
+      total += layer.total.value_or(0);
+      Json one;
+      one.set("id", name).set("status", layer.status);
+      one.setIf("current", layer.current).setIf("total", layer.total);
+      layers.add(std::move(one));
+    }
+  }
+  Json data;
+  data.set("image", image);
+  if (!entry.empty()) data.set("serverId", entry);
+  if (const auto operation = operations_.find(operation_id);
+      operation && !operation->command_id.empty())
+    data.set("commandId", operation->command_id);
+  data.set("current", current).set("total", total);
+  if (total > 0) {
+    const double share = static_cast<double>(current) / static_cast<double>(total);
+    data.set("percentage", std::round(std::min(share, 1.0) * 1000) / 10);
+  }
+  data.set("layers", std::move(layers));
+  out_.event("image_pull_progress", std::move(data), Delivery::kStream);
+}
+
+void Reporter::onStats(const std::vector<control::EntryStatus>& running) {
+  Services* const services = services_;
+  if (services == nullptr) return;
+  for (const control::EntryStatus& status : running) {
+    Json resources = encodeResources(status, services->notes.disk(status.name));
+    if (resources.isNull()) continue;
+    Json data;
+    data.set("serverId", status.name).set("resources", std::move(resources));
+    out_.event("resource_update", std::move(data), Delivery::kStream);
+    refreshDiskUse(*services, status.name);
+  }
+}
+
+void Reporter::onEngine(bool reachable, const std::string& reason) {
+  Services* const services = services_;
+  if (services == nullptr) return;
+  services->engine.setReachable(reachable, reason);
+  if (!reachable) return log::warning("engine", "not reachable: " + reason);
+  log::info("engine", "reachable");
+  const bool posted = services->workers.post([services](std::stop_token stop) {
+    control::CallContext context =
+        control::CallContext::within(std::chrono::seconds(10), services->runtime.clock());
+    context.cancellation = std::move(stop);
+    learnFromEngine(*services, context);
+  });
+  if (!posted) log::warning("engine", "too busy to ask the engine who it is");
+}
+
+}  // namespace agent
