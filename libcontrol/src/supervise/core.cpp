@@ -169,10 +169,14 @@ Result<void> Supervisor::Core::joinStop(Entry& entry, const JobPtr& job) {
   Job& active = *entry.active;
   active.asked.push_back(job->asked.front());
   active.kill_requested |= job->kill_requested;
-  const TimePoint kill_at =
-      CallContext::after(clock().now(), job->stop.timeout.value_or(entry.own_stop_timeout));
+  const auto killTime = [&](const StopOptions& options) {
+    return CallContext::after(clock().now(), options.timeout.value_or(entry.own_stop_timeout));
+  };
+  // The stop may have been taken up without having got as far as that.
+  if (!active.kill_at) active.kill_at = killTime(active.stop);
+  const TimePoint kill_at = killTime(job->stop);
   const bool other_signal = job->stop.signal && job->stop.signal != active.stop.signal;
-  const bool sooner = !active.kill_at || kill_at < *active.kill_at;
+  const bool sooner = kill_at < *active.kill_at;
   if (!other_signal && !sooner) return {};
   if (sooner) active.kill_at = kill_at;
   if (other_signal) {
