@@ -28,6 +28,7 @@ install(FILES
   "${PROJECT_BINARY_DIR}/libcontrolConfig.cmake"
   "${PROJECT_BINARY_DIR}/libcontrolConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/libcontrolPlugin.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/libcontrolPlugin.map"
   DESTINATION "${control_package_dir}" COMPONENT development)
 
 if(CONTROL_BUILD_AGENT)

@@ -60,7 +60,8 @@ function(control_add_plugin name)
   target_link_libraries(control_${name}_module
     PRIVATE control_build_options control_${name}_linked)
   target_link_options(control_${name}_module PRIVATE
-    -Wl,-z,nodelete -Wl,-z,defs -Wl,--exclude-libs,ALL)
+    -Wl,-z,nodelete -Wl,-z,defs
+    "-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/libcontrolPlugin.map")
   if(control_sanitize_flags)
     # Sanitizer runtimes are found in the program, not in the module.
     target_link_options(control_${name}_module PRIVATE -Wl,-z,undefs)

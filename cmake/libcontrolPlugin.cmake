@@ -3,6 +3,7 @@
 # A module libcontrol-<engine>.so that exports control_plugin_descriptor and nothing else. C++ types
 # cross the border between library and plugin: build it with the compiler that built the library,
 # or the loader refuses it.
+set(libcontrol_plugin_map "${CMAKE_CURRENT_LIST_DIR}/libcontrolPlugin.map")
 function(libcontrol_add_plugin engine)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
   if(NOT arg_SOURCES)
@@ -10,7 +11,9 @@ function(libcontrol_add_plugin engine)
   endif()
   add_library(control-${engine} MODULE ${arg_SOURCES})
   target_link_libraries(control-${engine} PRIVATE libcontrol::control ${arg_LIBRARIES})
-  target_link_options(control-${engine} PRIVATE -Wl,-z,nodelete -Wl,--exclude-libs,ALL)
+  # Hidden visibility alone leaves the instances of standard templates visible.
+  target_link_options(control-${engine} PRIVATE
+    -Wl,-z,nodelete "-Wl,--version-script=${libcontrol_plugin_map}")
   set_target_properties(control-${engine} PROPERTIES
     PREFIX "lib"
     CXX_VISIBILITY_PRESET hidden
