@@ -89,8 +89,8 @@ class DockerExitWatch final : public ExitWatch {
   engine::Wakeup wakeup_{};
   engine::Descriptor epoll_{};
   std::stop_source cancelled_{};
-  std::optional<RunId> run_{};          ///< known once the run was seen
-  std::unique_ptr<Process> process_{};  ///< of that run, on this host
+  std::optional<RunId> run_{};                ///< known once the run was seen
+  std::shared_ptr<const Process> process_{};  ///< of that run, on this host
   std::optional<ExitStatus> noticed_{};
   std::optional<Result<ExitStatus>> exited_{};
   std::string wait_body_{};
@@ -152,7 +152,13 @@ bool DockerExitWatch::adoptProcess(const RunState& run) {
 
 /// After a start: the process may be on this host.
 void DockerExitWatch::lookForProcess(const CallContext& context) {
-  if (process_ || wait_code_ || !started_.takeStarted()) return;
+  if (process_ || wait_code_) return;
+  const std::optional<Start> start = started_.takeStarted();
+  if (!start) return;
+  if (start->process && watchFd(start->process->fd())) process_ = start->process;
+  run_ = start->run;
+  // What has been seen to be over must not be looked for: it could be the next run by now.
+  if (start->seen) return;
   const auto run = inspectRun(api_, id_, atLeastBrief(context));
   if (!run || !run->running) return;
   if (!adoptProcess(*run) && run->started_at) run_ = RunId{run->id, *run->started_at};
@@ -320,13 +326,39 @@ void StartNotices::Subscription::setContainer(std::string id, std::string name) 
   name_ = std::move(name);
 }
 
-void StartNotices::started(std::string_view id) {
+std::optional<Start> StartNotices::Subscription::takeStarted() {
+  const std::lock_guard lock(notices_.mutex_);
+  if (std::exchange(taken_, started_.has_value())) return std::nullopt;
+  return started_;
+}
+
+bool StartNotices::watched(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(subscriptions_.begin(), subscriptions_.end(),
+                     [&](const Subscription* one) { return one->id_ == id || one->name_ == id; });
+}
+
+void StartNotices::started(std::string_view id, const Start& start) {
   const std::lock_guard lock(mutex_);
   for (Subscription* one : subscriptions_) {
     if (one->id_ != id && one->name_ != id) continue;
-    one->started_ = true;
+    // The first run since it was armed is the watch's, also when it is over.
+    if (!one->started_) one->started_ = start;
     one->wakeup_.signal();
   }
+}
+
+Start lookAtStart(Api& api, const std::string& id, const engine::HostRoots& roots,
+                  const CallContext& context) {
+  const auto run = inspectRun(api, id, context);
+  if (!run) return {};
+  Start start{.seen = true};
+  if (!run->running || !run->started_at) return start;
+  start.run = RunId{run->id, *run->started_at};
+  if (!run->pid) return start;
+  if (auto process = Process::open(*run->pid, run->id.value, roots); process)
+    start.process = std::move(*process);
+  return start;
 }
 
 Result<RunState> inspectRun(Api& api, const std::string& id, const CallContext& context) {

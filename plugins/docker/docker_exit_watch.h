@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,12 +12,21 @@
 #include "docker/docker_api.h"
 #include "docker/docker_json.h"
 #include "engine/host_roots.h"
+#include "engine/process.h"
 #include "engine/wakeup.h"
 
 namespace control::docker {
 
+/// What was seen right after a start.
+struct Start {
+  bool seen = false;                                 ///< false: the engine could not be asked
+  std::optional<RunId> run{};                        ///< absent when it was over already
+  std::shared_ptr<const engine::Process> process{};  ///< of that run, where it is on this host
+};
+
 /// Tells armed watches that a start of their container went through this runtime, so that they can
-/// look for the process instead of waiting for the engine's word.
+/// look for the process instead of waiting for the engine's word. The process is held from the
+/// start on: a watch that nobody waits on yet still learns how it ended.
 ///
 /// Threads: any method on any thread.
 class StartNotices {
@@ -33,8 +42,8 @@ class StartNotices {
     /// The container, by id and by name: a start may use either.
     void setContainer(std::string id, std::string name);
 
-    /// Whether there was a start since the last call.
-    bool takeStarted() noexcept { return started_.exchange(false); }
+    /// The first start since the subscription, once.
+    std::optional<Start> takeStarted();
 
    private:
     friend class StartNotices;
@@ -42,10 +51,14 @@ class StartNotices {
     engine::Wakeup& wakeup_;
     std::string id_{};  ///< guarded by the mutex of notices_, as the name
     std::string name_{};
-    std::atomic<bool> started_{false};
+    std::optional<Start> started_{};
+    bool taken_ = false;
   };
 
-  void started(std::string_view id);
+  /// Whether any watch waits for a start of the container.
+  bool watched(std::string_view id);
+
+  void started(std::string_view id, const Start& start);
 
  private:
   std::mutex mutex_;
@@ -56,6 +69,10 @@ class StartNotices {
 Result<std::unique_ptr<ExitWatch>> watchExit(Api& api, StartNotices& notices, const ContainerId& id,
                                              const engine::HostRoots& roots,
                                              const CallContext& context);
+
+/// Looks at a run that was just started.
+Start lookAtStart(Api& api, const std::string& id, const engine::HostRoots& roots,
+                  const CallContext& context);
 
 /// The state of a container's latest run.
 Result<RunState> inspectRun(Api& api, const std::string& id, const CallContext& context);

@@ -123,12 +123,18 @@ Result<CreatedContainer> DockerRuntime::create(const ContainerSpec& spec,
 Result<StartOutcome> DockerRuntime::start(const ContainerId& id, const CallContext& context) {
   if (auto checked = checkContainerId(id); !checked) return checked.error();
   auto response = post(containerPath(id, "/start"), {}, context);
-  // Told also after a failure: it may have started.
-  notices_.started(id.value);
+  tellWatches(id, response && response->head.success(), context);
   if (!response) return response.error();
   if (response->head.status == 304) return StartOutcome::kAlreadyRunning;
   if (!response->head.success()) return refused(*response, Subject::kStart);
   return StartOutcome::kStarted;
+}
+
+/// For watches armed before a start. After a failure it may have started all the same.
+void DockerRuntime::tellWatches(const ContainerId& id, bool started, const CallContext& context) {
+  if (!notices_.watched(id.value)) return;
+  const Start start = lookAtStart(api_, id.value, roots_, context);
+  if (started || start.run) notices_.started(id.value, start);
 }
 
 Result<SignalOutcome> DockerRuntime::signal(const ContainerId& id, Signal signal,

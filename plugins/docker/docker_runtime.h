@@ -53,6 +53,7 @@ class DockerRuntime final : public ContainerRuntime {
   Result<Inspection> look(const ContainerId& id, const CallContext& context);
   Result<RuntimeInfo> ask(const std::string& api_version, const CallContext& context);
   Result<RemoveOutcome> waitUntilGone(const ContainerId& id, const CallContext& context);
+  void tellWatches(const ContainerId& id, bool started, const CallContext& context);
   /// `body` may be empty.
   Result<engine::HttpResponse> post(std::string target, std::string body,
                                     const CallContext& context);
