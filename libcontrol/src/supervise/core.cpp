@@ -34,8 +34,7 @@ Result<void> checkAcceptable(const Entry& entry, const Job& job, std::size_t que
     return Error{.code = ErrorCode::kResourceExhausted,
                  .message = std::to_string(queue_limit) + " operations wait for '" + entry.name +
                             "' already: wait for one to end"};
-  if (entry.state == EntryState::kFailed && !entry.container && !entry.busy &&
-      job.type != Job::Type::kRemove)
+  if (entry.isEmpty() && job.type != Job::Type::kRemove)
     return Error{.code = ErrorCode::kNotFound,
                  .message = "'" + entry.name + "' has no container: delete it or create it again"};
   return {};
@@ -130,7 +129,7 @@ Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
       const std::lock_guard entry_lock(found->second->mutex);
       const Entry& existing = *found->second;
       // One whose creation failed stands for nothing and makes room.
-      if (existing.state != EntryState::kFailed || existing.container || existing.busy)
+      if (!existing.isEmpty())
         return Error{
             .code = ErrorCode::kAlreadyExists,
             .message = "'" + name + "' exists and is " + std::string(toString(existing.state))};

@@ -57,6 +57,11 @@ struct Entry {
   std::optional<StatsRates> rates;
 
   EntryStatus status() const;  ///< with mutex held
+  /// With mutex held: its container could not be made or is gone, and nothing is under way that
+  /// would change that.
+  bool isEmpty() const {
+    return state == EntryState::kFailed && !container && !active && queue.empty();
+  }
   /// Takes a sample in and renews the rates; with mutex held.
   void addSample(const StatsSample& taken);
   void forgetStats();
