@@ -38,7 +38,8 @@ void Reporter::onTransition(const control::Transition& transition) {
   if (transition.failed) {
     const control::Error error =
         transition.error.value_or(control::Error{.message = "no reason was given"});
-    text.code = protocolCode(error, placeOf(transition));
+    const bool abandoned = error.code == control::ErrorCode::kCancelled && shutting_down_;
+    text.code = abandoned ? "OUTCOME_UNKNOWN" : protocolCode(error, placeOf(transition));
     text.error = withoutHostPaths(error.message, transition.entry, paths());
     if (text.error.empty()) text.error = control::toString(error.code);
     operations_.noteFailure(transition.operation_id, text.code);

@@ -1,0 +1,88 @@
+#include "agent/actions/server_files.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+namespace agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ServerFilesTest : public testing::Test {
+ protected:
+  ServerFilesTest() {
+    std::string pattern = (fs::temp_directory_path() / "files-test-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~ServerFilesTest() override { fs::remove_all(directory_); }
+
+  fs::path directory_;
+  ServerFiles files_{(directory_ / "").string() + "data"};
+};
+
+TEST_F(ServerFilesTest, MakesADirectoryOnceAndKeepsIt) {
+  ASSERT_TRUE(files_.create("a"));
+  std::ofstream(files_.pathOf("a") + "/kept") << "x";
+  ASSERT_TRUE(files_.create("a"));
+  EXPECT_TRUE(fs::exists(files_.pathOf("a") + "/kept"));
+}
+
+TEST_F(ServerFilesTest, RefusesWhatIsNoDirectory) {
+  ASSERT_TRUE(files_.create("a"));
+  fs::create_directory_symlink(directory_, files_.pathOf("link"));
+  std::ofstream(files_.pathOf("file")) << "x";
+  EXPECT_FALSE(files_.create("link"));
+  EXPECT_FALSE(files_.create("file"));
+  EXPECT_FALSE(files_.remove("link"));
+  EXPECT_TRUE(fs::exists(directory_));
+}
+
+TEST_F(ServerFilesTest, RemovesATreeAndFollowsNoLink) {
+  ASSERT_TRUE(files_.create("a"));
+  const fs::path outside = directory_ / "outside";
+  fs::create_directory(outside);
+  std::ofstream(outside / "file") << "not yours";
+  fs::create_directories(files_.pathOf("a") + "/x/y");
+  fs::create_directory_symlink(outside, files_.pathOf("a") + "/x/link");
+  fs::create_symlink(outside / "file", files_.pathOf("a") + "/link");
+  ASSERT_TRUE(files_.remove("a"));
+  EXPECT_FALSE(fs::exists(files_.pathOf("a")));
+  EXPECT_TRUE(fs::exists(outside / "file"));
+  EXPECT_TRUE(files_.remove("a"));
+}
+
+TEST_F(ServerFilesTest, RemovesATreeDeeperThanItHasDescriptorsFor) {
+  ASSERT_TRUE(files_.create("a"));
+  fs::path deep = files_.pathOf("a");
+  for (int i = 0; i < 300; ++i) fs::create_directory(deep /= "d");
+  std::ofstream(deep / "file") << "x";
+  ASSERT_TRUE(files_.remove("a"));
+  EXPECT_FALSE(fs::exists(files_.pathOf("a")));
+}
+
+TEST_F(ServerFilesTest, CountsWhatIsOnDisk) {
+  ASSERT_TRUE(files_.create("a"));
+  fs::create_directory(files_.pathOf("a") + "/d");
+  std::ofstream(files_.pathOf("a") + "/d/file") << std::string(100'000, 'x');
+  const auto used = files_.usedBytes("a");
+  ASSERT_TRUE(used);
+  EXPECT_GE(*used, 100'000);
+  EXPECT_LT(*used, 200'000);
+  EXPECT_FALSE(files_.usedBytes("absent"));
+}
+
+TEST_F(ServerFilesTest, KeepsTheMarksOfSuspendedServers) {
+  const SuspendedServers suspended((directory_ / "state").string());
+  EXPECT_FALSE(suspended.contains("a"));
+  ASSERT_TRUE(suspended.add("a"));
+  EXPECT_TRUE(SuspendedServers((directory_ / "state").string()).contains("a"));
+  suspended.remove("a");
+  EXPECT_FALSE(suspended.contains("a"));
+}
+
+}  // namespace
+}  // namespace agent
