@@ -163,10 +163,9 @@ class ContainerRuntime {
 
   /// Ends a container: signal, wait, SIGKILL, wait. Reports how it ended; a container that does not
   /// run or does not exist is an outcome. Returns when the engine has recorded the exit.
-  /// Cancelling stops the waiting and kills nothing. A failure's effect tells whether the signal was
-  /// sent: kApplied, kNone, or kUnknown where the engine's answer was lost.
-  /// kDeadlineExceeded, effect kUnknown: not even SIGKILL ended it within
-  /// StopOptions::kill_timeout.
+  /// Cancelling stops the waiting and kills nothing. A failure's effect tells whether the signal
+  /// was sent: kApplied, kNone, or kUnknown where the engine's answer was lost. kDeadlineExceeded,
+  /// effect kUnknown: not even SIGKILL ended it within StopOptions::kill_timeout.
   Result<StopReport> stop(const ContainerId& id, const StopOptions& options,
                           const CallContext& context);
 
