@@ -1,0 +1,298 @@
+#include "agent/program.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include <libcontrol/loader.h>
+#include <libcontrol/version.h>
+
+#include "agent/config.h"
+#include "agent/deferred_runtime.h"
+#include "agent/http/health_server.h"
+#include "agent/log.h"
+#include "agent/panel/agent.h"
+#include "agent/panel/link.h"
+#include "agent/secret.h"
+
+namespace agent {
+namespace {
+
+using control::CallContext;
+using control::ContainerRuntime;
+using control::Error;
+using control::ErrorCode;
+using control::Result;
+
+/// As in <sysexits.h>.
+constexpr int kDefect = 70;
+constexpr int kBadConfiguration = 78;
+
+/// How long the engine may take to answer before the agent goes on without it.
+constexpr std::chrono::seconds kFirstLook{3};
+/// Stopping may take the link's 2 s and what the engine still does; then it is cut short.
+constexpr std::chrono::seconds kLongestStop{10};
+
+/// Signals that ask the agent to stop, in every thread blocked and waited for in one place.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigset_t blocked = asked();
+    // A terminal that is gone is no reason to stop, nor is a peer that is.
+    ::sigaddset(&blocked, SIGHUP);
+    ::sigaddset(&blocked, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+  }
+
+  static int await() {
+    const sigset_t signals = asked();
+    int number = 0;
+    while (::sigwait(&signals, &number) != 0) {
+    }
+    return number;
+  }
+
+  /// 0 when none came in `patience`.
+  static int awaitFor(std::chrono::milliseconds patience) {
+    const sigset_t signals = asked();
+    const timespec time{0, std::chrono::nanoseconds(patience).count()};
+    const int number = ::sigtimedwait(&signals, nullptr, &time);
+    return number > 0 ? number : 0;
+  }
+
+ private:
+  static sigset_t asked() {
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGTERM);
+    ::sigaddset(&signals, SIGINT);
+    return signals;
+  }
+};
+
+/// Few threads allocate much: more than one arena costs megabytes and gains nothing.
+void limitMemory() {
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+}
+
+void raiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::optional<std::string> environmentVariable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+Surroundings realSurroundings() {
+  char host[256] = "";
+  if (::gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  return {.environment = environmentVariable, .host_name = host};
+}
+
+int complain(const std::string& message) {
+  std::fprintf(stderr, "ctrl-alt-play-agent: %s\n", log::escape(message, LogFormat::kText).c_str());
+  return kBadConfiguration;
+}
+
+/// What an engine plugin may ask of our environment.
+std::string engineEnvironment(std::string_view name) {
+  for (const std::string_view known : {"DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR"})
+    if (name == known) return environmentVariable(std::string(name)).value_or("");
+  return {};
+}
+
+control::HostContext hostContext() {
+  control::HostContext host;
+  host.diagnostic = [](std::string_view message) { log::warning("engine", message); };
+  host.environment = engineEnvironment;
+  return host;
+}
+
+Result<std::shared_ptr<ContainerRuntime>> loadEngine(const Config& config,
+                                                     const CallContext& context) {
+  control::LoadOptions options;
+  options.plugin_directory = config.plugin_dir;
+  options.host = hostContext();
+  return control::loadRuntime(config.runtime, options, context);
+}
+
+/// Whether waiting may mend it.
+bool isNotThere(const Error& error) {
+  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kDeadlineExceeded;
+}
+
+int complainAboutEngine(const Config& config, const Error& error) {
+  return complain("RUNTIME " + config.runtime + " cannot be used: " + error.message);
+}
+
+/// The engine, or what stands for it until it is there.
+Result<std::shared_ptr<ContainerRuntime>> openEngine(const Config& config) {
+  const auto open = [config](const CallContext& context) { return loadEngine(config, context); };
+  auto runtime = open(CallContext::within(kFirstLook));
+  if (runtime || !isNotThere(runtime.error())) return runtime;
+  log::warning("engine", config.runtime +
+                             " is not there, trying again until it is: " + runtime.error().message);
+  return std::shared_ptr<ContainerRuntime>(
+      std::make_shared<DeferredRuntime>(hostContext(), open, runtime.error()));
+}
+
+LinkSettings linkSettings(const Config& config) {
+  LinkSettings settings;
+  settings.url = config.panel_url;
+  settings.node_id = config.node_id;
+  settings.secret = config.secret;
+  settings.ca_file = config.panel_ca_file;
+  settings.node_id_in_query = config.panel_node_id_in_query;
+  return settings;
+}
+
+/// The parts of a running agent and their order of starting and stopping.
+class Daemon : public HealthSource {
+ public:
+  Daemon(const Config& config, std::shared_ptr<ContainerRuntime> runtime)
+      : config_(config),
+        agent_(
+            config, std::move(runtime),
+            [this](std::string text, Delivery delivery) { link_.send(std::move(text), delivery); }),
+        link_(linkSettings(config), agent_),
+        health_(*this) {}
+
+  Result<void> openHealth() {
+    auto opened = health_.open(config_.health_bind, config_.health_port);
+    if (opened)
+      log::info("health",
+                "http://" + shownAddress() + ':' + std::to_string(health_.port()) + "/health");
+    return opened;
+  }
+
+  void start() {
+    agent_.open();
+    link_.start();
+  }
+
+  void stop() {
+    agent_.close();
+    link_.stop();
+  }
+
+  HealthReport report() const override {
+    const AgentStatus status = agent_.status();
+    HealthReport report;
+    report.timestamp = std::chrono::system_clock::now();
+    report.version = CONTROL_VERSION;
+    report.node_id = config_.node_id;
+    report.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - started_at_);
+    report.link = link_.status();
+    report.runtime_name = status.runtime_name;
+    report.runtime_reachable = status.runtime_reachable;
+    report.runtime_problem = status.runtime_problem;
+    report.servers_running = status.servers_running;
+    report.servers_total = status.servers_total;
+    return report;
+  }
+
+ private:
+  std::string shownAddress() const {
+    return config_.health_bind.find(':') == std::string::npos ? config_.health_bind
+                                                              : '[' + config_.health_bind + ']';
+  }
+
+  const Config& config_;
+  const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
+  Agent agent_;
+  PanelLink link_;
+  HealthServer health_;
+};
+
+/// Stops the daemon; cut short by a second signal, or when it takes too long.
+int stopDaemon(Daemon& daemon, std::thread& starter, int signal) {
+  log::info("agent", std::string("stopping: ") + (signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+  std::atomic<bool> done{false};
+  std::thread stopper([&] {
+    starter.join();
+    daemon.stop();
+    done = true;
+  });
+  const auto deadline = std::chrono::steady_clock::now() + kLongestStop;
+  while (!done) {
+    const bool late = std::chrono::steady_clock::now() > deadline;
+    if (late) log::error("agent", "stopping takes too long; ending at once");
+    if (late) ::_exit(kDefect);
+    if (const int again = StopSignals::awaitFor(std::chrono::milliseconds(20)); again != 0)
+      ::_exit(128 + again);
+  }
+  stopper.join();
+  log::info("agent", "stopped");
+  return 0;
+}
+
+int runDaemon(const Config& config) {
+  log::setUp(config.log_level, config.log_format);
+  log::hide(config.secret);
+  raiseDescriptorLimit();
+  log::info("agent", "ctrl-alt-play-agent " CONTROL_VERSION ", node " + config.node_id +
+                         ", engine " + config.runtime + ", panel " +
+                         withoutQuery(config.panel_url));
+  auto runtime = openEngine(config);
+  if (!runtime) return complainAboutEngine(config, runtime.error());
+  Daemon daemon(config, *std::move(runtime));
+  if (auto opened = daemon.openHealth(); !opened)
+    return complain("HEALTH_BIND, HEALTH_PORT: " + opened.error().message);
+  // Starting waits for the engine; signals must not wait for that.
+  std::thread starter([&daemon] { daemon.start(); });
+  return stopDaemon(daemon, starter, StopSignals::await());
+}
+
+/// The plugin is loaded, and the engine is given no time: that shows a wrong URI and a wrong plugin
+/// and needs no engine.
+int checkConfiguration(const CommandLine& line) {
+  const auto engine = loadEngine(line.config, CallContext::within(std::chrono::seconds(0)));
+  if (!engine && !isNotThere(engine.error()))
+    return complainAboutEngine(line.config, engine.error());
+  for (const ConfiguredValue& value : line.in_force)
+    std::printf("%s=%s  (%s)\n", value.name.c_str(),
+                log::escape(value.value, LogFormat::kText).c_str(), value.origin.c_str());
+  return 0;
+}
+
+}  // namespace
+
+int runProgram(int argc, char** argv) {
+  const StopSignals signals;
+  limitMemory();
+  const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
+  const auto line =
+      readConfiguration(arguments.subspan(arguments.empty() ? 0 : 1), realSurroundings());
+  eraseFromEnvironment("AGENT_SECRET");
+  if (!line) return complain(line.error().message);
+  switch (line->invocation) {
+    case Invocation::kHelp:
+      std::fputs(helpText().c_str(), stdout);
+      return 0;
+    case Invocation::kVersion:
+      std::puts("ctrl-alt-play-agent " CONTROL_VERSION);
+      return 0;
+    case Invocation::kCheckConfig:
+      return checkConfiguration(*line);
+    case Invocation::kRun:
+      break;
+  }
+  return runDaemon(line->config);
+}
+
+}  // namespace agent
