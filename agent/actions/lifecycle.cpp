@@ -10,8 +10,11 @@ void refuseSuspended(const Services& services, const std::string& server_id) {
                   "server '" + server_id + "' is suspended; unsuspend it before it is started");
 }
 
+/// One whose container could not be made stands for nothing: the supervisor lets it be replaced.
 void refuseExisting(const Services& services, const std::string& server_id) {
-  if (services.supervisor.status(server_id))
+  const auto status = services.supervisor.status(server_id);
+  const bool empty = status && status->state == control::EntryState::kFailed && !status->container;
+  if (status && !empty)
     throw Refusal("SERVER_EXISTS",
                   "server '" + server_id + "' exists already; delete or update it");
   if (services.notes.isRemoving(server_id))

@@ -34,6 +34,14 @@ std::size_t runningServers(const control::Supervisor& supervisor) {
   return running;
 }
 
+/// The supervisor knows nothing of a server, or knows it without a container.
+Refusal refusalOf(const Services& services, const Command& command, const control::Error& error) {
+  const bool known = error.code == control::ErrorCode::kNotFound &&
+                     services.supervisor.status(command.server_id).has_value();
+  if (known) return {"CONTAINER_NOT_FOUND", error.message};
+  return requestRefusal(error, command.server_id, services.paths());
+}
+
 Json acceptance(const Action& action, const Command& command, const Operation& operation) {
   Json data;
   if (!command.server_id.empty()) data.set("serverId", command.server_id);
@@ -185,7 +193,7 @@ void Dispatcher::accept(const Action& action, const Command& command) {
   const Outgoing::Hold hold(services_.out);
   try {
     const control::Result<void> accepted = action.begin(services_, command, operation_id);
-    if (!accepted) throw requestRefusal(accepted.error(), command.server_id, services_.paths());
+    if (!accepted) throw refusalOf(services_, command, accepted.error());
   } catch (...) {
     (void)services_.operations.take(operation_id);
     throw;

@@ -247,6 +247,14 @@ TEST_F(OpenAgent, TellsAFailedCreateWithItsCode) {
   EXPECT_EQ(at(panel_.completed(id), "data.error.code"), "IMAGE_NOT_FOUND");
 }
 
+TEST_F(OpenAgent, LetsAServerThatCouldNotBeCreatedBeCreatedAgain) {
+  const std::string id = send("create_server", R"("serverId":"a","payload":{"image":"missing:1"})");
+  panel_.completed(id);
+  EXPECT_EQ(at(ask("start_server", R"("serverId":"a")"), "error.code"), "CONTAINER_NOT_FOUND");
+  EXPECT_EQ(at(ask("get_status", R"("serverId":"a")"), "data.status"), "failed");
+  run("a");
+}
+
 TEST_F(OpenAgent, TellsPullsWithTheirEnd) {
   const Json end = finish("pull_image", R"("payload":{"image":"pullable:1"})");
   EXPECT_EQ(at(end, "data.success"), "true");
