@@ -174,8 +174,8 @@ TEST(DockerHostStats, GiveCpuTimeBetweenTwoOfTheEnginesOwnReadings) {
 TEST(DockerHostStats, FollowAnAllocation) {
   constexpr std::uint64_t kAllocated = 32U << 20;
   Container container(
-      "trap : USR1; sleep 600 & wait; "
-      "dd if=/dev/zero of=/dev/shm/held bs=1M count=32; sleep 600");
+      "trap 'dd if=/dev/zero of=/dev/shm/held bs=1M count=32' USR1; "
+      "while :; do sleep 600 & wait; done");
   container.start();
   const StatsSample before = container.stats();
   ASSERT_TRUE(before.memory_usage_bytes && before.memory_working_set_bytes);
@@ -201,8 +201,8 @@ TEST(DockerHostStats, LeavePageCacheOutOfTheWorkingSetAlone) {
 
 TEST(DockerHostStats, CountNetworkBytesBothWays) {
   Container container(
-      "trap : USR1; sleep 600 & wait; "
-      "ping -c 4 -i 0.1 -s 1400 $(ip route | awk '/default/{print $3}'); sleep 600");
+      "trap 'ping -c 4 -i 0.1 -s 1400 $(ip route | awk \"/default/{print \\$3}\")' USR1; "
+      "while :; do sleep 600 & wait; done");
   container.start();
   const StatsSample before = container.stats();
   container.order(SIGUSR1);
@@ -430,7 +430,7 @@ TEST(DockerHostExit, WithCode137IsNeitherASignalNorOutOfMemory) {
 }
 
 TEST(DockerHostExit, ForLackOfMemoryIsToldApart) {
-  Container container("trap : USR1; sleep 600 & wait; exec tail /dev/zero",
+  Container container("trap 'exec tail /dev/zero' USR1; sleep 600 & wait",
                       {.memory_bytes = 16 << 20, .memory_swap_bytes = 16 << 20});
   const auto watch = container.watch();
   container.start();

@@ -266,7 +266,7 @@ TEST(HostStats, HoldUnderTwoHundredMicrosecondsASample) {
 }
 
 TEST(HostOom, IsNoticedWhenProcess1IsKilled) {
-  const RawContainer container("trap : USR1; sleep 600 & wait; exec tail /dev/zero",
+  const RawContainer container("trap 'exec tail /dev/zero' USR1; sleep 600 & wait",
                                R"({"Memory":16777216,"MemorySwap":16777216})");
   const auto watch = OomWatch::open(container.pid(), container.id());
   ASSERT_TRUE(watch) << watch.error().message;
@@ -287,7 +287,7 @@ TEST(HostOom, EndsWhenTheCgroupHasGone) {
 }
 
 TEST(HostOom, CountsTheKillOfAChildOfARunningContainer) {
-  const RawContainer container("trap : USR1; sleep 600 & wait; tail /dev/zero; sleep 600",
+  const RawContainer container("trap 'tail /dev/zero' USR1; while :; do sleep 600 & wait; done",
                                R"({"Memory":16777216,"MemorySwap":16777216})");
   const auto watch = OomWatch::open(container.pid(), container.id());
   ASSERT_TRUE(watch) << watch.error().message;
