@@ -14,14 +14,15 @@ namespace fs = std::filesystem;
 
 class ServerFilesTest : public testing::Test {
  protected:
-  ServerFilesTest() {
-    std::string pattern = (fs::temp_directory_path() / "files-test-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-  }
   ~ServerFilesTest() override { fs::remove_all(directory_); }
 
-  fs::path directory_;
-  ServerFiles files_{(directory_ / "").string() + "data"};
+  static fs::path makeDirectory() {
+    std::string pattern = (fs::temp_directory_path() / "files-test-XXXXXX").string();
+    return ::mkdtemp(pattern.data());
+  }
+
+  fs::path directory_ = makeDirectory();
+  ServerFiles files_{(directory_ / "data").string()};
 };
 
 TEST_F(ServerFilesTest, MakesADirectoryOnceAndKeepsIt) {
