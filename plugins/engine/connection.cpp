@@ -249,7 +249,14 @@ Result<void> Connection::send(std::string_view bytes, std::size_t& sent, WaitSco
       if (auto ready = scope.wait(fd(), POLLOUT); !ready) return ready;
       continue;
     }
-    if (code != CURLE_OK) return unavailable("the connection to the engine was lost", problem);
+    if (code != CURLE_OK) {
+      // Over TLS 1.3 the refusal of our certificate may be there to read.
+      std::string refusal;
+      if (state_->tls) {
+        if (auto read = receive(refusal, scope); !read) return read.error();
+      }
+      return unavailable("the connection to the engine was lost", problem);
+    }
     sent += now;
     bytes.remove_prefix(now);
   }
@@ -260,7 +267,10 @@ Result<bool> Connection::receive(std::string& out, WaitScope& scope) {
   char buffer[kReceiveBytes];
   for (;;) {
     if (scope.wakeup().cancelled()) return cancelledError();
-    // Read before waiting: TLS may hold bytes that poll() does not see.
+    // TLS may hold bytes that poll() does not see: there, read before waiting.
+    if (!state_->tls) {
+      if (auto ready = scope.wait(fd(), POLLIN); !ready) return ready.error();
+    }
     std::size_t got = 0;
     std::unique_lock lock(state_->mutex);
     const CURLcode code = curl_easy_recv(state_->easy.get(), buffer, sizeof buffer, &got);
@@ -278,6 +288,7 @@ Result<bool> Connection::receive(std::string& out, WaitScope& scope) {
                                 "; give one with ?cert=FILE&key=FILE"};
       return unavailable("the connection to the engine was lost", problem);
     }
+    if (!state_->tls) continue;
     if (auto ready = scope.wait(fd(), POLLIN); !ready) return ready.error();
   }
 }

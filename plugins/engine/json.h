@@ -29,7 +29,7 @@ class JsonValue {
   bool isObject() const noexcept { return kind() == Kind::kObject; }
   bool isArray() const noexcept { return kind() == Kind::kArray; }
 
-  /// The member of that name; the last one where the name is there twice.
+  /// The member of that name; the first one where the name is there twice.
   JsonValue operator[](std::string_view key) const noexcept;
 
   std::optional<std::string> string() const;

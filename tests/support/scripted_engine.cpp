@@ -103,6 +103,9 @@ void ScriptedEngine::State::serve(int fd, int number) {
     SSL_set_fd(session, fd);
     if (SSL_accept(session) != 1) {
       SSL_free(session);
+      // A close with the client's request unread would reset the connection and lose our alert.
+      ::shutdown(fd, SHUT_WR);
+      SocketPeer(fd, nullptr, [this](int polled) { return readable(polled); }).waitForClose();
       ::close(fd);
       return;
     }
