@@ -32,3 +32,6 @@ export const target = {
 
 /** A test of what only a real engine has: there is none of it on the mock, so none that cannot fail. */
 export const itOnDocker = target.docker ? it : () => {};
+
+/** A test that needs what only the mock engine can be told to do. */
+export const itOnMock = target.docker ? () => {} : it;

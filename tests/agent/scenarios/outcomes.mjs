@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { itOnDocker, target } from '../lib/target.mjs';
+import { itOnDocker, itOnMock, target } from '../lib/target.mjs';
 import { until } from '../lib/wait.mjs';
 import { World, programs, uniqueId } from '../lib/world.mjs';
 
@@ -137,6 +137,17 @@ export function outcomeScenarios(world) {
     const end = await link.event('server_status_changed', (d) => d.serverId === id && isOver(d), 10_000, mark);
     assert.equal(end.exitCode, 127);
     assert.equal((await target.engine.inspect(id)).State.Running, false);
+  });
+
+  itOnMock('a start that the engine refuses is a start_failed with the engine\'s reason', async () => {
+    const id = await world().create('refused', { startup: programs.stubborn, labels: { 'mock.start_error': 'no such device' } });
+    const start = world().link.command('start_server', id);
+    const end = await start.ended();
+    assert.equal(end.success, false);
+    const failure = start.changes().find((c) => c.status === 'start_failed');
+    assert.match(failure.error, /no such device/);
+    assert.equal(failure.reason, 'start_failed');
+    assert.notEqual((await world().link.status(id)).status, 'running');
   });
 
   itOnDocker('a container removed behind the agent\'s back is noticed', async () => {
