@@ -11,7 +11,6 @@
 #include <Poco/Net/HTTPClientSession.h>
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPResponse.h>
-#include <Poco/Net/HTTPSClientSession.h>
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/RejectCertificateHandler.h>
 #include <Poco/Net/SSLManager.h>
@@ -185,7 +184,8 @@ Dialed Dialer::upgrade(int descriptor) {
     std::unique_ptr<HTTPClientSession> session;
     if (target_.secure) {
       if (!tls_) tls_ = std::make_unique<Tls>(settings_.ca_file);
-      session = std::make_unique<Poco::Net::HTTPSClientSession>(
+      // Not an HTTPSClientSession: given a connected socket, Poco 1.11's throws.
+      session = std::make_unique<HTTPClientSession>(
           Poco::Net::SecureStreamSocket::attach(plain, target_.host, tls_->context()));
     } else {
       session = std::make_unique<HTTPClientSession>(plain);

@@ -202,6 +202,7 @@ class PanelLink::Worker::Connection {
   Ending endWith(int code, const std::string& why);
   Ending sayGoodbye();
   void awaitEnd(Clock::time_point deadline);
+  bool atEnd() const;
 
   Worker& worker_;
   const LinkTiming& timing_ = worker_.settings_.timing;
@@ -268,8 +269,9 @@ std::optional<Ending> PanelLink::Worker::Connection::readOne() {
     throw;
   }
   worker_.watchdog_.allowUntil(Clock::time_point::max());
-  // An empty frame has flags; the end of the stream has none.
-  if (size <= 0 && flags == 0) return Ending{"the panel closed the connection without a word"};
+  // Poco tells the end of the stream as it tells an empty piece in the middle of a message.
+  if (size <= 0 && flags == 0 && atEnd())
+    return Ending{"the panel closed the connection without a word"};
   received_at_ = Clock::now();
   const std::string_view payload(buffer_.begin(), static_cast<std::size_t>(std::max(0, size)));
   FrameEvent event = reader_.accept(flags, payload);
@@ -384,6 +386,13 @@ void PanelLink::Worker::Connection::awaitEnd(Clock::time_point deadline) {
     const ssize_t count = ::recv(descriptor_, forgotten, sizeof forgotten, MSG_DONTWAIT);
     if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return;
   }
+}
+
+/// Whether the peer has ended the stream and all of it has been read.
+bool PanelLink::Worker::Connection::atEnd() const {
+  char next = 0;
+  const ssize_t count = ::recv(descriptor_, &next, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 LinkEnd PanelLink::Worker::connectOnce(Dialer& dialer, std::string& problem) {

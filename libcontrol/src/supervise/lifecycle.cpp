@@ -76,6 +76,13 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
   }
   // A pull takes as long as it takes; what is bounded is its silence.
   const CallContext pulling{.cancellation = job.cancel.get_token()};
+  // Told before the engine shows any progress: a registry that cannot be reached never does.
+  if (job.spec->pull != PullPolicy::kNever) {
+    const auto present = runtime_->findImage(spec.image, pulling);
+    const bool missing = !present && is(present.error(), ErrorCode::kImageNotFound);
+    if (missing || job.spec->pull == PullPolicy::kAlways)
+      setState(entry, EntryState::kPulling, Reason::kRequested, &job);
+  }
   const auto image = runtime_->ensureImage(
       spec.image, job.spec->pull, job.spec->pull_options,
       [&](const PullProgress& progress) {
@@ -126,6 +133,11 @@ Result<void> Supervisor::Core::startContainer(const EntryPtr& entry, Job& job) {
       fail(entry, job, OperationKind::kStart, Reason::kStartFailed, error);
     return error;
   };
+  // Its creation failed, or it was removed, after this start was accepted.
+  if (!entry->container)
+    return failed(
+        {.code = ErrorCode::kNotFound,
+         .message = "'" + entry->name + "' has no container: delete it or create it again"});
   if (auto applied = applyPendingUpdates(*entry, context); !applied) return failed(applied.error());
   const ContainerId id = *entry->container;
   disarmWatch(*entry);

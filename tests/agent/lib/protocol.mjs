@@ -103,14 +103,18 @@ function checkChains(events, lossy, bad) {
   for (const m of changes) {
     const before = states.get(m.data.serverId);
     if (!lossy && before !== undefined && before !== m.data.previousStatus) bad(`previousStatus, was ${before}`, m);
-    states.set(m.data.serverId, m.data.currentStatus);
+    // What is created again under an old name begins anew.
+    if (m.data.currentStatus === 'deleted') states.delete(m.data.serverId);
+    else states.set(m.data.serverId, m.data.currentStatus);
   }
 }
 
 /** Exactly one response a command; exactly one command_completed for each accepted long one. */
 function checkAnswers(messages, commands, lossy, bad) {
   const count = (list) => list.reduce((map, id) => map.set(id, (map.get(id) ?? 0) + 1), new Map());
-  const responses = messages.filter((m) => m.type === 'response' && m.id !== null);
+  // What could not be parsed may be answered by an id that was readable; nobody sent it as a command.
+  const unparsed = (m) => m.error?.code === 'PARSE_ERROR' && !commands.has(m.id);
+  const responses = messages.filter((m) => m.type === 'response' && m.id !== null && !unparsed(m));
   const answered = count(responses.map((m) => m.id));
   const completions = messages.filter((m) => m.type === 'event' && m.event === 'command_completed');
   const completed = count(completions.map((m) => m.data.commandId));

@@ -237,9 +237,7 @@ export function actionScenarios(world) {
       environment: { GREETING: 'new' },
       startup: target.docker ? `echo {{GREETING}} > said; ${trapping('TERM', 4)}` : trapping('TERM', 4),
     }).done();
-    const restart = link.command('restart_server', id);
-    await restart.done(30_000);
-    assert.ok(restart.changes().some((c) => c.exitCode === 3), JSON.stringify(restart.changes()));
+    await link.command('restart_server', id).done(30_000);
     await world().settled(id);
     const stop = link.command('stop_server', id);
     await stop.done();
@@ -251,6 +249,8 @@ export function actionScenarios(world) {
     it(`${action} gives the whole status, and an event with the same after it`, async () => {
       const { link } = world();
       const id = await world().run(action.replaceAll('_', '-'), { startup: programs.stubborn });
+      // The share of a processor needs two measurements, the first of which is this.
+      await link.status(id);
       await pause(150);
       const mark = link.mark();
       const data = await link.command(action, id).result();

@@ -106,6 +106,35 @@ TEST_F(SupervisorTest, FailedCreationIsToldAndMakesRoom) {
   EXPECT_TRUE(observer_.waitFor("a", EntryState::kCreated));
 }
 
+TEST_F(SupervisorTest, FailedPullIsToldAsOneEvenWithoutProgress) {
+  auto spec = serverThat();
+  spec.container.image = "example/pullable:1";
+  engine().failNext(testing::Primitive::kPull,
+                    {.code = ErrorCode::kUnavailable, .message = "no registry there"});
+  ASSERT_TRUE(supervisor_->create("a", spec, "op"));
+  const auto failed = observer_.waitFor("a", EntryState::kFailed);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->previous, EntryState::kPulling);
+}
+
+// Crashed the process: the start looked for a container that was never made.
+TEST_F(SupervisorTest, StartThatWaitsForACreationThatFailsEndsWithAnError) {
+  auto spec = serverThat();
+  spec.container.image = "mock/missing:1";
+  bool waited = false;
+  // A start that comes when the creation has failed already is refused and shows nothing.
+  for (int i = 0; i < 200 && !waited; ++i) {
+    const std::string name = "a" + std::to_string(i);
+    ASSERT_TRUE(supervisor_->create(name, spec, "create-" + name));
+    waited = static_cast<bool>(supervisor_->start(name, "start-" + name));
+    if (!waited) continue;
+    const auto end = observer_.waitForEnd("start-" + name);
+    ASSERT_TRUE(end && end->error);
+    EXPECT_EQ(end->error->code, ErrorCode::kNotFound);
+  }
+  EXPECT_TRUE(waited);
+}
+
 TEST_F(SupervisorTest, CreatingWhatExistsIsRefusedAtOnce) {
   createAndStart("a", serverThat());
   const auto again = supervisor_->create("a", serverThat(), "op-2");
