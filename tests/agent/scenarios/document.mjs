@@ -69,12 +69,12 @@ export function documentScenarios() {
       await agent.stop();
       agent.settings.PANEL_URL = `${panel.url}/agents?token=a%20b`;
       agent.start();
-      await until('second connection', () => link.connections === 2);
+      await world.greeted(2);
       assert.equal(panel.attempts.at(-1).url, `/agents?token=a%20b&nodeId=${agent.nodeId}`);
       await agent.stop();
       agent.settings.PANEL_NODE_ID_IN_QUERY = 'false';
       agent.start();
-      await until('third connection', () => link.connections === 3);
+      await world.greeted(3);
       assert.equal(panel.attempts.at(-1).url, '/agents?token=a%20b');
       link.lossy = true;
     });
