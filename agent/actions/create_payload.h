@@ -14,6 +14,8 @@ namespace agent {
 /// Labels of ours on a server's container. The supervisor sets the first three.
 inline constexpr const char* kManagedLabel = "ctrl-alt-play.managed";
 inline constexpr const char* kServerIdLabel = "ctrl-alt-play.server-id";
+/// The node whose agent made the container: agents that share an engine leave each other's alone.
+inline constexpr const char* kNodeLabel = "ctrl-alt-play.node";
 inline constexpr const char* kRestartLabel = "ctrl-alt-play.restart";
 inline constexpr const char* kStartupLabel = "ctrl-alt-play.startup";  ///< the template, unfilled
 inline constexpr const char* kStopTimeoutLabel = "ctrl-alt-play.stop-timeout";  ///< seconds

@@ -144,15 +144,19 @@ void countBelow(int directory, int depth, Count& count) {
 
 }  // namespace
 
+/// An image's user is known to the image alone, so a server's directory is open to every user who
+/// can reach it, and the directory above it is closed to all but the agent's.
 control::Result<void> ServerFiles::create(const std::string& server_id) const {
   std::error_code ignored;  // the open that follows tells
-  std::filesystem::create_directories(root_, ignored);
+  std::filesystem::create_directories(std::filesystem::path(root_).parent_path(), ignored);
+  ::mkdir(root_.c_str(), 0700);
   const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return failure(errno, "make");
-  if (::mkdirat(root.get(), server_id.c_str(), 0755) != 0 && errno != EEXIST)
-    return failure(errno, "make");
+  const bool is_new = ::mkdirat(root.get(), server_id.c_str(), 0700) == 0;
+  if (!is_new && errno != EEXIST) return failure(errno, "make");
   const Descriptor made(::openat(root.get(), server_id.c_str(), kOpenDirectory));
   if (!made) return failure(errno, "open");
+  if (is_new && ::fchmod(made.get(), 0777) != 0) return failure(errno, "open up");
   return {};
 }
 

@@ -19,6 +19,7 @@ control::SupervisorOptions supervisorOptions(const Config& config) {
   options.name_prefix = "ctrl-alt-play-";
   options.managed_label = {kManagedLabel, "true"};
   options.entry_label = kServerIdLabel;
+  options.owner_label = {kNodeLabel, config.node_id};
   options.restart_label = kRestartLabel;
   options.stats_interval = config.stats_interval;
   return options;

@@ -15,6 +15,7 @@ namespace {
 
 using engine::HttpStream;
 using engine::Method;
+using engine::OomWatch;
 using engine::Process;
 
 /// How long after the end of a process its parent may take to collect it: only then does the
@@ -34,6 +35,13 @@ Result<std::unique_ptr<HttpStream>> openWait(Api& api, const std::string& id, co
   return api.open({.method = Method::kPost,
                    .target = "/containers/" + encoded(id) + "/wait?condition=" + condition},
                   Subject::kContainer, context);
+}
+
+/// Null where the kernel does not let us.
+std::shared_ptr<const OomWatch> watchOom(const RunState& run, const engine::HostRoots& roots) {
+  if (!run.pid) return nullptr;
+  auto watch = OomWatch::open(*run.pid, run.id.value, roots);
+  return watch ? std::shared_ptr<const OomWatch>(std::move(*watch)) : nullptr;
 }
 
 /// A context that also ends when the watch is cancelled.
@@ -91,6 +99,7 @@ class DockerExitWatch final : public ExitWatch {
   std::stop_source cancelled_{};
   std::optional<RunId> run_{};                ///< known once the run was seen
   std::shared_ptr<const Process> process_{};  ///< of that run, on this host
+  std::shared_ptr<const OomWatch> oom_{};
   std::optional<ExitStatus> noticed_{};
   std::optional<Result<ExitStatus>> exited_{};
   std::string wait_body_{};
@@ -146,6 +155,7 @@ bool DockerExitWatch::adoptProcess(const RunState& run) {
   auto process = Process::open(*run.pid, run.id.value, roots_);
   if (!process || !watchFd((*process)->fd())) return false;
   process_ = std::move(*process);
+  oom_ = watchOom(run, roots_);
   run_ = RunId{run.id, *run.started_at};
   return true;
 }
@@ -156,6 +166,7 @@ void DockerExitWatch::lookForProcess(const CallContext& context) {
   const std::optional<Start> start = started_.takeStarted();
   if (!start) return;
   if (start->process && watchFd(start->process->fd())) process_ = start->process;
+  oom_ = start->oom;
   run_ = start->run;
   // What has been seen to be over must not be looked for: it could be the next run by now.
   if (start->seen) return;
@@ -188,6 +199,8 @@ ExitStatus DockerExitWatch::fromKernel() {
   pollfd collected{.fd = process_->fd(), .events = 0, .revents = 0};
   ::poll(&collected, 1, kCollectMs);
   const auto wait_status = process_->waitStatus();
+  // The engine learns of an OOM kill on another way than of the exit, at times after it.
+  if (oom_ && oom_->kills().value_or(0) > 0) status.oom_killed = true;
   if (!wait_status) return status;
   if (WIFEXITED(*wait_status)) status.exit_code = WEXITSTATUS(*wait_status);
   if (WIFSIGNALED(*wait_status)) {
@@ -279,7 +292,7 @@ std::optional<Result<ExitStatus>> DockerExitWatch::recorded(const RunState& run)
   ExitStatus status = noticed_.value_or(ExitStatus{});
   status.run = {run.id, *run.started_at};
   status.exit_code = wait_code_ ? wait_code_ : run.exit_code;
-  status.oom_killed = run.oom_killed;
+  if (!status.oom_killed.value_or(false)) status.oom_killed = run.oom_killed;
   status.finished_at = run.finished_at;
   return remember(std::move(status));
 }
@@ -358,6 +371,7 @@ Start lookAtStart(Api& api, const std::string& id, const engine::HostRoots& root
   if (!run->pid) return start;
   if (auto process = Process::open(*run->pid, run->id.value, roots); process)
     start.process = std::move(*process);
+  start.oom = watchOom(*run, roots);
   return start;
 }
 

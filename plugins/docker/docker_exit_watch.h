@@ -12,6 +12,7 @@
 #include "docker/docker_api.h"
 #include "docker/docker_json.h"
 #include "engine/host_roots.h"
+#include "engine/oom_watch.h"
 #include "engine/process.h"
 #include "engine/wakeup.h"
 
@@ -22,6 +23,7 @@ struct Start {
   bool seen = false;                                 ///< false: the engine could not be asked
   std::optional<RunId> run{};                        ///< absent when it was over already
   std::shared_ptr<const engine::Process> process{};  ///< of that run, where it is on this host
+  std::shared_ptr<const engine::OomWatch> oom{};     ///< beside process, where the kernel lets us
 };
 
 /// Tells armed watches that a start of their container went through this runtime, so that they can

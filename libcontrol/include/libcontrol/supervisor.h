@@ -153,6 +153,9 @@ struct SupervisorOptions {
   std::pair<std::string, std::string> managed_label{"libcontrol.managed", "true"};
   /// Label whose value is the entry's name.
   std::string entry_label = "libcontrol.entry";
+  /// Label and value that say which supervisor a container belongs to, when several share an
+  /// engine: one that carries another value is left alone. An empty key: all are ours.
+  std::pair<std::string, std::string> owner_label{};
   /// Label that keeps the restart policy (RestartPolicy::toText).
   std::string restart_label = "libcontrol.restart";
   Duration stats_interval = std::chrono::seconds(5);  ///< 0: never on its own

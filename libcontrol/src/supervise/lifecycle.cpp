@@ -69,6 +69,8 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
   spec.name = options_.name_prefix + entry.name;
   spec.labels[options_.managed_label.first] = options_.managed_label.second;
   spec.labels[options_.entry_label] = entry.name;
+  if (!options_.owner_label.first.empty())
+    spec.labels[options_.owner_label.first] = options_.owner_label.second;
   spec.labels[options_.restart_label] = job.spec->restart.toText();
   {
     const std::lock_guard lock(entry.mutex);

@@ -236,6 +236,8 @@ EntryPtr Supervisor::Core::entryNamedBy(const std::map<std::string, std::string>
                                         bool make) {
   const auto label = labels.find(options_.entry_label);
   if (label == labels.end() || label->second.empty()) return nullptr;
+  const auto owner = labels.find(options_.owner_label.first);
+  if (owner != labels.end() && owner->second != options_.owner_label.second) return nullptr;
   const std::lock_guard lock(mutex_);
   if (const auto found = entries_.find(label->second); found != entries_.end())
     return found->second;

@@ -50,7 +50,9 @@ Result<EntryStatus> Supervisor::Core::measure(const std::string& name, const Cal
   {
     const std::lock_guard lock((*entry)->mutex);
     const auto& sample = (*entry)->sample;
-    if ((*entry)->run && (!sample || clock().now() - sample->taken_at > kFreshEnough))
+    // The second sample is what rates need: it is not waited for longer than they need it.
+    const Duration fresh = (*entry)->rates ? kFreshEnough : kMinimumRateInterval;
+    if ((*entry)->run && (!sample || clock().now() - sample->taken_at >= fresh))
       stale = (*entry)->run->container;
   }
   if (stale && reachable_) {

@@ -411,6 +411,29 @@ TEST_F(SupervisorTest, ContainerMadeByOthersWithOurLabelsIsAdopted) {
   EXPECT_TRUE(observer_.waitFor("z", EntryState::kRunning));
 }
 
+TEST_F(SupervisorTest, ContainerOfAnotherSupervisorIsLeftAlone) {
+  const auto openAs = [&](const std::string& owner, test::RecordingObserver& observer) {
+    auto supervisor = std::make_unique<Supervisor>(
+        runtime_, SupervisorOptions{.owner_label = {"owner", owner}, .stats_interval = 0s},
+        observer);
+    supervisor->open(CallContext::within(5s));
+    return supervisor;
+  };
+  test::RecordingObserver first_observer;
+  test::RecordingObserver second_observer;
+  const auto first = openAs("first", first_observer);
+  const auto second = openAs("second", second_observer);
+  ASSERT_TRUE(first->create("a", serverThat(), "op-1"));
+  ASSERT_FALSE(first_observer.waitForEnd("op-1")->error);
+  ASSERT_TRUE(second->create("b", serverThat(), "op-2"));
+  ASSERT_FALSE(second_observer.waitForEnd("op-2")->error);
+  EXPECT_EQ(second->status("a").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(openAs("second", second_observer)->list().size(), 1U);
+  // Who does not ask whose they are takes them all.
+  restart();
+  EXPECT_EQ(supervisor_->list().size(), 2U);
+}
+
 TEST_F(SupervisorTest, RemoveStopsAndForgets) {
   createAndStart("a", serverThat());
   const ContainerId id = idOf("a");

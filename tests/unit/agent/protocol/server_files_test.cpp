@@ -32,6 +32,12 @@ TEST_F(ServerFilesTest, MakesADirectoryOnceAndKeepsIt) {
   EXPECT_TRUE(fs::exists(files_.pathOf("a") + "/kept"));
 }
 
+TEST_F(ServerFilesTest, LetsEveryUserOfAnImageWriteAndNoOtherUserOfTheHostIn) {
+  ASSERT_TRUE(files_.create("a"));
+  EXPECT_EQ(fs::status(files_.pathOf("a")).permissions(), fs::perms::all);
+  EXPECT_EQ(fs::status(directory_ / "data").permissions(), fs::perms::owner_all);
+}
+
 TEST_F(ServerFilesTest, RefusesWhatIsNoDirectory) {
   ASSERT_TRUE(files_.create("a"));
   fs::create_directory_symlink(directory_, files_.pathOf("link"));
