@@ -2,7 +2,8 @@
 # Builds the agent and the example panel, starts both and shows what they do.
 #
 #   scripts/demo.sh                        on the mock engine: needs no container engine
-#   scripts/demo.sh --runtime docker:///   the same on this host's Docker
+#   scripts/demo.sh --runtime docker:///   the same on this host's Docker; where none runs, root
+#                                          gets a private one that ends with the demo
 #
 # On a terminal the panel's prompt stays open after the show. All is cleaned up at the end.
 set -euo pipefail
@@ -29,14 +30,28 @@ check_docker() {
     docker:///) docker_host=() ;;
     *) docker_host=(); return 0 ;;
   esac
-  command -v docker >/dev/null 2>&1 ||
-    fail "there is no Docker here; install it (apt-get install docker.io), or run the demo without --runtime"
-  docker_cli info >/dev/null 2>&1 ||
+  if [ "$runtime" = docker:/// ] && [ -z "${DOCKER_HOST:-}" ] && ! docker_answers; then
+    start_private_docker
+  fi
+  docker_answers ||
     fail "no Docker engine answers ($(docker_cli info 2>&1 | tail -n 1)); start it (systemctl start docker), or run the demo without --runtime"
   local others
   others=$(docker_cli ps -aq --filter label=ctrl-alt-play.managed=true | wc -l)
   [ "$others" -eq "$(demo_containers | wc -l)" ] ||
     fail "this Docker has servers of an agent already; the demo's agent would adopt them. Use another engine"
+}
+
+docker_answers() { command -v docker >/dev/null 2>&1 && docker_cli info >/dev/null 2>&1; }
+
+start_private_docker() {
+  [ "$(id -u)" -eq 0 ] ||
+    fail "no Docker engine runs here; install and start one (apt-get install docker.io), or run the demo as root or without --runtime"
+  # shellcheck disable=SC2046
+  need_packages $(engine_packages)
+  printf 'no Docker engine runs here: starting a private one for the demo\n'
+  private_docker=$work/docker
+  runtime=$(tests/engines/dockerd.sh start "$private_docker") || fail "the private Docker engine does not start"
+  docker_host=(-H "unix://${runtime#docker://}")
 }
 
 demo_containers() { docker_cli ps -aq --filter name='^ctrl-alt-play-demo-'; }
@@ -62,6 +77,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/control-demo-XXXXXX")
 agent_pid=
 imported=false
 docker_host=()
+private_docker=
 
 end_agent() {
   [ -n "$agent_pid" ] || return 0
@@ -81,6 +97,7 @@ clean_up() {
       fi
       ;;
   esac
+  [ -z "$private_docker" ] || tests/engines/dockerd.sh stop "$private_docker" || true
   rm -rf "$work"
 }
 trap clean_up EXIT

@@ -43,9 +43,12 @@ need_packages() {
 
 build_packages="g++ cmake ninja-build libpoco-dev libcurl4-openssl-dev libboost-dev libspdlog-dev openssl ca-certificates"
 
+# What a private Docker engine needs (tests/engines).
+engine_packages() { printf '%s ' docker.io busybox-static iproute2 iptables util-linux curl tar; }
+
 test_packages() {
-  printf '%s ' "$build_packages" libgtest-dev libgmock-dev docker.io busybox-static iproute2 iptables \
-    clang clang-tidy clang-format libclang-rt-14-dev procps util-linux curl tar binutils
+  printf '%s ' "$build_packages" libgtest-dev libgmock-dev "$(engine_packages)" \
+    clang clang-tidy clang-format libclang-rt-14-dev procps binutils
   # Debian's packages of Node.js conflict with those of others: take what is there.
   command -v node >/dev/null 2>&1 || printf 'nodejs '
   command -v npm >/dev/null 2>&1 || printf 'npm '
