@@ -76,7 +76,7 @@ class Supervisor::Core {
   Result<void> doUpdate(const EntryPtr& entry, Job& job);
   Result<void> doAutoRestart(const EntryPtr& entry, Job& job);
   Result<void> applyPendingUpdates(Entry& entry, const CallContext& context);
-  Result<void> recreate(Entry& entry, const ContainerInfo& info, ContainerSpec wanted,
+  Result<void> recreate(Entry& entry, const ContainerInfo& info, const ContainerSpec& wanted,
                         const CallContext& context);
   void fail(const EntryPtr& entry, const Job& job, OperationKind kind, Reason reason,
             const Error& error);

@@ -333,7 +333,7 @@ Result<void> Supervisor::Core::applyPendingUpdates(Entry& entry, const CallConte
     }
     merge(wanted.limits, update.limits);
   }
-  if (auto done = recreate(entry, *info, std::move(wanted), context); !done) return done;
+  if (auto done = recreate(entry, *info, wanted, context); !done) return done;
   const std::lock_guard lock(entry.mutex);
   entry.pending_updates.clear();
   return {};
@@ -342,7 +342,7 @@ Result<void> Supervisor::Core::applyPendingUpdates(Entry& entry, const CallConte
 /// The name is free only once the old container is gone, so the old specification is kept at hand
 /// until the new one stands.
 Result<void> Supervisor::Core::recreate(Entry& entry, const ContainerInfo& info,
-                                        ContainerSpec wanted, const CallContext& context) {
+                                        const ContainerSpec& wanted, const CallContext& context) {
   if (const auto image = runtime_->findImage(wanted.image, context); !image) return image.error();
   disarmWatch(entry);
   const auto removed = runtime_->remove(info.id, {}, context);
