@@ -10,7 +10,7 @@ namespace {
 using Kind = FrameEvent::Kind;
 
 constexpr int kText = 0x81, kTextStart = 0x01, kMiddle = 0x00, kEnd = 0x80;
-constexpr int kBinary = 0x82, kBinaryStart = 0x02, kClose = 0x88, kPing = 0x89, kPong = 0x8A;
+constexpr int kBinaryStart = 0x02, kClose = 0x88, kPing = 0x89, kPong = 0x8A;
 
 class AMessageReader : public testing::Test {
  protected:
