@@ -48,10 +48,7 @@ std::int64_t unitFactor(std::string_view unit) {
 }
 
 /// A number without a unit: bytes, or MiB when it is too small to be bytes.
-std::int64_t bytesOf(double number) {
-  return static_cast<std::int64_t>(
-      number < static_cast<double>(kLeastMemory) ? number * static_cast<double>(kMiB) : number);
-}
+std::int64_t bytesOf(std::int64_t number) { return number < kLeastMemory ? number * kMiB : number; }
 
 std::optional<std::int64_t> parseSize(std::string_view text) {
   double number = 0;
@@ -61,7 +58,7 @@ std::optional<std::int64_t> parseSize(std::string_view text) {
     return std::nullopt;
   std::string_view unit = text.substr(static_cast<std::size_t>(read.ptr - text.data()));
   while (unit.starts_with(' ')) unit.remove_prefix(1);
-  if (unit.empty()) return bytesOf(number);
+  if (unit.empty()) return bytesOf(static_cast<std::int64_t>(number));
   const std::int64_t factor = unitFactor(unit);
   const double bytes = number * static_cast<double>(factor);
   if (factor == 0 || bytes > 1e18) return std::nullopt;
@@ -75,7 +72,7 @@ std::optional<std::int64_t> readSize(const Fields& limits, std::string_view name
   if (field->text() != nullptr) {
     bytes = parseSize(*field->text());
   } else if (field->integer() != nullptr && *field->integer() >= 0) {
-    bytes = bytesOf(static_cast<double>(*field->integer()));
+    bytes = bytesOf(*field->integer());
   }
   if (!bytes || *bytes > kMostBytes)
     limits.refuse(name,

@@ -105,7 +105,7 @@ Error errorFromReply(int status, std::string_view body, Subject subject) {
           .native = std::to_string(status)};
 }
 
-Error pullError(std::string text) {
+Error pullError(const std::string& text) {
   ErrorCode code = ErrorCode::kUnavailable;
   if (speaksOfCredentials(text)) {
     code = ErrorCode::kPermissionDenied;
@@ -114,7 +114,7 @@ Error pullError(std::string text) {
   } else if (speaksOfMissingImage(text)) {
     code = ErrorCode::kImageNotFound;
   }
-  return {.code = code, .message = "the pull failed: " + text, .native = std::move(text)};
+  return {.code = code, .message = "the pull failed: " + text, .native = text};
 }
 
 bool speaksOfClientVersion(int status, std::string_view body) {

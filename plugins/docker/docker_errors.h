@@ -17,7 +17,7 @@ std::string errorText(std::string_view body);
 Error errorFromReply(int status, std::string_view body, Subject subject);
 
 /// The Error for a failure that is told in the middle of a pull.
-Error pullError(std::string text);
+Error pullError(const std::string& text);
 
 /// A client version that the engine does not speak.
 bool speaksOfClientVersion(int status, std::string_view body);

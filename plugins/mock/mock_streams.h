@@ -109,7 +109,7 @@ class ContainerLog final : public OutputStream<LogStream> {
 
  private:
   ContainerLog(std::shared_ptr<Engine> engine, ContainerPtr container, LogOptions options)
-      : OutputStream(std::move(engine), std::move(container)), options_(std::move(options)) {}
+      : OutputStream(std::move(engine), std::move(container)), options_(options) {}
   bool wanted(OutputSource source, WallTime at) const;
   void putHistory();
 

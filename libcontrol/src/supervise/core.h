@@ -100,6 +100,7 @@ class Supervisor::Core {
   void engineLost(const Error& error);
   Result<void> relist(const CallContext& context);
   void lookAtAll(std::vector<EntryPtr> entries, const CallContext& context);
+  void meet(const ContainerId& id);
   void handleEvent(const Event& event);
   EntryPtr entryNamedBy(const std::map<std::string, std::string>& labels, bool make);
   void keepLooking();

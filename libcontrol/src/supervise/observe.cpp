@@ -245,6 +245,14 @@ EntryPtr Supervisor::Core::entryNamedBy(const std::map<std::string, std::string>
   return entries_[label->second] = std::make_shared<Entry>(label->second);
 }
 
+/// A container that events name and nobody here knows: somebody else made it, or it is gone again
+/// and the event is late.
+void Supervisor::Core::meet(const ContainerId& id) {
+  const auto info = runtime_->inspect(id, callContext());
+  if (!info) return;
+  if (const EntryPtr entry = entryNamedBy(info->spec.labels, true)) look(entry);
+}
+
 void Supervisor::Core::handleEvent(const Event& event) {
   if (event.type == EventType::kGap) {
     executor_.submit([this] { (void)relist(callContext()); });
@@ -253,8 +261,11 @@ void Supervisor::Core::handleEvent(const Event& event) {
   const bool appears = event.type == EventType::kCreated || event.type == EventType::kStarted;
   const bool ends = event.type == EventType::kExited || event.type == EventType::kRemoved;
   if (!appears && !ends) return;
-  const EntryPtr entry = entryNamedBy(event.labels, appears);
-  if (!entry) return;
+  const EntryPtr entry = entryNamedBy(event.labels, false);
+  if (!entry) {
+    if (appears) executor_.submit([this, id = event.container] { meet(id); });
+    return;
+  }
   {
     // What an operation of ours is doing is no news; an exit has its watch.
     const std::lock_guard lock(entry->mutex);
