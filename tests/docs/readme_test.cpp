@@ -1,20 +1,13 @@
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "agent/config.h"
+#include "docs/project_file.h"
 
 namespace {
-
-std::string contentOf(const std::string& name) {
-  std::ifstream file(std::string(CONTROL_SOURCE_DIR) + "/" + name);
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
 
 TEST(Readme, ShowsTheQuickstartThatIsCompiled) {
   const std::string readme = contentOf("README.md");
