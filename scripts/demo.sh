@@ -38,7 +38,7 @@ check_docker() {
   local others
   others=$(docker_cli ps -aq --filter label=ctrl-alt-play.managed=true | wc -l)
   [ "$others" -eq "$(demo_containers | wc -l)" ] ||
-    fail "this Docker has servers of an agent already; the demo's agent would adopt them. Use another engine"
+    fail "this Docker has servers of an agent already, which the demo leaves alone. Use another engine"
 }
 
 docker_answers() { command -v docker >/dev/null 2>&1 && docker_cli info >/dev/null 2>&1; }

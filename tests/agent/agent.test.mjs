@@ -24,9 +24,6 @@ describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
     world = await World.open({});
   });
 
-  // Agents on one real engine adopt each other's servers, and would all restart what crashed.
-  describe('with a restart policy', { concurrency: 2 }, () => restartPolicyScenarios(() => world));
-
   describe('side by side', { concurrency: kTogether }, () => {
     // The longest first: they wait for clocks.
     processScenarios();
@@ -36,6 +33,7 @@ describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
     stoppingScenarios(() => world);
     actionScenarios(() => world);
     outcomeScenarios(() => world);
+    restartPolicyScenarios(() => world);
     legacyScenarios(() => world);
     httpScenarios();
     configScenarios();

@@ -17,7 +17,7 @@ async function startAndSee(world, id, predicate) {
 
 const isOver = (d) => ['stopped', 'crashed', 'failed'].includes(d.currentStatus);
 
-/** Restarting by policy: with no other agent beside it that would do the same on a shared engine. */
+/** Restarting by policy. */
 export function restartPolicyScenarios(world) {
   it('a server with a restart policy is started again after a crash, then given up', async () => {
     const { link } = world();
