@@ -198,8 +198,7 @@ constexpr Setting kSettings[] = {
        return putBoolean(text, config.panel_legacy_events);
      }},
     {"RUNTIME", "URI", "docker:///", "",
-     "The container engine: docker:///, docker:///run/docker.sock, podman:///, mock:///default.",
-     putRuntime},
+     "The container engine: docker:///, docker:///run/docker.sock, mock:///default.", putRuntime},
     {"PLUGIN_DIR", "DIRECTORY", "", "where libcontrol's plugins were installed",
      "Where engine plugins are looked for.",
      [](const std::string& text, Config& config) {
