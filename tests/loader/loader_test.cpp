@@ -14,6 +14,7 @@
 #include <libcontrol/loader.h>
 
 #include "memory_runtime.h"
+#include "support/temp_dir.h"
 
 namespace control {
 namespace {
@@ -27,19 +28,10 @@ using ::testing::Not;
 /// build tree does not matter.
 class Loader : public ::testing::Test {
  protected:
-  Loader() {
-    std::string pattern = (fs::temp_directory_path() / "loader-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~Loader() override {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-
   /// Where a fixture was copied to. Placing it again keeps the copy: it may be mapped already.
   fs::path place(const std::string& fixture) {
     const std::string name = "libcontrol-" + fixture + ".so";
-    const fs::path target = folder_ / name;
+    const fs::path target = folder() / name;
     if (fs::copy_file(fs::path(CONTROL_FIXTURE_PLUGIN_DIR) / name, target,
                       fs::copy_options::skip_existing))
       ::chmod(target.c_str(), 0644);
@@ -58,10 +50,10 @@ class Loader : public ::testing::Test {
     return {};
   }
 
-  const fs::path& folder() const { return folder_; }
+  fs::path folder() const { return folder_.path(); }
 
  private:
-  fs::path folder_;
+  test_support::TempDir folder_;
 };
 
 std::string engineVersion(ContainerRuntime& runtime) {

@@ -14,6 +14,7 @@
 
 #include "engine/descriptor.h"
 #include "engine/oom_watch.h"
+#include "support/temp_dir.h"
 
 namespace control::engine {
 namespace {
@@ -206,12 +207,7 @@ TEST(CgroupStats, RefusesAProcessThatIsNotThere) {
 /// A tree made by the test, for what was not recorded.
 class MadeTree : public testing::Test {
  protected:
-  MadeTree() {
-    std::string name = "/tmp/control-cgroup-XXXXXX";
-    root_ = ::mkdtemp(name.data());
-    run_.container.value = std::string(64, 'c');
-  }
-  ~MadeTree() override { fs::remove_all(root_); }
+  MadeTree() { run_.container.value = std::string(64, 'c'); }
 
   std::string container() const { return run_.container.value; }
   HostRoots roots() const { return {root_ / "proc", root_ / "cgroup"}; }
@@ -222,7 +218,8 @@ class MadeTree : public testing::Test {
     write(root_ / "proc/self/mountinfo", mount_lines);
   }
 
-  fs::path root_;
+  test_support::TempDir directory_;
+  const fs::path root_ = directory_.path();
   RunId run_;
 };
 

@@ -4,8 +4,9 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
+
+#include "support/temp_dir.h"
 
 namespace agent {
 namespace {
@@ -14,14 +15,8 @@ namespace fs = std::filesystem;
 
 class ServerFilesTest : public testing::Test {
  protected:
-  ~ServerFilesTest() override { fs::remove_all(directory_); }
-
-  static fs::path makeDirectory() {
-    std::string pattern = (fs::temp_directory_path() / "files-test-XXXXXX").string();
-    return ::mkdtemp(pattern.data());
-  }
-
-  fs::path directory_ = makeDirectory();
+  test_support::TempDir temporary_;
+  const fs::path directory_ = temporary_.path();
   ServerFiles files_{(directory_ / "data").string()};
 };
 
