@@ -89,6 +89,15 @@ agent=$prefix/bin/ctrl-alt-play-agent
 if [ -e "$agent" ]; then
   say "the installed agent starts and finds its library and plugins"
   expect '[0-9]+\.[0-9]+\.[0-9]+' "$agent" --version
+
+  say "the installed service and its example settings, as the README uses them"
+  grep -Eq '^ExecStart=/.*/bin/ctrl-alt-play-agent$' \
+    "$prefix/lib/systemd/system/ctrl-alt-play-agent.service" || die "the service's unit"
+  (umask 077 && echo a-secret-of-this-test >"$work/secret")
+  # shellcheck disable=SC2016
+  expect '^PANEL_URL=wss://panel\.example\.com/' \
+    sh -c 'set -a; . "$1"; AGENT_SECRET_FILE=$2 RUNTIME=mock:///default exec "$3" --check-config' \
+    sh "$prefix/share/ctrl-alt-play/agent.env" "$work/secret" "$agent"
 fi
 
 if [ -n "$uri_file" ] || [ -n "${CONTROL_TEST_DOCKER:-}" ]; then
