@@ -71,10 +71,14 @@ void Watcher::stop() {
   wake();
   if (thread_.joinable()) thread_.join();
   stream_.reset();
+  const std::lock_guard lock(mutex_);
   new_stream_.reset();
-  if (epoll_ >= 0) ::close(epoll_);
-  if (wake_ >= 0) ::close(wake_);
-  epoll_ = wake_ = -1;
+}
+
+Watcher::~Watcher() {
+  stop();
+  ::close(epoll_);
+  ::close(wake_);
 }
 
 void Watcher::wake() noexcept {

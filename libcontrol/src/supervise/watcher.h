@@ -22,7 +22,7 @@ class Watcher {
   };
 
   explicit Watcher(Callbacks callbacks);
-  ~Watcher() { stop(); }
+  ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
@@ -36,6 +36,7 @@ class Watcher {
   /// Reads `stream` from now on, in place of an earlier one.
   void follow(std::unique_ptr<EventStream> stream);
 
+  /// No callback comes once it has returned; the other calls remain harmless.
   void stop();
 
  private:
