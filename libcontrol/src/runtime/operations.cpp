@@ -14,6 +14,12 @@ bool is(const Error& error, ErrorCode code) { return error.code == code; }
 /// The exit of a container that inspect shows as not running.
 std::optional<ExitStatus> lastExit(const ContainerInfo& info) { return info.exit; }
 
+/// A state that nobody has heard of may be one of a process that lives.
+bool isOver(const ContainerInfo& info) {
+  return !info.running() && info.state != ContainerState::kRestarting &&
+         info.state != ContainerState::kUnknown;
+}
+
 StopReport report(StopOutcome outcome, std::optional<ExitStatus> exit = std::nullopt) {
   return {.outcome = outcome, .exit = std::move(exit)};
 }
@@ -28,12 +34,16 @@ class StopSequence {
   Result<StopReport> run() {
     const auto info = runtime_.inspect(id_, context_);
     if (!info) return absentOr(info.error());
-    if (!info->running() && info->state != ContainerState::kRestarting)
-      return report(StopOutcome::kAlreadyStopped, lastExit(*info));
+    if (isOver(*info)) return report(StopOutcome::kAlreadyStopped, lastExit(*info));
     // The name may be given away meanwhile; the id may not.
     id_ = info->id;
     auto watch = runtime_.watchExit(id_, context_);
-    if (!watch) return absentOr(watch.error());
+    if (!watch) {
+      // Arming may take a request whose answer was lost; the container was sent nothing.
+      Error error = watch.error();
+      error.effect = Effect::kNone;
+      return absentOr(error);
+    }
     watch_ = std::move(*watch);
     const Duration grace =
         options_.timeout.value_or(info->spec.stop_timeout.value_or(kDefaultStopTimeout));
@@ -53,8 +63,8 @@ class StopSequence {
           options_.signal.value_or(info.spec.stop_signal.value_or(Signal::term()));
       const auto sent = runtime_.signal(id_, signal, context_);
       if (!sent) return vanishedOr(sent.error());
-      // Not running between the inspect and now: the watch has the exit, or it was over before.
       if (*sent == SignalOutcome::kNotRunning) return endedBefore();
+      signalled_ = true;
     }
     CallContext waiting = context_;
     waiting.deadline = std::min(context_.deadline, deadline);
@@ -63,15 +73,14 @@ class StopSequence {
     if (is(exit.error(), ErrorCode::kDeadlineExceeded) && runtime_.clock().now() >= deadline &&
         deadline <= context_.deadline)
       return std::optional<StopReport>();
-    Error error = exit.error();
-    error.effect = options_.send_signal ? Effect::kApplied : Effect::kNone;
-    return vanishedOr(error);
+    return vanishedOr(exit.error());
   }
 
   Result<StopReport> kill() {
     const auto sent = runtime_.signal(id_, Signal::kill(), context_);
     if (!sent) return finish(vanishedOr(sent.error()));
     if (*sent == SignalOutcome::kNotRunning) return finish(endedBefore());
+    signalled_ = true;
     const CallContext waiting = context_.capped(options_.kill_timeout, runtime_.clock());
     const auto exit = watch_->noticed(waiting);
     if (exit) return finish(std::optional(report(StopOutcome::kKilled, *exit)));
@@ -84,9 +93,17 @@ class StopSequence {
     return finish(vanishedOr(exit.error()));
   }
 
-  /// The exit came before our signal: by itself, within the timeout.
+  /// The exit came before our signal: by itself, within the timeout. It may have come before the
+  /// watch was armed too, which then waits for the next run.
   Result<std::optional<StopReport>> endedBefore() {
-    const auto exit = watch_->noticed(context_.capped(options_.kill_timeout, runtime_.clock()));
+    const CallContext brief = context_.capped(options_.kill_timeout, runtime_.clock());
+    const auto info = runtime_.inspect(id_, brief);
+    if (!info) return vanishedOr(info.error());
+    if (isOver(*info)) {
+      recorded_ = true;
+      return std::optional(report(StopOutcome::kStopped, lastExit(*info)));
+    }
+    const auto exit = watch_->noticed(brief);
     if (exit) return std::optional(report(StopOutcome::kStopped, *exit));
     return vanishedOr(exit.error());
   }
@@ -96,7 +113,7 @@ class StopSequence {
   Result<StopReport> finish(Result<std::optional<StopReport>> outcome) {
     if (!outcome) return std::move(outcome).error();
     StopReport done = **outcome;
-    if (!done.exit) return done;
+    if (!done.exit || recorded_) return done;
     const auto exit = watch_->exited(context_.capped(options_.kill_timeout, runtime_.clock()));
     if (exit) {
       done.exit = *exit;
@@ -113,9 +130,11 @@ class StopSequence {
     return error;
   }
 
-  /// Removed while we stopped it: it is over, how it ended is not known.
-  Result<std::optional<StopReport>> vanishedOr(const Error& error) const {
+  /// Removed while we stopped it: it is over, how it ended is not known. Of any other error the
+  /// effect tells whether a signal was sent, by an earlier step too.
+  Result<std::optional<StopReport>> vanishedOr(Error error) const {
     if (is(error, ErrorCode::kNotFound)) return std::optional(report(StopOutcome::kStopped));
+    if (signalled_ && error.effect == Effect::kNone) error.effect = Effect::kApplied;
     return error;
   }
 
@@ -124,6 +143,8 @@ class StopSequence {
   const StopOptions& options_;
   const CallContext& context_;
   std::unique_ptr<ExitWatch> watch_;
+  bool signalled_ = false;
+  bool recorded_ = false;  ///< the engine itself told the exit
 };
 
 Result<void> drain(PullStream& stream, const std::function<void(const PullProgress&)>& progress,

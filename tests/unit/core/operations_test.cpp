@@ -164,6 +164,74 @@ TEST_F(Operations, StopOfAProcessThatSurvivesSigkillSaysSo) {
   EXPECT_NE(report.error().message.find("SIGKILL"), std::string::npos);
 }
 
+TEST_F(Operations, StopThatFailsWhileItArmsTheWatchSaysThatNothingWasSent) {
+  EXPECT_CALL(runtime_, inspect(kId, _)).WillOnce(Return(infoOf(ContainerState::kRunning)));
+  Error lost = failure(ErrorCode::kUnavailable);
+  lost.effect = Effect::kUnknown;
+  EXPECT_CALL(runtime_, watchExit(kId, _))
+      .WillOnce(Return(ByMove(Result<std::unique_ptr<ExitWatch>>(lost))));
+  const auto report = runtime_.stop(kId, {.timeout = 10s}, {});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().effect, Effect::kNone);
+}
+
+TEST_F(Operations, StopWhoseSigkillIsRefusedSaysThatItsSignalWasSent) {
+  EXPECT_CALL(runtime_, inspect(kId, _)).WillOnce(Return(infoOf(ContainerState::kRunning)));
+  auto& watch = expectWatch();
+  InSequence order;
+  EXPECT_CALL(runtime_, signal(kId, Signal::term(), _)).WillOnce(Return(SignalOutcome::kDelivered));
+  EXPECT_CALL(watch, noticed(_)).WillOnce([&](const CallContext& context) -> Result<ExitStatus> {
+    while (runtime_.clock().now() < context.deadline) {
+    }
+    return failure(ErrorCode::kDeadlineExceeded);
+  });
+  EXPECT_CALL(runtime_, signal(kId, Signal::kill(), _))
+      .WillOnce(Return(failure(ErrorCode::kUnavailable)));
+  const auto report = runtime_.stop(kId, {.timeout = 1ms}, {});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().effect, Effect::kApplied);
+}
+
+TEST_F(Operations, KillCancelledAfterItsSignalSaysThatItWasSent) {
+  EXPECT_CALL(runtime_, inspect(kId, _)).WillOnce(Return(infoOf(ContainerState::kRunning)));
+  auto& watch = expectWatch();
+  EXPECT_CALL(runtime_, signal(kId, Signal::kill(), _)).WillOnce(Return(SignalOutcome::kDelivered));
+  EXPECT_CALL(watch, noticed(_)).WillOnce(Return(failure(ErrorCode::kCancelled)));
+  const auto report = runtime_.kill(kId, {});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(report.error().effect, Effect::kApplied);
+}
+
+// The watch was armed after the end and waits for the next run, which nobody starts.
+TEST_F(Operations, StopOfARunThatEndedBeforeTheWatchWasArmedReportsItsExit) {
+  ContainerInfo over = infoOf(ContainerState::kExited);
+  over.exit = exitWith(7);
+  EXPECT_CALL(runtime_, inspect(kId, _))
+      .WillOnce(Return(infoOf(ContainerState::kRunning)))
+      .WillRepeatedly(Return(over));
+  auto& watch = expectWatch();
+  EXPECT_CALL(runtime_, signal(kId, Signal::term(), _))
+      .WillOnce(Return(SignalOutcome::kNotRunning));
+  ON_CALL(watch, noticed(_)).WillByDefault(Return(failure(ErrorCode::kDeadlineExceeded)));
+  const auto report = runtime_.stop(kId, {.timeout = 10s}, {});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->outcome, StopOutcome::kStopped);
+  ASSERT_TRUE(report->exit);
+  EXPECT_EQ(report->exit->exit_code, 7);
+}
+
+TEST_F(Operations, StopOfAContainerInAnUnknownStateSendsTheSignal) {
+  EXPECT_CALL(runtime_, inspect(kId, _)).WillOnce(Return(infoOf(ContainerState::kUnknown)));
+  auto& watch = expectWatch();
+  EXPECT_CALL(runtime_, signal(kId, Signal::term(), _)).WillOnce(Return(SignalOutcome::kDelivered));
+  EXPECT_CALL(watch, noticed(_)).WillOnce(Return(exitWith(0)));
+  EXPECT_CALL(watch, exited(_)).WillOnce(Return(exitWith(0)));
+  const auto report = runtime_.stop(kId, {.timeout = 10s}, {});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->outcome, StopOutcome::kStopped);
+}
+
 TEST_F(Operations, StopOfAContainerRemovedMeanwhileIsStopped) {
   EXPECT_CALL(runtime_, inspect(kId, _)).WillOnce(Return(infoOf(ContainerState::kRunning)));
   auto& watch = expectWatch();
