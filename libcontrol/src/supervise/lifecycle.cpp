@@ -14,6 +14,13 @@ EntryState restingState(const ContainerInfo& info) {
   return info.state == ContainerState::kCreated ? EntryState::kCreated : EntryState::kStopped;
 }
 
+/// After a stop that failed so. Sent twice is better than never: without it nothing is saved.
+bool mayBeWithoutSignal(const Error& error) {
+  if (error.effect == Effect::kApplied) return false;
+  // Not even SIGKILL ended it.
+  return error.effect == Effect::kNone || !is(error, ErrorCode::kDeadlineExceeded);
+}
+
 void merge(ResourceLimits& limits, const ResourceLimits& change) {
   if (change.memory_bytes) limits.memory_bytes = change.memory_bytes;
   if (change.memory_swap_bytes) limits.memory_swap_bytes = change.memory_swap_bytes;
@@ -208,16 +215,21 @@ Result<StopOptions> Supervisor::Core::nextStopAttempt(Entry& entry, Job& job) {
 Result<StopReport> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
   if (!entry.container) return StopReport{.outcome = StopOutcome::kAbsent};
   for (;;) {
+    std::optional<SentSignal> before;
+    {
+      const std::lock_guard lock(entry.mutex);
+      before = entry.sent_signal;
+    }
     const auto options = nextStopAttempt(entry, job);
     if (!options) return options.error();
     auto report =
         runtime_->stop(*entry.container, *options, {.cancellation = job.cancel.get_token()});
-    if (report || !is(report.error(), ErrorCode::kCancelled)) return report;
+    if (report) return report;
     const std::lock_guard lock(entry.mutex);
-    if (!job.rearranged) return report;
-    // A stop that joined before the signal went out must not leave the process without it.
-    if (options->send_signal && report.error().effect != Effect::kApplied)
-      entry.sent_signal.reset();
+    // Whoever stops it next, after a failure or because it overtook this one, must not leave the
+    // process without the signal and kill it.
+    if (options->send_signal && mayBeWithoutSignal(report.error())) entry.sent_signal = before;
+    if (!is(report.error(), ErrorCode::kCancelled) || !job.rearranged) return report;
   }
 }
 

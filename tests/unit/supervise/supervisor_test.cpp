@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 
 #include <libcontrol/loader.h>
 #include <libcontrol/supervisor.h>
@@ -58,6 +59,12 @@ class SupervisorTest : public ::testing::Test {
   }
 
   MockControl& engine() { return *runtime_->extension<MockControl>(); }
+  /// Whether the engine has been asked that and has not answered yet.
+  bool isAsked(testing::Primitive primitive) {
+    for (const testing::JournalEntry& one : engine().journal())
+      if (one.primitive == primitive && !one.finished) return true;
+    return false;
+  }
   ContainerId idOf(const std::string& name) { return *supervisor_->status(name)->container; }
 
   std::shared_ptr<ContainerRuntime> runtime_ = openEngine(freshName());
@@ -172,6 +179,46 @@ TEST_F(SupervisorTest, KillSaysKilled) {
   createAndStart("a", serverThat());
   ASSERT_TRUE(supervisor_->kill("a", "op"));
   EXPECT_EQ(observer_.waitFor("a", EntryState::kStopped)->reason, Reason::kKilled);
+}
+
+TEST_F(SupervisorTest, StopAfterOneThatSentNothingSendsTheSignalAndKeepsItsTime) {
+  createAndStart("a", serverThat({{"mock.on_signal.TERM", "exit:42"}}));
+  engine().failNext(testing::Primitive::kInspect,
+                    {.code = ErrorCode::kUnavailable, .message = "the engine restarts"});
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 1ms}, "op-1"));
+  ASSERT_TRUE(observer_.waitForEnd("op-1")->error);
+  const auto over = runtime_->clock().now() + 1ms;
+  while (runtime_->clock().now() < over) std::this_thread::yield();
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 10s}, "op-2"));
+  ASSERT_FALSE(observer_.waitForEnd("op-2")->error);
+  const auto stopped = observer_.waitFor("a", EntryState::kStopped);
+  ASSERT_TRUE(stopped);
+  EXPECT_EQ(stopped->reason, Reason::kStoppedGracefully);
+  EXPECT_EQ(stopped->exit->exit_code, 42);
+}
+
+TEST_F(SupervisorTest, CrashAfterAStopThatSentNothingIsACrash) {
+  createAndStart("a", serverThat());
+  engine().failNext(testing::Primitive::kInspect,
+                    {.code = ErrorCode::kUnavailable, .message = "the engine restarts"});
+  ASSERT_TRUE(supervisor_->stop("a", {}, "op"));
+  ASSERT_TRUE(observer_.waitForEnd("op")->error);
+  ASSERT_TRUE(engine().crash(idOf("a"), 3));
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kCrashed));
+}
+
+TEST_F(SupervisorTest, StopThatOvertakesARestartBeforeItsSignalSendsIt) {
+  createAndStart("a", serverThat({{"mock.on_signal.TERM", "exit:42"}}));
+  const ContainerId id = idOf("a");
+  ASSERT_TRUE(engine().setHung(id, true));
+  ASSERT_TRUE(supervisor_->restart("a", {.timeout = 5s}, "restart"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kRestarting));
+  while (!isAsked(testing::Primitive::kInspect)) std::this_thread::yield();
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 5s}, "stop"));
+  ASSERT_TRUE(observer_.waitForEnd("restart"));
+  ASSERT_TRUE(engine().setHung(id, false));
+  ASSERT_FALSE(observer_.waitForEnd("stop")->error);
+  EXPECT_EQ(observer_.waitFor("a", EntryState::kStopped)->reason, Reason::kStoppedGracefully);
 }
 
 TEST_F(SupervisorTest, StopOfStoppedSucceeds) {
