@@ -35,16 +35,23 @@ void merge(ResourceLimits& limits, const ResourceLimits& change) {
 void Supervisor::Core::fail(const EntryPtr& entry, const Job& job, OperationKind kind,
                             Reason reason, const Error& error) {
   EntryState state = EntryState::kUnknown;
+  bool unwatched = false;
   if (entry->container) {
     const auto info = runtime_->inspect(*entry->container, callContext());
-    if (info)
-      state = info->running() ? EntryState::kRunning : restingState(*info);
+    if (info && info->running()) {
+      // A start whose answer was lost: what runs is ours to watch.
+      state = EntryState::kRunning;
+      adopt(*entry, *info);
+      unwatched = !entry->watch;
+    } else if (info)
+      state = restingState(*info);
     else if (is(info.error(), ErrorCode::kNotFound))
       state = EntryState::kFailed;
   } else {
     state = EntryState::kFailed;
   }
   setState(*entry, state, reason, &job, {.failed = kind, .error = error});
+  if (unwatched) look(entry);
 }
 
 // ---- create ----

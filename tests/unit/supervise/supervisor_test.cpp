@@ -376,6 +376,19 @@ TEST_F(SupervisorTest, FailedStartIsToldWithTheTrueState) {
   EXPECT_EQ(transitions.back().reason, Reason::kStartFailed);
 }
 
+TEST_F(SupervisorTest, ServerThatRunsAfterAFailedStartIsWatched) {
+  ASSERT_TRUE(supervisor_->create("a", serverThat(), "create"));
+  ASSERT_TRUE(observer_.waitForEnd("create"));
+  // The first look at what was started; the second tells how it stands.
+  engine().failNext(testing::Primitive::kInspect,
+                    {.code = ErrorCode::kUnavailable, .message = "the engine restarts"});
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  ASSERT_TRUE(observer_.waitForEnd("start")->error);
+  EXPECT_EQ(supervisor_->status("a")->state, EntryState::kRunning);
+  ASSERT_TRUE(engine().crash(idOf("a"), 3));
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kCrashed));
+}
+
 TEST_F(SupervisorTest, RestartedDaemonAdoptsWhatRuns) {
   createAndStart("a", serverThat());
   ASSERT_TRUE(supervisor_->create("b", serverThat(), "op"));
