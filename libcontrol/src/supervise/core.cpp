@@ -154,13 +154,31 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
     if (is_stop && (*entry)->active && (*entry)->active->type == Job::Type::kStop)
       return joinStop(**entry, job);
     if (is_stop || job->type == Job::Type::kRemove) overtakeStarts(**entry, passed_by);
+    const auto waiting =
+        std::find_if((*entry)->queue.begin(), (*entry)->queue.end(),
+                     [](const JobPtr& one) { return one->type == Job::Type::kStop; });
+    if (is_stop && waiting != (*entry)->queue.end()) {
+      joinWaitingStop(**entry, **waiting, *job);
+      job.reset();
+    }
     const JobPtr& active = (*entry)->active;
-    if (job->type == Job::Type::kRemove && active && active->type == Job::Type::kCreate)
+    if (job && job->type == Job::Type::kRemove && active && active->type == Job::Type::kCreate)
       active->cancel.request_stop();
   }
   for (const JobPtr& one : passed_by) endOperation(**entry, *one, overtaken());
-  enqueue(*entry, std::move(job));
+  if (job) enqueue(*entry, std::move(job));
   return {};
+}
+
+/// With the entry's mutex held: one stop that has not begun does for both, in the shorter time.
+void Supervisor::Core::joinWaitingStop(const Entry& entry, Job& waiting, const Job& job) {
+  const auto timeout = [&](const StopOptions& options) {
+    return options.timeout.value_or(entry.own_stop_timeout);
+  };
+  waiting.asked.push_back(job.asked.front());
+  waiting.kill_requested |= job.kill_requested;
+  if (timeout(job.stop) < timeout(waiting.stop)) waiting.stop.timeout = job.stop.timeout;
+  if (job.stop.signal) waiting.stop.signal = job.stop.signal;
 }
 
 /// With the entry's mutex held. The stop that runs answers for both; it may end sooner for it.

@@ -51,6 +51,7 @@ class Supervisor::Core {
   // core.cpp
   Result<EntryPtr> find(const std::string& name) const;
   Result<void> joinStop(Entry& entry, const JobPtr& job);
+  static void joinWaitingStop(const Entry& entry, Job& waiting, const Job& job);
   void overtakeStarts(Entry& entry, std::vector<JobPtr>& overtaken);
   static bool push(Entry& entry, JobPtr job);
   void enqueue(const EntryPtr& entry, JobPtr job);

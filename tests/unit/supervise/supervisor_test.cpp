@@ -279,6 +279,20 @@ TEST_F(SupervisorTest, KillEndsAStopThatWaits) {
   EXPECT_EQ(stopped->reason, Reason::kKilled);
 }
 
+TEST_F(SupervisorTest, KillEndsAStopThatHasNotBegun) {
+  createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
+  const ContainerId id = idOf("a");
+  ASSERT_TRUE(engine().setHung(id, true));
+  ASSERT_TRUE(supervisor_->update("a", {}, "update"));
+  while (!isAsked(testing::Primitive::kInspect)) std::this_thread::yield();
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 1h}, "stop"));
+  ASSERT_TRUE(supervisor_->kill("a", "kill"));
+  ASSERT_TRUE(engine().setHung(id, false));
+  EXPECT_TRUE(observer_.waitForEnd("stop"));
+  EXPECT_TRUE(observer_.waitForEnd("kill"));
+  EXPECT_EQ(observer_.waitFor("a", EntryState::kStopped)->reason, Reason::kKilled);
+}
+
 TEST_F(SupervisorTest, StopOvertakesStartsThatWait) {
   createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
   ASSERT_TRUE(supervisor_->restart("a", {.timeout = 1h}, "restart"));
