@@ -129,6 +129,7 @@ class Supervisor::Core {
   std::unordered_map<std::uint64_t, std::weak_ptr<Entry>> watches_;
   std::optional<bool> told_reachable_;
   bool connecting_ = false;
+  bool connect_again_ = false;  ///< the stream was lost while connecting
   int looks_ = 0;
 
   // Last, and ended first: they call the rest.

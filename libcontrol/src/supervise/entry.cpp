@@ -1,5 +1,7 @@
 #include "supervise/entry.h"
 
+#include <algorithm>
+
 namespace control {
 
 EntryStatus Entry::status() const {
@@ -16,6 +18,14 @@ EntryStatus Entry::status() const {
   status.stats = sample;
   status.rates = rates;
   return status;
+}
+
+bool Entry::isLost() const {
+  const auto loses = [](const std::shared_ptr<Job>& job) {
+    return job && job->type == Job::Type::kEngineLost;
+  };
+  return state == EntryState::kUnknown || loses(active) ||
+         std::any_of(queue.begin(), queue.end(), loses);
 }
 
 void Entry::addSample(const StatsSample& taken) {

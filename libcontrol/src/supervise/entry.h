@@ -62,6 +62,9 @@ struct Entry {
   bool isEmpty() const {
     return state == EntryState::kFailed && !container && !active && queue.empty();
   }
+  /// With mutex held: what the engine says of it is not known, or will not be when the jobs before
+  /// have ended.
+  bool isLost() const;
   /// Takes a sample in and renews the rates; with mutex held.
   void addSample(const StatsSample& taken);
   void forgetStats();

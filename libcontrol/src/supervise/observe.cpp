@@ -93,7 +93,8 @@ void Supervisor::Core::observeExit(const EntryPtr& entry) {
   const auto exit = noticed ? watch->exited(callContext()) : noticed;
   if (exit) return runEnded(entry, *exit);
   disarmWatch(*entry);
-  if (is(exit.error(), ErrorCode::kNotFound)) return containerGone(entry);
+  // Removed, or started again before anybody could tell how it ended.
+  if (is(exit.error(), ErrorCode::kNotFound)) return reconcile(entry);
   lookLater(entry);
 }
 
@@ -188,6 +189,10 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
     if (known_run && entry->watch && entry->state == EntryState::kRunning) return;
     auto watch = runtime_->watchExit(info->id, callContext());
     if (!watch) return lookLater(entry);
+    // It may have ended before the watch was armed, which then waits for the next run.
+    const auto still = runtime_->inspect(info->id, callContext());
+    if (!still) return lookLater(entry);
+    if (!still->running() || still->started_at != info->started_at) return look(entry);
     adopt(*entry, *info);
     armWatch(entry, std::move(*watch));
     setState(*entry, EntryState::kRunning, Reason::kAdopted, nullptr);
@@ -303,6 +308,7 @@ void Supervisor::Core::connectEvents(const CallContext& context) {
   if (stopping_.stop_requested()) return;
   {
     const std::lock_guard lock(mutex_);
+    connect_again_ = connecting_;
     if (std::exchange(connecting_, true)) return;
   }
   auto stream =
@@ -314,12 +320,14 @@ void Supervisor::Core::connectEvents(const CallContext& context) {
   else if (!is(stream.error(), ErrorCode::kUnsupported))
     connected = stream.error();
   if (connected) connected = relist(context);
+  bool again = false;
   {
     const std::lock_guard lock(mutex_);
     connecting_ = false;
+    again = std::exchange(connect_again_, false);
   }
-  if (connected) return;
-  engineLost(connected.error());
+  if (connected && !again) return;
+  if (!connected) engineLost(connected.error());
   timers_.after(kReconnectDelay,
                 [this] { executor_.submit([this] { connectEvents(callContext()); }); });
 }
@@ -350,16 +358,16 @@ Result<void> Supervisor::Core::relist(const CallContext& context) {
     const bool runs =
         summary.state == ContainerState::kRunning || summary.state == ContainerState::kPaused;
     const std::lock_guard lock(entry->mutex);
-    if (entry->busy) continue;
-    if (entry->state == EntryState::kUnknown || runs != entry->run.has_value() ||
-        entry->container != summary.id)
+    if (entry->busy && !entry->isLost()) continue;
+    if (entry->isLost() || runs != entry->run.has_value() || entry->container != summary.id)
       suspects.push_back(entry);
   }
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, entry] : entries_) {
       const std::lock_guard entry_lock(entry->mutex);
-      if (!present.contains(name) && entry->container && !entry->busy) suspects.push_back(entry);
+      if (!present.contains(name) && entry->container && (!entry->busy || entry->isLost()))
+        suspects.push_back(entry);
     }
   }
   tellEngine(true, "");
