@@ -83,6 +83,7 @@ class DockerExitWatch final : public ExitWatch {
   bool adoptProcess(const RunState& run);
   void lookForProcess(const CallContext& context);
   Result<void> takeWaitReply(const CallContext& context);
+  std::optional<Result<ExitStatus>> renewWait(const CallContext& context);
   ExitStatus fromKernel();
   Result<ExitStatus> engineWord(const CallContext& context);
   std::optional<Result<ExitStatus>> recorded(const RunState& run);
@@ -193,6 +194,22 @@ Result<void> DockerExitWatch::takeWaitReply(const CallContext& context) {
   return {};
 }
 
+/// In place of a wait that was lost. Nullopt: it stands, and our run goes on.
+std::optional<Result<ExitStatus>> DockerExitWatch::renewWait(const CallContext& context) {
+  auto wait = openWait(api_, id_, "not-running", context);
+  if (!wait && wait.error().code == ErrorCode::kNotFound)
+    return withoutRecord("the container was removed");
+  if (!wait) return wait.error();
+  // Only if our run is still the present one now is it what the wait waits for.
+  const auto run = inspectRun(api_, id_, context);
+  if (!run) return run.error();
+  if (auto status = recorded(*run)) return status;
+  wait_body_.clear();
+  if (auto watched = watchFd(replaceWait(std::move(*wait))->pollFd()); !watched)
+    return watched.error();
+  return std::nullopt;
+}
+
 ExitStatus DockerExitWatch::fromKernel() {
   ExitStatus status;
   if (run_) status.run = *run_;
@@ -217,12 +234,19 @@ Result<ExitStatus> DockerExitWatch::noticed(const CallContext& context) {
     if (wakeup_.cancelled()) return engine::cancelledError();
     if (exited_) return *exited_;
     if (noticed_) return *noticed_;
+    // Before anything is looked at: a start that is told from here on is not lost.
+    wakeup_.clear();
     lookForProcess(*joined);
     if (process_ && process_->ended()) {
       noticed_ = fromKernel();
       return *noticed_;
     }
     if (!process_) {
+      if (!wait_) {
+        auto answer = renewWait(atLeastBrief(*joined));
+        if (answer && !exited_) wakeup_.signal();  // pollFd has nothing else to wait for
+        if (answer) return *answer;
+      }
       // Nothing but the engine knows, so that its word is the answer to both calls.
       const CallContext now{.deadline = api_.clock().now(), .cancellation = {}};
       auto reply = wait_code_ ? Result<void>() : takeWaitReply(now);
@@ -234,7 +258,6 @@ Result<ExitStatus> DockerExitWatch::noticed(const CallContext& context) {
         {.fd = process_ ? process_->fd() : wait_->pollFd(), .events = POLLIN, .revents = 0},
         {.fd = wakeup_.fd(), .events = POLLIN, .revents = 0}};
     ::poll(polled, 2, scope.pollTimeout());
-    if (polled[1].revents != 0) wakeup_.clear();  // a start, or a cancellation that check() sees
   }
 }
 

@@ -304,6 +304,62 @@ TEST(DockerWait, ALostConnectionIsNoExit) {
   EXPECT_EQ(exit.error().code, ErrorCode::kUnavailable);
 }
 
+// Crashed the process: the wait that was lost was read again.
+TEST(DockerWait, CanBeAskedAgainAfterTheEngineWasLost) {
+  enum { kRunning, kGone, kOver };
+  std::atomic<int> phase{kRunning};
+  ScriptedEngine engine(dockerScript("1.41", [&](const Request& request, Peer& peer) {
+    if (phase == kGone) return false;
+    if (phase == kOver) return peer.reply(200, kExited), true;
+    if (!has(request, "/wait"))
+      return peer.reply(
+                 200,
+                 R"({"Id":"abc","Name":"/n","State":{"Status":"running","Running":true,"StartedAt":"2026-01-01T00:00:00Z"},"Config":{"Tty":false}})"),
+             true;
+    peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    return false;
+  }));
+  const auto runtime = opened(engine.uri());
+  const auto watch = runtime->watchExit({"abc"}, soon());
+  ASSERT_TRUE(watch) << watch.error().message;
+  phase = kGone;
+  for (int i = 0; i < 3; ++i) {
+    const auto exit = (*watch)->exited(soon());
+    ASSERT_FALSE(exit);
+    EXPECT_EQ(exit.error().code, ErrorCode::kUnavailable);
+  }
+  phase = kOver;
+  const auto exit = (*watch)->exited(soon());
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->exit_code, 0);
+}
+
+TEST(DockerWait, IsNotReadableForEverAfterAStart) {
+  std::atomic<bool> started{false};
+  ScriptedEngine engine(dockerScript("1.41", [&](const Request& request, Peer& peer) {
+    if (has(request, "/wait")) {
+      peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      return peer.waitForClose(), false;
+    }
+    if (has(request, "/start")) return started = true, peer.reply(204, ""), true;
+    return peer.reply(
+               200,
+               started
+                   ? R"({"Id":"abc","Name":"/n","State":{"Status":"running","Running":true,"StartedAt":"2026-01-01T00:00:00Z"},"Config":{"Tty":false}})"
+                   : kExited),
+           true;
+  }));
+  const auto runtime = opened(engine.uri());
+  const auto watch = runtime->watchExit({"abc"}, soon());
+  ASSERT_TRUE(watch) << watch.error().message;
+  ASSERT_TRUE(runtime->start({"abc"}, soon()));
+  const auto early = (*watch)->noticed({.deadline = TimePoint{}});
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, ErrorCode::kDeadlineExceeded);
+  pollfd polled{.fd = (*watch)->pollFd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&polled, 1, 0), 0) << "whoever polls would turn round without end";
+}
+
 Result<void> drain(PullStream& pull) {
   for (;;) {
     auto step = pull.next(soon());
