@@ -104,6 +104,8 @@ bool configure(CURL* easy, char* problem, const Address& address) {
     set(CURLOPT_UNIX_SOCKET_PATH, address.socket_path.c_str());
     return good;
   }
+  // Giving up does not wait for a name server that does not answer.
+  set(CURLOPT_QUICK_EXIT, 1L);
   set(CURLOPT_TCP_NODELAY, 1L);
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_TCP_KEEPIDLE, 30L);
