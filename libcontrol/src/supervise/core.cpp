@@ -149,7 +149,10 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
     const std::lock_guard lock((*entry)->mutex);
     if (auto acceptable = checkAcceptable(**entry, *job, options_.queue_limit); !acceptable)
       return acceptable;
-    if (job->type != Job::Type::kUpdate) ++(*entry)->restart_generation;
+    if (job->type != Job::Type::kUpdate) {
+      ++(*entry)->restart_generation;
+      (*entry)->restart_planned = false;
+    }
     const bool is_stop = job->type == Job::Type::kStop;
     if (is_stop && (*entry)->active && (*entry)->active->type == Job::Type::kStop)
       return joinStop(**entry, job);

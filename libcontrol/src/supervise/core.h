@@ -76,6 +76,7 @@ class Supervisor::Core {
   Result<void> doRemove(const EntryPtr& entry, Job& job);
   Result<void> doUpdate(const EntryPtr& entry, Job& job);
   Result<void> doAutoRestart(const EntryPtr& entry, Job& job);
+  void restartFailed(const EntryPtr& entry, const Job& job);
   Result<void> applyPendingUpdates(Entry& entry, const CallContext& context);
   Result<void> recreate(Entry& entry, const ContainerInfo& info, const ContainerSpec& wanted,
                         const CallContext& context);
@@ -86,7 +87,7 @@ class Supervisor::Core {
   void watchFired(std::uint64_t token);
   void observeExit(const EntryPtr& entry);
   void runEnded(const EntryPtr& entry, const ExitStatus& exit);
-  void planRestart(const EntryPtr& entry);
+  void planRestart(const EntryPtr& entry, bool counts = true);
   void reconcile(const EntryPtr& entry);
   void adopt(Entry& entry, const ContainerInfo& info);
   void containerGone(const EntryPtr& entry);

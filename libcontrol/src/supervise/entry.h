@@ -46,6 +46,7 @@ struct Entry {
   RestartPolicy restart;
   int restarts = 0;                          ///< automatic ones since the last requested start
   int retries_in_row = 0;                    ///< of them, since a run that lasted
+  bool restart_planned = false;              ///< a crash is to be followed by a restart
   std::uint64_t restart_generation = 0;      ///< a restart that was planned before this is off
   std::vector<EntryUpdate> pending_updates;  ///< for the next start
 

@@ -134,11 +134,33 @@ Result<void> Supervisor::Core::doStart(const EntryPtr& entry, Job& job) {
 Result<void> Supervisor::Core::doAutoRestart(const EntryPtr& entry, Job& job) {
   {
     const std::lock_guard lock(entry->mutex);
+    // The engine is lost: once it is found the restart is planned again.
+    if (entry->state == EntryState::kUnknown) return {};
+    entry->restart_planned = false;
     if (entry->state != EntryState::kCrashed) return {};
     ++entry->restarts;
   }
   setState(*entry, EntryState::kStarting, entry->reason, &job);
-  return startContainer(entry, job);
+  auto started = startContainer(entry, job);
+  if (!started && !is(started.error(), ErrorCode::kCancelled) &&
+      !is(started.error(), ErrorCode::kNotFound))
+    restartFailed(entry, job);
+  return started;
+}
+
+/// An engine that is being restarted refuses starts, too.
+void Supervisor::Core::restartFailed(const EntryPtr& entry, const Job& job) {
+  bool again = false;
+  {
+    const std::lock_guard lock(entry->mutex);
+    if (entry->state == EntryState::kRunning || job.cancel.stop_requested()) return;
+    entry->restart_planned = entry->state == EntryState::kUnknown;
+    if (entry->restart_planned) return;
+    again = entry->retries_in_row < entry->restart.max_retries;
+  }
+  setState(*entry, again ? EntryState::kCrashed : EntryState::kFailed, Reason::kStartFailed,
+           nullptr);
+  if (again) planRestart(entry);
 }
 
 Result<void> Supervisor::Core::startContainer(const EntryPtr& entry, Job& job) {

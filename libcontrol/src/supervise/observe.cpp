@@ -130,17 +130,20 @@ void Supervisor::Core::runEnded(const EntryPtr& entry, const ExitStatus& exit) {
   setState(*entry, EntryState::kFailed, reason, nullptr, {.exit = exit});
 }
 
-void Supervisor::Core::planRestart(const EntryPtr& entry) {
+/// `counts` not: one that was planned before and could not be made.
+void Supervisor::Core::planRestart(const EntryPtr& entry, bool counts) {
   Duration delay{};
   std::uint64_t generation = 0;
   {
     const std::lock_guard lock(entry->mutex);
+    if (!counts && entry->retries_in_row > 0) --entry->retries_in_row;
     const double factor = std::pow(2.0, entry->retries_in_row);
     const double wanted = static_cast<double>(entry->restart.first_delay.count()) * factor;
     const auto longest = static_cast<double>(entry->restart.longest_delay.count());
     delay = Duration(static_cast<Duration::rep>(std::min(wanted, longest)));
     ++entry->retries_in_row;
     generation = ++entry->restart_generation;
+    entry->restart_planned = true;
   }
   timers_.after(delay, [this, entry, generation] {
     {
@@ -200,6 +203,12 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
   }
   if (entry->run) return runEnded(entry, info->exit.value_or(ExitStatus{.run = *entry->run}));
   adopt(*entry, *info);
+  if (entry->state == EntryState::kUnknown && entry->restart_planned) {
+    setState(*entry, EntryState::kCrashed,
+             info->exit ? reasonOf(*info->exit) : Reason::kStartFailed, nullptr,
+             {.exit = info->exit});
+    return planRestart(entry, false);
+  }
   if (entry->state == EntryState::kUnknown)
     setState(*entry,
              info->state == ContainerState::kCreated ? EntryState::kCreated : EntryState::kStopped,
@@ -219,6 +228,7 @@ void Supervisor::Core::adopt(Entry& entry, const ContainerInfo& info) {
   entry.exit = info.exit;
   entry.pid = info.pid;
   if (!info.running()) return;
+  entry.restart_planned = false;
   const RunId run{.container = info.id, .started_at = info.started_at.value_or(WallTime{})};
   if (entry.run != run) entry.forgetStats();
   entry.run = run;

@@ -360,6 +360,44 @@ TEST_F(SupervisorTest, CrashIsRestartedUntilTheRetriesAreUsedUp) {
   EXPECT_EQ(supervisor_->status("a")->restarts, 2);
 }
 
+TEST_F(SupervisorTest, RestartThatFailsIsTriedAgain) {
+  auto spec = serverThat();
+  spec.restart = {.mode = RestartPolicy::Mode::kAlways, .first_delay = 1ms};
+  createAndStart("a", spec);
+  engine().failNext(testing::Primitive::kStart,
+                    {.code = ErrorCode::kStartFailed, .message = "shutting down"}, 2);
+  const std::size_t from = observer_.position();
+  ASSERT_TRUE(engine().crash(idOf("a"), 3));
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kRunning, from));
+  EXPECT_EQ(supervisor_->status("a")->restarts, 3);
+}
+
+TEST_F(SupervisorTest, RestartThatNeverSucceedsEndsAsFailed) {
+  auto spec = serverThat();
+  spec.restart = {.mode = RestartPolicy::Mode::kAlways, .max_retries = 2, .first_delay = 1ms};
+  createAndStart("a", spec);
+  engine().failNext(testing::Primitive::kStart,
+                    {.code = ErrorCode::kStartFailed, .message = "shutting down"}, 100);
+  ASSERT_TRUE(engine().crash(idOf("a"), 3));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kFailed));
+  EXPECT_EQ(supervisor_->status("a")->restarts, 2);
+}
+
+TEST_F(SupervisorTest, RestartThatFallsDueWhileTheEngineIsLostIsMadeAfterwards) {
+  auto spec = serverThat();
+  spec.restart = {.mode = RestartPolicy::Mode::kAlways, .first_delay = 300ms};
+  createAndStart("a", spec);
+  ASSERT_TRUE(engine().crash(idOf("a"), 3));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kCrashed));
+  const auto due = std::chrono::steady_clock::now() + 400ms;
+  engine().engineDown(true);
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kUnknown));
+  const std::size_t from = observer_.position();
+  std::this_thread::sleep_until(due);
+  engine().engineDown(false);
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kRunning, from));
+}
+
 TEST_F(SupervisorTest, StopCallsOffAPlannedRestart) {
   auto spec = serverThat();
   spec.restart = {.mode = RestartPolicy::Mode::kAlways, .first_delay = 20ms};
