@@ -26,7 +26,6 @@ constexpr const char* kUsage =
     "1\n"
     "  --prompt               goes on with the prompt after the script\n"
     "  --set NAME=VALUE       what ${NAME} stands for in commands; may be repeated\n"
-    "  --print-port           prints the port alone as the first line\n"
     "  --port-file FILE       writes the port there once agents can connect\n"
     "  --help\n";
 
@@ -37,7 +36,6 @@ struct Options {
   std::string port_file;
   std::vector<std::pair<std::string, std::string>> variables;
   bool prompt = false;
-  bool print_port = false;
   bool help = false;
 };
 
@@ -45,10 +43,8 @@ struct Options {
 std::string parse(int argc, char** argv, Options& options) {
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
-    if (name == "--prompt" || name == "--print-port" || name == "--help") {
-      (name == "--prompt" ? options.prompt
-       : name == "--help" ? options.help
-                          : options.print_port) = true;
+    if (name == "--prompt" || name == "--help") {
+      (name == "--prompt" ? options.prompt : options.help) = true;
       continue;
     }
     if (i + 1 == argc) return "'" + name + "' is unknown, or its value is missing";
@@ -94,7 +90,6 @@ int run(const Options& options) {
   panel::AgentListener listener(options.listen, secret, panel);
   panel.setListener(&listener);
   const std::string port = std::to_string(listener.port());
-  if (options.print_port) screen.line(port);
   screen.line("taking agents at ws://" + options.listen.substr(0, options.listen.rfind(':') + 1) +
               port);
   if (!options.port_file.empty()) std::ofstream(options.port_file) << port << '\n';
