@@ -36,8 +36,8 @@ std::span<const Action> actions();
 /// Null: there is none of that name.
 const Action* findAction(std::string_view name);
 
-/// Actions of the protocol for consoles and files (sections 2 and 5), which this agent does not
-/// have yet: they are answered like unknown ones.
+/// Actions of the protocol for consoles and files, which this agent does not have yet: they are
+/// answered like unknown ones.
 std::span<const std::string_view> actionsToCome();
 
 // One function an action, one file a family.

@@ -38,7 +38,7 @@ struct PayloadLimits {
   control::ResourceLimits toResourceLimits(const control::ResourceLimits& before) const;
 };
 
-/// Reads `limits` of a payload (PROTOCOL section 4).
+/// Reads `limits` of a payload.
 PayloadLimits readLimits(const Fields& limits);
 
 /// Reads `environment`. `removed` (may be null) gets the names whose value is null; without it null

@@ -16,7 +16,7 @@ enum class ErrorPlace {
   kPull,       ///< while an image was being pulled
 };
 
-/// The protocol's code for an engine's error (PROTOCOL section 6).
+/// The protocol's code for an engine's error.
 std::string protocolCode(const control::Error& error, ErrorPlace place);
 
 /// The directories of the host that no message may name.

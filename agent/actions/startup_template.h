@@ -20,8 +20,7 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 /// A simple command gets `exec` in front, behind its variable assignments, so that it replaces the
 /// shell and receives the container's signals itself. Pipes, lists, groups, compound commands,
 /// shell builtins and here-documents keep the shell. A template that hands its words to a further
-/// shell
-/// (`sh -c`, `eval`) must quote for that shell itself.
+/// shell (`sh -c`, `eval`) must quote for that shell itself.
 ///
 /// INVALID_PAYLOAD (Refusal): a value that needs a reference has a name no shell variable can have,
 /// or one that the shell sets itself.

@@ -16,7 +16,7 @@ struct DiskUse {
   std::optional<std::int64_t> limit_bytes{};
 };
 
-/// `resources` of get_status (PROTOCOL section 3); null when nothing is known.
+/// `resources` of get_status; null when nothing is known.
 Json encodeResources(const control::EntryStatus& status, const DiskUse& disk);
 
 /// The data of get_status. `now` is for the uptime.

@@ -81,8 +81,8 @@ struct JsonReading {
 
 /// Reads one JSON object, strictly: no second document, at most kMaximumJsonDepth levels, no
 /// duplicate names, valid UTF-8, no raw NUL, no number beyond a double. Texts and names may hold
-/// escaped NULs; Fields refuses them. Integers beyond 64
-/// bits are kept as double, so that the reader of the field refuses them by its range.
+/// escaped NULs; Fields refuses them. Integers beyond 64 bits are kept as double, so that the
+/// reader of the field refuses them by its range.
 JsonReading readJsonObject(std::string_view text);
 
 }  // namespace agent

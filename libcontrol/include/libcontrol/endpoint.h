@@ -12,14 +12,13 @@ namespace control {
 
 /// Where an engine is: `engine[+transport]://[host[:port]]/[path][?key=value&…]`.
 ///
-///   docker:///                          the default socket (DOCKER_HOST when LoadOptions says so)
+///   docker:///                          the default socket, or the DOCKER_HOST of the HostContext
 ///   docker:///run/docker.sock           a Unix socket
 ///   docker+tls://host:2376?ca=…&cert=…&key=…
 ///   docker+tcp://127.0.0.1:2375         cleartext
-///   podman:///                          the rootless socket for a non-root user, else the system's
 ///   mock:///default                     an engine in memory
 struct Endpoint {
-  std::string engine{};     ///< "docker", "podman", "mock": also names the plugin
+  std::string engine{};     ///< "docker", "mock": also names the plugin
   std::string transport{};  ///< "tls", "tcp"; empty: Unix socket or in-process
   std::string host{};
   std::optional<int> port{};

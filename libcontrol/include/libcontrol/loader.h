@@ -30,6 +30,8 @@ struct LoadOptions {
 ///           unknown query key. kPermissionDenied: the plugin file or a folder above it may be
 ///           written by others while we are root. kInternal: not a plugin, or built for another
 ///           version; the message names expected and found. kUnavailable: no engine there.
+///           kDeadlineExceeded, kCancelled: the context ended first. And what the plugin says of
+///           the endpoint.
 Result<std::shared_ptr<ContainerRuntime>> loadRuntime(std::string_view uri,
                                                       const LoadOptions& options = {},
                                                       const CallContext& context = {});

@@ -23,12 +23,12 @@ struct HostContext {
   /// taken, a file that could not be read). May be empty. Called from any thread; must not block.
   std::function<void(std::string_view message)> diagnostic{};
   /// DOCKER_HOST, CONTAINER_HOST, XDG_RUNTIME_DIR as the host wants them understood: libraries do
-  /// not read the environment. May be empty, or return an empty view for a name that is not set.
+  /// not read the environment. May be empty; an empty text stands for a name that is not set.
   std::function<std::string(std::string_view name)> environment{};
 };
 
 /// The one thing a plugin exports, through
-///   extern "C" const control::PluginDescriptor* control_plugin_descriptor() noexcept;
+///   CONTROL_PLUGIN_EXPORT const control::PluginDescriptor* control_plugin_descriptor() noexcept;
 /// It must be constant data that lives as long as the library is loaded.
 ///
 /// C++ types cross the border between host and plugin, so both must be built by the same

@@ -95,7 +95,8 @@ class ContainerRuntime {
   /// container created.
   virtual Result<StartOutcome> start(const ContainerId& id, const CallContext& context) = 0;
 
-  /// Sends a signal to process 1. kNotFound. A container that does not run is an outcome.
+  /// Sends a signal to process 1. A container that does not run is an outcome. kNotFound.
+  /// kInvalidArgument: no such signal.
   virtual Result<SignalOutcome> signal(const ContainerId& id, Signal signal,
                                        const CallContext& context) = 0;
 
@@ -127,19 +128,21 @@ class ContainerRuntime {
                               const CallContext& context) = 0;
 
   /// Output from the engine's log. Following ends when the run ends, with every byte delivered.
-  /// A reader that stalls never holds up the container. kNotFound. kUnsupported: the log driver
-  /// cannot be read.
+  /// A reader that stalls never holds up the container. kNotFound. kInvalidArgument: neither output
+  /// is asked for, or a negative number of lines. kUnsupported: the log driver cannot be read.
   virtual Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
                                                   const CallContext& context) = 0;
 
   /// Connects to the streams of process 1, before or during its run. Detaching (destroying the
-  /// console) leaves the process alone. kNotFound. kWrongState: paused.
+  /// console) leaves the process alone. kNotFound. kWrongState: paused. kInvalidArgument: no stream
+  /// is asked for. kUnsupported: stdin of a container that was created without open_stdin.
   virtual Result<std::unique_ptr<Console>> attach(const ContainerId& id,
                                                   const AttachOptions& options,
                                                   const CallContext& context) = 0;
 
   /// Runs a process in a running container. Destroying the session before its end kills the
-  /// process where the runtime can (same host), and otherwise leaves it. kNotFound. kWrongState.
+  /// process where the runtime can (same host), and otherwise leaves it. kNotFound. kWrongState:
+  /// the container does not run, or is paused.
   virtual Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
                                                     const CallContext& context) = 0;
 
@@ -166,6 +169,7 @@ class ContainerRuntime {
   /// Cancelling stops the waiting and kills nothing. A failure's effect tells whether the signal
   /// was sent: kApplied, kNone, or kUnknown where the engine's answer was lost. kDeadlineExceeded,
   /// effect kUnknown: not even SIGKILL ended it within StopOptions::kill_timeout.
+  /// kInvalidArgument: a negative timeout.
   Result<StopReport> stop(const ContainerId& id, const StopOptions& options,
                           const CallContext& context);
 

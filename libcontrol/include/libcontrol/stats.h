@@ -10,6 +10,12 @@ namespace control {
 
 /// Cumulative counters and present levels of one run, read at one moment. A figure that the
 /// engine or the kernel does not give is absent, never 0.
+///
+/// Read from the files named below, v1 and v2 being the versions of cgroups. Where they cannot be
+/// seen (the engine is on another host) the engine's statistics stand in, Docker's as
+/// cpu_stats.cpu_usage.total_usage, cpu_stats.throttling_data.throttled_time, memory_stats (usage,
+/// limit, stats), pids_stats, networks and blkio_stats.io_service_bytes_recursive; they count no
+/// kills for lack of memory.
 struct StatsSample {
   RunId run{};
   TimePoint taken_at{};  ///< on the runtime's clock, when the counters were read
@@ -27,8 +33,8 @@ struct StatsSample {
   /// Processes killed for lack of memory in this run. v1 memory.oom_control oom_kill; v2
   /// memory.events oom_kill.
   std::optional<std::uint64_t> oom_kills{};
-  std::optional<std::uint64_t> pids{};  ///< pids.current
-  std::optional<std::uint64_t> pids_limit{};
+  std::optional<std::uint64_t> pids{};        ///< pids.current
+  std::optional<std::uint64_t> pids_limit{};  ///< pids.max; absent without a limit
   /// All interfaces but loopback, /proc/<pid>/net/dev. Absent with the host's network.
   std::optional<std::uint64_t> network_rx_bytes{};
   std::optional<std::uint64_t> network_tx_bytes{};

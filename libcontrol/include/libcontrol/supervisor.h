@@ -172,12 +172,18 @@ struct SupervisorOptions {
 /// it and may only shorten the time left. The engine is the truth: at open() and after the engine
 /// was lost everything is read again and running containers are adopted, not touched.
 ///
+/// An operation that is refused changes nothing and is not told of. One that is accepted ends with
+/// exactly one onOperationEnd() that carries its `operation_id`, which is the caller's: the
+/// supervisor compares it with nothing.
+///
 /// Threads:  any method may run on any thread, not from the observer's calls except status() and
 ///           list().
 /// Blocking: open() and the destructor only. Others accept or refuse at once.
-/// Errors:   kNotFound: no such entry. kAlreadyExists. kWrongState: the state does not allow it;
-/// the
-///           message names the state. kResourceExhausted: queue_limit operations wait already.
+/// Errors:   kNotFound: no such entry, or one without a container. kAlreadyExists. kWrongState: it
+///           is being deleted. kResourceExhausted: queue_limit operations wait already.
+///           kUnavailable: the engine has not been reached since open(), so it is not known what
+///           there is. Accepted operations end with the errors of ContainerRuntime, and with
+///           kCancelled when a later one overtook them.
 class Supervisor {
  public:
   Supervisor(std::shared_ptr<ContainerRuntime> runtime, SupervisorOptions options,
@@ -187,8 +193,8 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Subscribes, lists and adopts. An engine that is not there is not an error: the supervisor goes
-  /// on trying and says so by onEngine().
+  /// Subscribes, lists and adopts; call it once. An engine that is not there is not an error: the
+  /// supervisor goes on trying and says so by onEngine().
   void open(const CallContext& context);
 
   Result<void> create(const std::string& entry, EntrySpec spec, std::string operation_id);
@@ -199,7 +205,8 @@ class Supervisor {
   /// Stops the container as its own stop signal and timeout say, and removes it.
   Result<void> remove(const std::string& entry, std::string operation_id);
   Result<void> update(const std::string& entry, EntryUpdate update, std::string operation_id);
-  /// Pulls an image; belongs to no entry.
+  /// Pulls an image, also one that is there; belongs to no entry and waits for none. Its progress
+  /// and end carry an empty entry.
   Result<void> pull(const std::string& image, PullOptions options, std::string operation_id);
 
   /// From memory, with the latest statistics. Asks no engine.

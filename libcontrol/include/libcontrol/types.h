@@ -78,11 +78,13 @@ struct ExitStatus {
 /// Limits on what a container may use; an absent field sets no limit (create) or keeps the
 /// present one (update).
 struct ResourceLimits {
-  std::optional<std::int64_t> memory_bytes{};       ///< hard limit; engines refuse less than 6 MiB
-  std::optional<std::int64_t> memory_swap_bytes{};  ///< memory plus swap; -1: no limit on swap
-  std::optional<std::int64_t> nano_cpus{};          ///< 1,000,000,000 is one core's worth of time
-  std::optional<std::int64_t> pids{};               ///< processes and threads
-  std::optional<int> io_weight{};                   ///< 10 to 1000
+  std::optional<std::int64_t> memory_bytes{};  ///< hard limit; engines refuse less than 6 MiB
+  /// Memory plus swap; -1: no limit on swap. When memory alone is updated, what there is of swap
+  /// beside it stays.
+  std::optional<std::int64_t> memory_swap_bytes{};
+  std::optional<std::int64_t> nano_cpus{};  ///< 1,000,000,000 is one core's worth of time
+  std::optional<std::int64_t> pids{};       ///< processes and threads
+  std::optional<int> io_weight{};           ///< 10 to 1000
   bool operator==(const ResourceLimits&) const = default;
 };
 
@@ -124,7 +126,7 @@ struct ContainerSpec {
   bool tty = false;
   bool open_stdin = false;              ///< keep stdin open so that attach can write to the process
   std::optional<Signal> stop_signal{};  ///< absent: the image's, else SIGTERM
-  std::optional<Duration> stop_timeout{};  ///< recorded in whole seconds by engines
+  std::optional<Duration> stop_timeout{};  ///< engines record whole seconds, rounded up
   ResourceLimits limits{};
   std::vector<PortMapping> ports{};
   std::vector<Mount> mounts{};
@@ -217,7 +219,7 @@ enum class Capability : int {
 std::string_view toString(Capability capability) noexcept;
 
 struct RuntimeInfo {
-  std::string engine{};       ///< "docker", "podman", "mock"
+  std::string engine{};       ///< "docker", "mock"
   std::string version{};      ///< of the engine
   std::string api_version{};  ///< the one in use; empty where there is none
   std::string endpoint{};     ///< without secrets
