@@ -99,7 +99,8 @@ bool configure(CURL* easy, char* problem, const Address& address) {
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_CONNECTTIMEOUT_MS, 30'000L);  // ours is shorter; libcurl's default is no better
   set(CURLOPT_OPENSOCKETFUNCTION, openSocket);
-  set(CURLOPT_BUFFERSIZE, 1024L);  // we read into our own
+  // We read into our own; libcurl takes no more at once than it would into its.
+  set(CURLOPT_BUFFERSIZE, static_cast<long>(kReceiveBytes));
   if (!address.socket_path.empty()) {
     set(CURLOPT_UNIX_SOCKET_PATH, address.socket_path.c_str());
     return good;
