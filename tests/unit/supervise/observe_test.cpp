@@ -207,6 +207,7 @@ TEST(SupervisorWithAnEngine, ServerThatWasBusyWhileTheEngineWasLostIsLookedAtAft
   ASSERT_FALSE(observer.waitForEnd("stop")->error);
   ASSERT_TRUE(observer.waitFor("a", EntryState::kUnknown));
   EXPECT_TRUE(eventually([&] { return supervisor.status("a")->state == EntryState::kStopped; }));
+  engine.reset();
 }
 
 }  // namespace
