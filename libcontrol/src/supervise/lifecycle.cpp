@@ -29,6 +29,19 @@ void merge(ResourceLimits& limits, const ResourceLimits& change) {
   if (change.io_weight) limits.io_weight = change.io_weight;
 }
 
+/// `spec` with what was asked of it, in the order in which it was.
+Result<ContainerSpec> specAfter(const std::vector<EntryUpdate>& updates, ContainerSpec spec) {
+  for (const EntryUpdate& update : updates) {
+    if (update.respec) {
+      auto changed = update.respec(std::move(spec));
+      if (!changed) return changed.error();
+      spec = std::move(*changed);
+    }
+    merge(spec.limits, update.limits);
+  }
+  return spec;
+}
+
 }  // namespace
 
 /// Tells that an operation failed, with the state that the engine shows now.
@@ -336,19 +349,26 @@ Result<void> Supervisor::Core::doUpdate(const EntryPtr& entry, Job& job) {
     return Error{.code = ErrorCode::kNotFound, .message = "its container is gone"};
   const auto info = runtime_->inspect(*entry->container, context);
   if (!info) return failed(info.error());
+  std::vector<EntryUpdate> updates;
+  {
+    const std::lock_guard lock(entry->mutex);
+    updates = entry->pending_updates;
+  }
+  updates.push_back(update);
+  // Kept, one that does not fit would fail every later start.
+  if (const auto fits = specAfter(updates, info->spec); !fits) return failed(fits.error());
+  // Behind one that waits it has to wait as well, or that one would undo it.
+  bool waits = update.respec != nullptr || updates.size() > 1;
   if (update.limits != ResourceLimits{}) {
     auto applied = runtime_->update(*entry->container, update.limits, context);
     // An engine that cannot change it now can create it so at the next start.
     if (!applied && !is(applied.error(), ErrorCode::kUnsupported)) return failed(applied.error());
-    if (!applied && !update.respec) {
-      const std::lock_guard lock(entry->mutex);
-      entry->pending_updates.push_back(update);
-    }
+    waits |= !applied;
   }
-  if (!update.respec) return {};
+  if (!waits) return {};
   {
     const std::lock_guard lock(entry->mutex);
-    entry->pending_updates.push_back(update);
+    entry->pending_updates = std::move(updates);
   }
   if (info->running()) return {};
   if (auto applied = applyPendingUpdates(*entry, context); !applied) return failed(applied.error());
@@ -365,16 +385,9 @@ Result<void> Supervisor::Core::applyPendingUpdates(Entry& entry, const CallConte
   const auto info = runtime_->inspect(*entry.container, context);
   if (!info) return info.error();
   if (info->running()) return {};
-  ContainerSpec wanted = info->spec;
-  for (const EntryUpdate& update : updates) {
-    if (update.respec) {
-      auto changed = update.respec(std::move(wanted));
-      if (!changed) return changed.error();
-      wanted = std::move(*changed);
-    }
-    merge(wanted.limits, update.limits);
-  }
-  if (auto done = recreate(entry, *info, wanted, context); !done) return done;
+  const auto wanted = specAfter(updates, info->spec);
+  if (!wanted) return wanted.error();
+  if (auto done = recreate(entry, *info, *wanted, context); !done) return done;
   const std::lock_guard lock(entry.mutex);
   entry.pending_updates.clear();
   return {};

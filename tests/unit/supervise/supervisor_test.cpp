@@ -590,6 +590,35 @@ TEST_F(SupervisorTest, LimitsApplyAtOnceAndASpecificationAtTheNextStart) {
   EXPECT_EQ(info->spec.name, "control-a");
 }
 
+TEST_F(SupervisorTest, AnUpdateThatDoesNotFitFailsAndLeavesTheStartsAfterItAlone) {
+  createAndStart("a", serverThat());
+  EntryUpdate update;
+  update.limits.memory_bytes = 64 << 20;
+  update.respec = [](const ContainerSpec&) -> Result<ContainerSpec> {
+    return Error{.code = ErrorCode::kInvalidArgument, .message = "does not fit"};
+  };
+  ASSERT_TRUE(supervisor_->update("a", update, "op-1"));
+  ASSERT_TRUE(observer_.waitForEnd("op-1")->error);
+  EXPECT_EQ(observer_.waitForEnd("op-1")->error->code, ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(runtime_->inspect(idOf("a"), {})->spec.limits.memory_bytes);
+  ASSERT_TRUE(supervisor_->restart("a", {}, "op-2"));
+  EXPECT_FALSE(observer_.waitForEnd("op-2")->error);
+}
+
+TEST_F(SupervisorTest, TheLaterOfTwoLimitsHoldsAfterTheNextStart) {
+  createAndStart("a", serverThat());
+  EntryUpdate first;
+  first.limits.memory_bytes = 64 << 20;
+  first.respec = [](ContainerSpec spec) -> Result<ContainerSpec> { return spec; };
+  EntryUpdate second;
+  second.limits.memory_bytes = 128 << 20;
+  ASSERT_TRUE(supervisor_->update("a", first, "op-1"));
+  ASSERT_TRUE(supervisor_->update("a", second, "op-2"));
+  ASSERT_TRUE(supervisor_->restart("a", {}, "op-3"));
+  ASSERT_FALSE(observer_.waitForEnd("op-3")->error);
+  EXPECT_EQ(runtime_->inspect(idOf("a"), {})->spec.limits.memory_bytes, 128 << 20);
+}
+
 TEST_F(SupervisorTest, RefusesOperationsBeyondTheQueueLimit) {
   createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
   ASSERT_TRUE(supervisor_->restart("a", {.timeout = 1h}, "first"));
