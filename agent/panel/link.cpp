@@ -57,6 +57,15 @@ std::string inSeconds(milliseconds time) {
   return text;
 }
 
+/// A panel may repeat the secret in what it says, and that is shown in /health and in the log.
+std::string withoutSecret(std::string text, const std::string& secret) {
+  static constexpr std::string_view kHidden = "[secret]";
+  if (secret.empty()) return text;
+  for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += kHidden.size())
+    text.replace(at, secret.size(), kHidden);
+  return text;
+}
+
 /// Why a connection ends.
 struct Ending {
   std::string text;
@@ -264,8 +273,12 @@ std::optional<Ending> PanelLink::Worker::Connection::readOne() {
   try {
     size = socket_.receiveFrame(buffer_, flags);
   } catch (const Poco::Net::WebSocketException& problem) {
-    if (problem.code() == Poco::Net::WebSocket::WS_ERR_PAYLOAD_TOO_BIG)
+    if (problem.code() == Poco::Net::WebSocket::WS_ERR_PAYLOAD_TOO_BIG) {
+      worker_.listener_.onFrameProblem(FrameProblem::kTooLarge);
+      while (worker_.outbox_.resultBytes() > 0 && sendOne()) {
+      }
       return endWith(kTooBig, "the panel announced a frame that is too large");
+    }
     throw;
   }
   worker_.watchdog_.allowUntil(Clock::time_point::max());
@@ -421,6 +434,7 @@ void PanelLink::Worker::run() {
   while (!stopping_) {
     std::string problem;
     const LinkEnd end = connectOnce(dialer, problem);
+    problem = withoutSecret(std::move(problem), settings_.secret);
     ledger_.disconnected(problem);
     if (stopping_) return;
     const milliseconds wait = backoff.next(end);

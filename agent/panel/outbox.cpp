@@ -19,7 +19,7 @@ std::deque<Outbox::Message>& Outbox::queueOf(Delivery delivery) {
 std::size_t Outbox::count() const { return results_.size() + states_.size() + streams_.size(); }
 
 void Outbox::makeRoom() {
-  while (count() > limits_.messages || bytes_ > limits_.bytes) {
+  while (count() - results_.size() > limits_.messages || bytes_ - result_bytes_ > limits_.bytes) {
     std::deque<Message>& queue = streams_.empty() ? states_ : streams_;
     if (queue.empty()) return;
     bytes_ -= queue.front().text.size();

@@ -14,7 +14,8 @@ namespace agent {
 ///
 /// Results come out first, the rest in the order it went in. When a limit is reached the oldest
 /// kStream message goes, then the oldest kState: the snapshot that opens each connection stands for
-/// it. Results are never dropped; how many there can be is bounded by the commands in progress.
+/// it. Results are never dropped and do not count: how many there can be is bounded by the commands
+/// in progress, and a panel that asks much must not lose the ends of what it had done.
 ///
 /// Threads: any. Blocking: none. Errors: none.
 class Outbox {

@@ -169,6 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Refusal{"Unauthorized", "401 Unauthorized", "", "401 Unauthorized: it does not accept"},
         Refusal{"Forbidden", "403 Forbidden", "", "403 Forbidden: it does not accept"},
+        Refusal{"Repeating", "401 no node has s3cret", "", "401 no node has [secret]"},
         Refusal{"NotFound", "404 Not Found", "", "answered 404"},
         Refusal{"TooMany", "429 Too Many Requests", "Retry-After: 60\r\n", "answered 429"},
         Refusal{"Redirect", "302 Found", "Location: ws://elsewhere/\r\n", "redirects are not"},
@@ -348,6 +349,21 @@ INSTANTIATE_TEST_SUITE_P(
         BadFrame{"AnnouncesANegativeSize", std::string("\x81\x7F\x80\0\0\0\0\0\0\0", 10), 1009},
         BadFrame{"BadReason", wsClose(1000, "\xFF"), 1007}),
     [](const auto& given) { return std::string(given.param.name); });
+
+TEST_F(Link, SaysThatAFrameIsTooLargeToBeSkippedBeforeItCloses) {
+  auto connection = connected();
+  connection.write(std::string("\x81\x7F\0\0\0\x7F\0\0\0\0", 10));
+  EXPECT_EQ(connection.readText(),
+            "problem " + std::to_string(static_cast<int>(FrameProblem::kTooLarge)));
+  EXPECT_EQ(closeCode(connection), 1009);
+}
+
+TEST_F(Link, KeepsTheSecretOutOfTheReasonOfAClose) {
+  auto connection = connected();
+  connection.write(wsClose(1008, "bad secret s3cret"));
+  EXPECT_EQ(closeCode(connection), 1008);
+  EXPECT_NE(problem().find("code 1008: bad secret [secret]"), std::string::npos) << problem();
+}
 
 TEST_F(Link, AnswersACloseWithItsCode) {
   auto connection = connected();

@@ -57,6 +57,14 @@ TEST(Outbox, NeverDropsResults) {
   EXPECT_EQ(outbox.resultBytes(), 500u);
 }
 
+TEST(Outbox, DropsNoStateBecauseOfResults) {
+  Outbox outbox({.messages = 2, .bytes = 10});
+  outbox.push("completed", Delivery::kState);
+  for (int index = 0; index < 5; ++index) outbox.push("0123456789", Delivery::kResult);
+  EXPECT_EQ(outbox.dropped(), 0u);
+  EXPECT_EQ(outbox.messages(), 6u);
+}
+
 TEST(Outbox, ReturnsWhatCouldNotBeSentToItsPlace) {
   Outbox outbox;
   outbox.push("1", Delivery::kState);
