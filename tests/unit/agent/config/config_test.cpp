@@ -94,9 +94,10 @@ TEST_F(Configuration, LetsOptionsBeatTheEnvironmentAndThatTheFile) {
 }
 
 TEST_F(Configuration, TakesEverySettingInAllThreeForms) {
+  const std::string ca_file = files_.write("ca.pem", "-----BEGIN CERTIFICATE-----\n");
   const std::map<std::string_view, std::string> values{{"PANEL_URL", "wss://a/"},
                                                        {"NODE_ID", "n"},
-                                                       {"PANEL_CA_FILE", "/dev/null"},
+                                                       {"PANEL_CA_FILE", ca_file},
                                                        {"PANEL_ALLOW_INSECURE", "true"},
                                                        {"PANEL_NODE_ID_IN_QUERY", "true"},
                                                        {"PANEL_LEGACY_EVENTS", "true"},
@@ -190,6 +191,8 @@ TEST_F(Configuration, NamesTheSettingWhoseValueIsBad) {
                                                        {"NODE_ID", "two words"},
                                                        {"NODE_ID", "a\r\nX-Evil: 1"},
                                                        {"PANEL_CA_FILE", "/nowhere.pem"},
+                                                       {"PANEL_CA_FILE", "/dev/null"},
+                                                       {"PANEL_CA_FILE", "/"},
                                                        {"RUNTIME", "not a uri"},
                                                        {"PANEL_URL", "http://panel/"},
                                                        {"PANEL_URL", "panel:8080"},
