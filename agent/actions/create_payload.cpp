@@ -421,10 +421,12 @@ void checkPolicyIn(const Json& value, const std::string& path) {
   }
 }
 
-/// The object that describes the server: the payload, or what `eggConfig` in it wraps.
-Fields unwrapped(const Fields& payload) {
+/// The object that has the field `name`: what `eggConfig` in the payload wraps, else the payload.
+/// A limit that stands beside eggConfig must not be lost.
+Fields holderOf(std::string_view name, const Fields& payload) {
   const Fields egg = payload.object("eggConfig");
-  return egg.present() ? egg : payload;
+  const bool in_egg = egg.present() && (egg.find(name) != nullptr || !payload.find(name));
+  return in_egg ? egg : payload;
 }
 
 void applyEnvironment(control::ContainerSpec& spec, const Environment& changed,
@@ -450,6 +452,13 @@ struct ServerChange {
   std::vector<std::string> removed{};
   std::optional<std::string> startup{};
 };
+
+/// An engine's update has no word for "no limit any more", and swap counts on top of a memory limit
+/// that only the container's specification shows.
+bool needsSpecification(const PayloadLimits& limits) {
+  return limits.memory_bytes == 0 || limits.nano_cpus == 0 ||
+         (limits.swap_bytes && !limits.memory_bytes);
+}
 
 /// Runs inside the supervisor, so a refusal becomes an error here.
 control::Result<control::ContainerSpec> applyChange(const ServerChange& change,
@@ -505,6 +514,8 @@ PayloadLimits readLimits(const Fields& limits) {
   return read;
 }
 
+Fields limitsOf(const Fields& payload) { return holderOf("limits", payload).object("limits"); }
+
 std::string readImage(const Fields& payload) {
   static constexpr std::string_view kPunctuation = "._/:@-";
   std::string image = payload.requiredText("image");
@@ -542,39 +553,40 @@ void checkPolicy(const Fields& payload) {
 
 control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings& settings) {
   checkPolicy(payload);
-  const Fields fields = unwrapped(payload);
+  const auto with = [&](std::string_view name) { return holderOf(name, payload); };
   control::EntrySpec entry;
   control::ContainerSpec& spec = entry.container;
-  spec.image = readImage(fields);
-  spec.environment = readEnvironment(fields, nullptr);
-  readLabels(fields, spec.labels);
-  const PayloadLimits limits = readLimits(fields.object("limits"));
+  spec.image = readImage(with("image"));
+  spec.environment = readEnvironment(with("environment"), nullptr);
+  readLabels(with("labels"), spec.labels);
+  const Fields given_limits = limitsOf(payload);
+  const PayloadLimits limits = readLimits(given_limits);
   if (limits.swap_bytes.value_or(0) > 0 && limits.memory_bytes.value_or(0) == 0)
-    fields.object("limits").refuse("swap", "needs a limit of memory");
+    given_limits.refuse("swap", "needs a limit of memory");
   spec.limits = limits.toResourceLimits({.pids = kDefaultPids});
   if (limits.disk_bytes) spec.labels[kDiskLabel] = std::to_string(*limits.disk_bytes);
-  spec.ports = readPorts(fields);
-  readStop(fields, spec);
-  spec.tty = fields.boolean("tty").value_or(true);
-  if (const auto startup = readStartup(fields)) setStartup(spec, *startup, spec.environment);
+  spec.ports = readPorts(with("ports"));
+  readStop(with("stop"), spec);
+  spec.tty = with("tty").boolean("tty").value_or(true);
+  if (const auto startup = readStartup(with("startup")))
+    setStartup(spec, *startup, spec.environment);
   setPolicy(spec, settings);
-  entry.pull = readPullPolicy(fields);
-  entry.restart = readRestartPolicy(fields);
-  entry.start = fields.boolean("start").value_or(false);
+  entry.pull = readPullPolicy(with("pull"));
+  entry.restart = readRestartPolicy(with("restart"));
+  entry.start = with("start").boolean("start").value_or(false);
   return entry;
 }
 
 control::EntryUpdate readUpdatePayload(const Fields& payload) {
   checkPolicy(payload);
-  const Fields fields = unwrapped(payload);
   ServerChange change;
-  change.limits = readLimits(fields.object("limits"));
-  change.environment = readEnvironment(fields, &change.removed);
-  change.startup = readStartup(fields);
+  change.limits = readLimits(limitsOf(payload));
+  change.environment = readEnvironment(holderOf("environment", payload), &change.removed);
+  change.startup = readStartup(holderOf("startup", payload));
   control::EntryUpdate update;
   update.limits = change.limits.toResourceLimits({});
   const bool respec = change.startup || change.limits.disk_bytes || !change.environment.empty() ||
-                      !change.removed.empty();
+                      !change.removed.empty() || needsSpecification(change.limits);
   if (respec)
     update.respec = [change](control::ContainerSpec current) {
       return applyChange(change, std::move(current));

@@ -38,6 +38,9 @@ struct PayloadLimits {
   control::ResourceLimits toResourceLimits(const control::ResourceLimits& before) const;
 };
 
+/// The `limits` of a payload, wrapped by `eggConfig` or not.
+Fields limitsOf(const Fields& payload);
+
 /// Reads `limits` of a payload.
 PayloadLimits readLimits(const Fields& limits);
 

@@ -87,7 +87,7 @@ control::Result<void> updateServer(Services& services, const Command& command,
                                    const std::string& operation_id) {
   const std::string& server_id = command.server_id;
   control::EntryUpdate update = readUpdatePayload(command.fields());
-  const Fields limits = command.fields().object("limits");
+  const Fields limits = limitsOf(command.fields());
   requireKnown(services, server_id);
   const std::optional<std::int64_t> disk = readLimits(limits).disk_bytes;
   control::Result<void> accepted =

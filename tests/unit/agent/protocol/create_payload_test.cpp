@@ -239,6 +239,20 @@ TEST(CreatePayload, RefusesWhatReachesOutOfTheContainer) {
     EXPECT_THAT(refusal(with(field)), StartsWith("POLICY_VIOLATION payload.")) << field;
 }
 
+TEST(CreatePayload, LosesNothingThatStandsBesideEggConfig) {
+  const control::EntrySpec entry = created(
+      R"({"eggConfig":{"image":"game:1","tty":false},"limits":{"memory":"1g"},"start":true,
+          "tty":true,"ports":{"25565":25565}})");
+  EXPECT_EQ(entry.container.limits.memory_bytes, 1024 * kMiB);
+  EXPECT_EQ(entry.container.ports.size(), 1U);
+  EXPECT_TRUE(entry.start);
+  EXPECT_FALSE(entry.container.tty);
+  EXPECT_THAT(refusal(R"({"eggConfig":{"image":"game:1"},"limits":{"memory":true}})"),
+              StartsWith("INVALID_PAYLOAD payload.limits.memory "));
+  EXPECT_THAT(refusal(R"({"eggConfig":{"startup":"x"}})"),
+              StartsWith("INVALID_PAYLOAD payload.eggConfig.image "));
+}
+
 TEST(CreatePayload, NamesTheForbiddenFieldWhereverItStands) {
   EXPECT_THAT(refusal(R"({"eggConfig":{"image":"game:1","limits":{"privileged":true}}})"),
               StartsWith("POLICY_VIOLATION payload.eggConfig.limits.privileged "));
@@ -325,6 +339,27 @@ TEST(UpdatePayload, ChangesLimitsWithoutANewContainer) {
   EXPECT_EQ(change.limits.nano_cpus, 500'000'000);
   EXPECT_FALSE(change.limits.pids);
   EXPECT_FALSE(change.respec);
+}
+
+TEST(UpdatePayload, LiftsLimitsThroughTheSpecification) {
+  const control::ContainerSpec before =
+      created(with(R"("limits":{"memory":"1g","cpu":50})")).container;
+  const control::EntryUpdate change = update(R"({"limits":{"memory":0,"cpu":0}})");
+  EXPECT_EQ(change.limits, control::ResourceLimits{});
+  ASSERT_TRUE(change.respec);
+  const auto after = change.respec(before);
+  ASSERT_TRUE(after);
+  EXPECT_FALSE(after->limits.memory_bytes);
+  EXPECT_FALSE(after->limits.memory_swap_bytes);
+  EXPECT_FALSE(after->limits.nano_cpus);
+  EXPECT_EQ(after->limits.pids, before.limits.pids);
+}
+
+TEST(UpdatePayload, CountsSwapOnTopOfTheMemoryThatTheServerHas) {
+  const control::ContainerSpec before = created(with(R"("limits":{"memory":"1g"})")).container;
+  const control::EntryUpdate change = update(R"({"limits":{"swap":"512m"}})");
+  ASSERT_TRUE(change.respec);
+  EXPECT_EQ(change.respec(before)->limits.memory_swap_bytes, 1536 * kMiB);
 }
 
 TEST(UpdatePayload, FillsTheKeptTemplateWithTheNewEnvironment) {
