@@ -29,6 +29,7 @@ constexpr Action statusAction(std::string_view name, Result result,
   Action action{.name = name};
   action.needs_server = true;
   action.result = result;
+  action.only_reads = true;
   action.waits = true;
   action.after = after;
   return action;
@@ -37,6 +38,7 @@ constexpr Action statusAction(std::string_view name, Result result,
 constexpr Action readingAction(std::string_view name, Result result, bool waits = false) {
   Action action{.name = name};
   action.result = result;
+  action.only_reads = true;
   action.waits = waits;
   return action;
 }

@@ -28,6 +28,8 @@ struct Action {
   /// null). `waits`: result() may wait for the engine and must not run on the link's thread.
   Json (*result)(Services& services, const Command& command, std::stop_token stop) = nullptr;
   bool waits = false;
+  /// It changes nothing, so that doing it again for a repeated id does no harm.
+  bool only_reads = false;
   void (*after)(Services& services, const Json& data) = nullptr;
 };
 

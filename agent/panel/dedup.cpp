@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace agent {
+namespace {
+
+/// What is kept of a reading beside its response, roughly.
+constexpr std::size_t kPerReading = 128;
+
+}  // namespace
 
 AnsweredIds::Check AnsweredIds::check(const std::string& id, const std::string& content,
                                       control::TimePoint now) {
@@ -21,15 +27,37 @@ AnsweredIds::Check AnsweredIds::check(const std::string& id, const std::string& 
   Entry& entry = found->second;
   if (entry.fingerprint != fingerprint) return {Verdict::kConflict, {}};
   if (entry.response) return {Verdict::kRepeat, *entry.response};
+  if (std::exchange(entry.read_again, false)) return {Verdict::kNew, {}};
   ++entry.waiting;
   return {Verdict::kInFlight, {}};
 }
 
-std::size_t AnsweredIds::answered(const std::string& id, const std::string& response) {
+std::size_t AnsweredIds::answered(const std::string& id, const std::string& response,
+                                  bool reading) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return 0;
-  found->second.response = response;
-  return std::exchange(found->second.waiting, 0);
+  Entry& entry = found->second;
+  entry.response = response;
+  const std::size_t waiting = std::exchange(entry.waiting, 0);
+  if (reading) {
+    readings_.push_back({id, entry.generation, response.size() + kPerReading});
+    reading_bytes_ += readings_.back().bytes;
+    forgetOldReadings();
+  }
+  return waiting;
+}
+
+void AnsweredIds::forgetOldReadings() {
+  while (reading_bytes_ > kMostReadings) {
+    const Reading& oldest = readings_.front();
+    const auto found = entries_.find(oldest.id);
+    if (found != entries_.end() && found->second.generation == oldest.generation) {
+      found->second.read_again = found->second.response.has_value();
+      found->second.response.reset();
+    }
+    reading_bytes_ -= oldest.bytes;
+    readings_.pop_front();
+  }
 }
 
 void AnsweredIds::forget(const std::string& id) { entries_.erase(id); }

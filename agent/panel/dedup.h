@@ -13,16 +13,19 @@ namespace agent {
 
 /// Remembers the ids of commands and the response each got, so that a repeated command is answered
 /// again and not executed again. Keeps the last kIds ids, and more as long as they are younger than
-/// kAge. Threads: one at a time.
+/// kAge. What reading answered is kept up to kMostReadings bytes: beyond, a repeat reads again,
+/// which does no harm, where a panel that asks for all its servers every second would fill the
+/// memory. Threads: one at a time.
 class AnsweredIds {
  public:
   static constexpr std::size_t kIds = 4096;
   static constexpr control::Duration kAge = std::chrono::minutes(10);
   /// Never more than this, whatever their age.
   static constexpr std::size_t kMostIds = 131'072;
+  static constexpr std::size_t kMostReadings = 8 * 1024 * 1024;
 
   enum class Verdict {
-    kNew,       ///< remembered now; execute it and call answered()
+    kNew,       ///< remembered now, or a reading to be done again; execute it and call answered()
     kRepeat,    ///< `response` answers it
     kInFlight,  ///< executes at this moment; answered() will say how often to send the response
     kConflict,  ///< the id was used with other content
@@ -33,8 +36,9 @@ class AnsweredIds {
   };
 
   Check check(const std::string& id, const std::string& content, control::TimePoint now);
-  /// Keeps the response; returns how many repeats came meanwhile and wait for it.
-  std::size_t answered(const std::string& id, const std::string& response);
+  /// Keeps the response; returns how many repeats came meanwhile and wait for it. `reading`: the
+  /// command changed nothing and may be executed again.
+  std::size_t answered(const std::string& id, const std::string& response, bool reading = false);
   /// The command was turned away and may come again.
   void forget(const std::string& id);
 
@@ -46,6 +50,12 @@ class AnsweredIds {
     std::uint64_t generation = 0;
     std::optional<std::string> response{};
     std::size_t waiting = 0;
+    bool read_again = false;  ///< its response was forgotten
+  };
+  struct Reading {
+    std::string id;
+    std::uint64_t generation;
+    std::size_t bytes;
   };
   struct Age {
     std::string id;
@@ -54,9 +64,12 @@ class AnsweredIds {
   };
 
   void expire(control::TimePoint now);
+  void forgetOldReadings();
 
   std::unordered_map<std::string, Entry> entries_;
   std::deque<Age> by_age_;
+  std::deque<Reading> readings_;
+  std::size_t reading_bytes_ = 0;
   std::uint64_t generation_ = 0;
 };
 

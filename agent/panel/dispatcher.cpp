@@ -268,16 +268,14 @@ void Dispatcher::fail(const Command& command, const std::string& code, const std
     return;
   }
   if (command.id.empty()) return services_.out.result(writeError(code, message));
-  Json error;
-  error.set("code", code).set("message", message);
-  services_.out.result(writeLegacy("error", std::move(error), command.id));
+  services_.out.result(writeLegacy("error", encodeError(code, message), command.id));
 }
 
 void Dispatcher::send(const Command& command, const std::string& response) {
   std::size_t repeats = 0;
   {
     const std::lock_guard lock(mutex_);
-    repeats = answered_.answered(command.id, response);
+    repeats = answered_.answered(command.id, response, action != nullptr && action->only_reads);
   }
   for (std::size_t i = 0; i <= repeats; ++i) services_.out.result(response);
 }

@@ -8,10 +8,15 @@
 namespace agent {
 namespace {
 
-Json errorObject(std::string_view code, std::string_view message) {
-  Json error;
-  error.set("code", code).set("message", message);
-  return error;
+/// Longer than any message of our own, shorter than what a panel can make it repeat.
+constexpr std::size_t kLongestMessage = 1024;
+
+std::string cut(std::string_view text) {
+  if (text.size() <= kLongestMessage) return std::string(text);
+  std::size_t end = kLongestMessage;
+  const auto continues = [&] { return (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; };
+  while (end > 0 && continues()) --end;
+  return std::string(text.substr(0, end)) + "...";
 }
 
 Json responseHead(std::string_view id, bool success) {
@@ -22,6 +27,12 @@ Json responseHead(std::string_view id, bool success) {
 }
 
 }  // namespace
+
+Json encodeError(std::string_view code, std::string_view message) {
+  Json error;
+  error.set("code", code).set("message", cut(message));
+  return error;
+}
 
 std::string formatTimestamp(control::WallTime time) {
   using std::chrono::floor;
@@ -51,7 +62,7 @@ std::string writeSuccess(std::string_view id, std::string_view action, Json data
 std::string writeFailure(std::string_view id, std::string_view code, std::string_view message,
                          Json data) {
   Json response = responseHead(id, false);
-  response.set("error", errorObject(code, message));
+  response.set("error", encodeError(code, message));
   if (!data.isNull()) response.set("data", std::move(data));
   return response.write();
 }
@@ -66,7 +77,7 @@ std::string writeEvent(std::string_view event, std::uint64_t sequence, Json data
 std::string writeError(std::string_view code, std::string_view message) {
   Json error;
   error.set("id", nullptr).set("type", "error").set("timestamp", timestampNow());
-  error.set("data", errorObject(code, message));
+  error.set("data", encodeError(code, message));
   return error.write();
 }
 

@@ -14,6 +14,9 @@ namespace agent {
 std::string formatTimestamp(control::WallTime time);
 std::string timestampNow();
 
+/// `{code, message}`. Messages repeat what a panel sent: one that is too long is cut.
+Json encodeError(std::string_view code, std::string_view message);
+
 /// The answers and events of the protocol as text, ready to be sent. `data` is left out when null.
 std::string writeSuccess(std::string_view id, std::string_view action, Json data);
 std::string writeFailure(std::string_view id, std::string_view code, std::string_view message,

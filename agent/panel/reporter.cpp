@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "agent/log.h"
+#include "agent/panel/message.h"
 
 namespace agent {
 namespace {
@@ -14,12 +15,6 @@ constexpr std::size_t kMostLayers = 512;
 ErrorPlace placeOf(const control::Transition& transition) {
   return transition.previous == control::EntryState::kPulling ? ErrorPlace::kPull
                                                               : ErrorPlace::kOperation;
-}
-
-Json encodeError(const std::string& code, const std::string& message) {
-  Json error;
-  error.set("code", code).set("message", message);
-  return error;
 }
 
 }  // namespace

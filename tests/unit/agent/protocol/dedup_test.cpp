@@ -64,5 +64,31 @@ TEST(AnsweredIds, KeepsAnIdThatCameAgainAfterItWasForgotten) {
   EXPECT_EQ(ids.check("a", "x", at(1000)).verdict, Verdict::kInFlight);
 }
 
+TEST(AnsweredIds, ReadsAgainWhatTookTooMuchMemoryToKeep) {
+  AnsweredIds ids;
+  const std::string response(1024 * 1024, 'x');
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_EQ(ids.check(std::to_string(i), "list", at(0)).verdict, Verdict::kNew);
+    ids.answered(std::to_string(i), response, true);
+  }
+  EXPECT_EQ(ids.check("49", "list", at(1)).verdict, Verdict::kRepeat);
+  EXPECT_EQ(ids.check("0", "kill", at(1)).verdict, Verdict::kConflict);
+  EXPECT_EQ(ids.check("0", "list", at(1)).verdict, Verdict::kNew);
+  EXPECT_EQ(ids.check("0", "list", at(1)).verdict, Verdict::kInFlight);
+  EXPECT_EQ(ids.answered("0", "anew", true), 1U);
+  EXPECT_EQ(ids.check("0", "list", at(1)).response, "anew");
+}
+
+TEST(AnsweredIds, KeepsTheResponsesOfWhatWasDoneBesideManyReadings) {
+  AnsweredIds ids;
+  (void)ids.check("kill", "kill", at(0));
+  ids.answered("kill", "killed");
+  for (int i = 0; i < 50; ++i) {
+    (void)ids.check(std::to_string(i), "list", at(0));
+    ids.answered(std::to_string(i), std::string(1024 * 1024, 'x'), true);
+  }
+  EXPECT_EQ(ids.check("kill", "kill", at(1)).response, "killed");
+}
+
 }  // namespace
 }  // namespace agent

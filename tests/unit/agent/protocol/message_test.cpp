@@ -32,6 +32,15 @@ TEST(Message, WritesAFailureWithoutData) {
           R"("error":\{"code":"UNKNOWN_ACTION","message":"Unknown action: invalid_action"\}\})"));
 }
 
+TEST(Message, CutsAnErrorThatRepeatsTooMuchBetweenTwoCharacters) {
+  std::string long_text = "x";
+  while (long_text.size() < 1024 * 1024) long_text += "\u00e4";
+  const std::string failure = writeFailure("a", "UNKNOWN_ACTION", long_text);
+  EXPECT_LT(failure.size(), 1300U);
+  EXPECT_THAT(failure, testing::HasSubstr("\u00e4...\""));
+  EXPECT_LT(writeError("PARSE_ERROR", long_text).size(), 1300U);
+}
+
 TEST(Message, WritesEventsWithTheirNumber) {
   EXPECT_THAT(writeEvent("server_status", 7, Json::object()),
               MatchesRegex(R"(\{"type":"event","event":"server_status","timestamp":"[^"]*Z",)"
