@@ -8,6 +8,8 @@ namespace {
 
 using control::ErrorCode;
 
+constexpr std::string_view kHidden = "<path>";
+
 bool isPathCharacter(char c) {
   static constexpr std::string_view kEnds = " \t\n\"'`,;:)]}>";
   return kEnds.find(c) == std::string_view::npos;
@@ -21,12 +23,24 @@ void replaceAll(std::string& text, const std::string& what, const std::string& w
 
 /// Replaces every path that starts with `root`.
 void hidePaths(std::string& text, std::string_view root) {
-  static constexpr std::string_view kHidden = "<path>";
   if (root.size() < 2) return;
   for (std::size_t at = 0; (at = text.find(root, at)) != std::string::npos; at += kHidden.size()) {
     std::size_t end = at + root.size();
     while (end < text.size() && isPathCharacter(text[end])) ++end;
     text.replace(at, end - at, kHidden);
+  }
+}
+
+/// Replaces every path of a socket, wherever an operator keeps the engine's.
+void hideSockets(std::string& text) {
+  static constexpr std::string_view kEnding = ".sock";
+  for (std::size_t at = 0; (at = text.find(kEnding, at)) != std::string::npos;) {
+    std::size_t begin = at;
+    while (begin > 0 && isPathCharacter(text[begin - 1])) --begin;
+    at += kEnding.size();
+    if (text[begin] != '/') continue;
+    text.replace(begin, at - begin, kHidden);
+    at = begin + kHidden.size();
   }
 }
 
@@ -71,13 +85,15 @@ std::string protocolCode(const control::Error& error, ErrorPlace place) {
 
 std::string withoutHostPaths(std::string message, const std::string& server_id,
                              const HostPaths& paths) {
-  static constexpr std::array<std::string_view, 5> kRoots = {"/var/lib/", "/run/", "/var/run/",
+  // "/var/run/" before "/run/", which is a part of it.
+  static constexpr std::array<std::string_view, 5> kRoots = {"/var/lib/", "/var/run/", "/run/",
                                                              "/sys/fs/", "/proc/"};
   if (!server_id.empty())
     replaceAll(message, paths.data_dir + '/' + server_id, paths.container_data_path);
   hidePaths(message, paths.data_dir);
   hidePaths(message, paths.state_dir);
   for (std::string_view root : kRoots) hidePaths(message, root);
+  hideSockets(message);
   return message;
 }
 

@@ -80,7 +80,7 @@ void ServerNotes::markRemoving(const std::string& server_id) {
 
 void ServerNotes::endRemoving(const std::string& server_id) {
   const std::lock_guard lock(mutex_);
-  removing_.erase(server_id);
+  if (const auto mark = removing_.find(server_id); mark != removing_.end()) removing_.erase(mark);
 }
 
 bool ServerNotes::isRemoving(const std::string& server_id) const {

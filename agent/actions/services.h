@@ -39,7 +39,8 @@ class ServerNotes {
                    control::TimePoint now);
   bool diskIsOld(const std::string& server_id, control::TimePoint now) const;
 
-  /// While a server's files are being removed no new server may take its id.
+  /// While a server's files are being removed no new server may take its id. Each mark is ended
+  /// once: a second delete that is refused must not end the mark of the first.
   void markRemoving(const std::string& server_id);
   void endRemoving(const std::string& server_id);
   bool isRemoving(const std::string& server_id) const;
@@ -53,7 +54,7 @@ class ServerNotes {
 
   mutable std::mutex mutex_;
   std::map<std::string, Note> notes_;
-  std::set<std::string> removing_;
+  std::multiset<std::string> removing_;
 };
 
 /// What is known of the engine, from when it was last asked. Threads: any.
