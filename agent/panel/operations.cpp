@@ -19,6 +19,12 @@ std::optional<Operation> Operations::find(const std::string& id) const {
   return found == operations_.end() ? std::nullopt : std::optional(found->second);
 }
 
+void Operations::noteTold(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = operations_.find(id); found != operations_.end())
+    found->second.told = true;
+}
+
 void Operations::noteFailure(const std::string& id, std::string code) {
   const std::lock_guard lock(mutex_);
   const auto found = operations_.find(id);

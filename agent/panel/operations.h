@@ -15,6 +15,7 @@ struct Operation {
   std::string command_id{};  ///< empty: a legacy message asked
   std::string image{};       ///< of a pull
   bool remove_data = false;
+  bool told = false;           ///< a change of its server's state was told under its name
   std::string failure_code{};  ///< as its failure was told before its end; empty: it was not
 };
 
@@ -26,6 +27,7 @@ class Operations {
   /// An id for the supervisor. BUSY (Refusal): kMost are in progress.
   std::string begin(Operation operation);
   std::optional<Operation> find(const std::string& id) const;
+  void noteTold(const std::string& id);
   void noteFailure(const std::string& id, std::string code);
   /// Ends it; absent when it was not known.
   std::optional<Operation> take(const std::string& id);

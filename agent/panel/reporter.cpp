@@ -27,6 +27,7 @@ HostPaths Reporter::paths() const {
 }
 
 void Reporter::onTransition(const control::Transition& transition) {
+  operations_.noteTold(transition.operation_id);
   TransitionText text;
   if (const auto operation = operations_.find(transition.operation_id))
     text.command_id = operation->command_id;
@@ -83,8 +84,22 @@ void Reporter::removeDataThenComplete(const Operation& operation,
   if (!services->workers.post(work)) work({});
 }
 
+/// A legacy message was answered with "starting" or "updating", and command_completed is not for
+/// who sends those: when nothing changed, the true state has to be said.
+void Reporter::tellLegacyEnd(const Operation& operation, const control::OperationEnd& end) {
+  Services* const services = services_;
+  if (operation.told || shutting_down_ || !config_.panel_legacy_events || services == nullptr)
+    return;
+  const auto status = services->supervisor.status(end.entry);
+  if (!status) return;
+  Json data;
+  data.set("serverId", end.entry).set("status", control::toString(status->state));
+  if (end.error) data.set("error", withoutHostPaths(end.error->message, end.entry, paths()));
+  out_.legacy("server_status", std::move(data));
+}
+
 void Reporter::complete(const Operation& operation, const control::OperationEnd& end) {
-  if (operation.command_id.empty()) return;
+  if (operation.command_id.empty()) return tellLegacyEnd(operation, end);
   Json data;
   data.set("commandId", operation.command_id).set("action", operation.action);
   if (!operation.server_id.empty()) data.set("serverId", operation.server_id);
