@@ -23,6 +23,14 @@ control::EntryStatus readStatus(Services& services, const Command& command, std:
   return *std::move(status);
 }
 
+/// Before the engine was reached nobody knows what runs: "no servers" would be made up. Asking for
+/// any entry tells the two apart.
+void refuseUntilListed(const Services& services) {
+  const auto any = services.supervisor.status("");
+  if (!any && any.error().code == control::ErrorCode::kUnavailable)
+    throw requestRefusal(any.error(), "", services.paths());
+}
+
 }  // namespace
 
 Json getStatus(Services& services, const Command& command, std::stop_token stop) {
@@ -49,8 +57,10 @@ Json getMetrics(Services& services, const Command& command, std::stop_token stop
 
 Json listServers(Services& services, const Command&, std::stop_token) {
   const control::WallTime now = services.runtime.clock().wallNow();
+  const std::vector<control::EntryStatus> known = services.supervisor.list();
+  if (known.empty()) refuseUntilListed(services);
   Json servers = Json::array();
-  for (const control::EntryStatus& status : services.supervisor.list())
+  for (const control::EntryStatus& status : known)
     servers.add(encodeStatus(status, services.notes.disk(status.name), now));
   Json data;
   data.set("servers", std::move(servers));

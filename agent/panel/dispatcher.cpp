@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 
+#include "agent/actions/create_payload.h"
 #include "agent/log.h"
 #include "agent/panel/message.h"
 
@@ -177,7 +178,7 @@ void Dispatcher::guarded(const Command& command, Work work) {
 }
 
 void Dispatcher::perform(const Action& action, const Command& command) {
-  if (action.needs_server) requireServerId(command);
+  if (action.needs_server || !command.server_id.empty()) requireServerId(command);
   if (action.begin != nullptr) return accept(action, command);
   if (action.waits) return answerOnWorker(action, command);
   answer(action, command, {});
@@ -219,6 +220,7 @@ void Dispatcher::suspend(const Command& command) {
   const std::string& server_id = requireServerId(command);
   const auto status = services_.supervisor.status(server_id);
   if (!status) throw requestRefusal(status.error(), server_id, services_.paths());
+  (void)readStopPayload(command.fields(), {});  // what is wrong in it must not leave a mark
   if (const auto marked = services_.suspended.add(server_id); !marked)
     throw Refusal("PERMISSION_DENIED", marked.error().message);
   perform(*findAction("stop_server"), command);
@@ -241,6 +243,7 @@ void Dispatcher::reinstall(const Command& command) {
                                      .acceptance = "updating",
                                      .begin = reinstallServer};
   requireServerId(command);
+  (void)readUpdatePayload(command.fields());  // what is wrong in it must not stop the server
   Operation stop;
   stop.action = "stop_server";
   stop.server_id = command.server_id;
@@ -272,6 +275,7 @@ void Dispatcher::fail(const Command& command, const std::string& code, const std
 }
 
 void Dispatcher::send(const Command& command, const std::string& response) {
+  const Action* const action = findAction(command.action);
   std::size_t repeats = 0;
   {
     const std::lock_guard lock(mutex_);

@@ -189,6 +189,12 @@ TEST_F(OpenAgent, ListsItsServers) {
   EXPECT_EQ(at(servers[1], "serverId") + at(servers[1], "status"), "bcreated");
 }
 
+TEST_F(AgentTest, DoesNotSayThatThereAreNoServersBeforeItKnows) {
+  runtime_->extension<control::testing::MockControl>()->engineDown(true);
+  open();
+  EXPECT_EQ(at(ask("list_servers"), "error.code"), "RUNTIME_UNAVAILABLE");
+}
+
 TEST_F(OpenAgent, NamesTheServerItDoesNotKnow) {
   for (const char* action :
        {"start_server", "stop_server", "restart_server", "kill_server", "delete_server",
@@ -208,6 +214,18 @@ TEST_F(OpenAgent, RefusesHostileServerIdsForEveryAction) {
                 "INVALID_PAYLOAD")
           << action.name << ' ' << id;
   }
+}
+
+TEST_F(OpenAgent, RefusesAHostileServerIdWhereNoneIsNeeded) {
+  const std::string hostile = R"("serverId":"../x","payload":{"image":"pullable:1"})";
+  for (const char* action : {"pull_image", "list_servers", "get_system_info"})
+    EXPECT_EQ(at(ask(action, hostile), "error.code"), "INVALID_PAYLOAD") << action;
+}
+
+TEST_F(OpenAgent, RepeatsNoMoreOfAMessageThanItMust) {
+  const Json response = ask(std::string(100'000, 'x'));
+  EXPECT_EQ(at(response, "error.code"), "UNKNOWN_ACTION");
+  EXPECT_LT(response.write().size(), 2000U);
 }
 
 TEST_F(OpenAgent, AnswersActionsThatAreToComeLikeUnknownOnes) {
@@ -429,6 +447,34 @@ TEST_F(OpenAgent, DoesWhatLegacyMessagesAsk) {
             "UNKNOWN_ACTION");
   EXPECT_EQ(at(legacy("server_delete", R"({"serverId":"a"})"), "data.status"), "deleting");
   EXPECT_EQ(at(panel_.change("a", "deleted"), "data.reason"), "removed");
+}
+
+TEST_F(OpenAgent, TellsWhoKnowsTheLegacyFormatAloneWhenNothingChanged) {
+  run("a");
+  const auto isRunning = [](const Json& m) {
+    return at(m, "type") == "server_status" && at(m, "data.status") == "running";
+  };
+  std::size_t from = panel_.count();
+  agent_->onMessage(R"({"type":"server_start","messageId":"m1","data":{"serverId":"a"}})");
+  EXPECT_EQ(at(panel_.waitFor(isRunning, from), "data.serverId"), "a");
+  from = panel_.count();
+  agent_->onMessage(
+      R"({"type":"server_update","data":{"serverId":"a","limits":{"memory":"64m"}}})");
+  EXPECT_EQ(at(panel_.waitFor(isRunning, from), "data.serverId"), "a");
+}
+
+TEST_F(OpenAgent, LeavesAServerAloneWhenALegacyMessageIsRefused) {
+  run("a");
+  const auto refused = [&](const std::string& type, const std::string& field) {
+    const std::size_t from = panel_.count();
+    agent_->onMessage(R"({"type":")" + type + R"(","data":{"serverId":"a",)" + field + "}}");
+    const Json error = panel_.waitFor([](const Json& m) { return at(m, "type") == "error"; }, from);
+    return at(error, "data.code");
+  };
+  EXPECT_EQ(refused("server_reinstall", R"("limits":{"memory":"lots"})"), "INVALID_PAYLOAD");
+  EXPECT_EQ(refused("server_suspend", R"("timeout":-1)"), "INVALID_PAYLOAD");
+  EXPECT_EQ(at(ask("get_status", R"("serverId":"a")"), "data.status"), "running");
+  EXPECT_EQ(at(finish("restart_server", R"("serverId":"a")"), "data.success"), "true");
 }
 
 TEST_F(OpenAgent, RefusesToStartASuspendedServerEvenAfterARestart) {
