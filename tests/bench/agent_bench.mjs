@@ -9,6 +9,7 @@ const kStarts = 15;
 const kSamples = 3000;
 const kPendingStops = 50;
 const kServers = 200;
+let lastId = 0;
 
 const percentile = (values, part) => [...values].sort((a, b) => a - b)[Math.floor(part * (values.length - 1))];
 const row = (...cells) => console.log(`| ${cells.join(' | ')} |`);
@@ -28,7 +29,7 @@ async function settledPss(pid) {
 async function startTimes() {
   const times = [];
   for (let i = 0; i < kStarts; ++i) {
-    const world = await World.open({ connect: false });
+    const world = await World.open();
     await world.agent.stop();
     const mark = world.link.mark();
     const start = process.hrtime.bigint();
@@ -40,21 +41,37 @@ async function startTimes() {
   return times;
 }
 
-async function statusTimes(world, id) {
+/** One get_status after the other, with no more bookkeeping than it takes to know the answer. */
+async function statusTimes(world, serverId) {
+  const socket = world.link.socket;
   const times = [];
+  let answered;
+  const listen = (data) => {
+    if (data.includes(`"id":"bench-${lastId}"`)) answered();
+  };
+  socket.on('message', listen);
   for (let i = 0; i < kSamples; ++i) {
+    world.link.expectResponse(`bench-${lastId + 1}`, 'get_status');
+    const message = JSON.stringify({ id: `bench-${++lastId}`, type: 'command', action: 'get_status', serverId });
     const start = process.hrtime.bigint();
-    await world.link.command('get_status', id).result();
+    await new Promise((resolve) => {
+      answered = resolve;
+      socket.send(message);
+    });
     times.push(Number(process.hrtime.bigint() - start) / 1e3);
   }
+  socket.off('message', listen);
   return times;
 }
 
+/** As many servers as wanted, a few at a time, as they are adopted. */
 async function runMany(world, count, fields) {
   const ids = Array.from({ length: count }, (_, i) => `bench-${fields.tag}-${i}`);
-  const commands = ids.map((id) =>
-    world.link.command('create_server', id, World.payload({ startup: fields.startup, start: true })));
-  await Promise.all(commands.map((command) => command.done(60_000)));
+  for (let i = 0; i < count; i += 4) {
+    const commands = ids.slice(i, i + 4).map((id) =>
+      world.link.command('create_server', id, World.payload({ startup: fields.startup, start: true })));
+    await Promise.all(commands.map((command) => command.done(60_000)));
+  }
   return ids;
 }
 
