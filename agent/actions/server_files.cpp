@@ -145,7 +145,8 @@ void countBelow(int directory, int depth, Count& count) {
 }  // namespace
 
 /// An image's user is known to the image alone, so a server's directory is open to every user who
-/// can reach it, and the directory above it is closed to all but the agent's.
+/// can reach it: to nobody but the container, as long as the directory above is closed. Below one
+/// that the operator opened to others it belongs to root alone.
 control::Result<void> ServerFiles::create(const std::string& server_id) const {
   std::error_code ignored;  // the open that follows tells
   std::filesystem::create_directories(std::filesystem::path(root_).parent_path(), ignored);
@@ -156,7 +157,10 @@ control::Result<void> ServerFiles::create(const std::string& server_id) const {
   if (!is_new && errno != EEXIST) return failure(errno, "make");
   const Descriptor made(::openat(root.get(), server_id.c_str(), kOpenDirectory));
   if (!made) return failure(errno, "open");
-  if (is_new && ::fchmod(made.get(), 0777) != 0) return failure(errno, "open up");
+  struct stat above {};
+  if (::fstat(root.get(), &above) != 0) return failure(errno, "look at");
+  const bool closed = (above.st_mode & (S_IXGRP | S_IXOTH)) == 0;
+  if (is_new && ::fchmod(made.get(), closed ? 0777 : 0755) != 0) return failure(errno, "open up");
   return {};
 }
 

@@ -10,6 +10,10 @@ namespace {
 /// off earlier, a start that the engine still carries out would come after the stop.
 constexpr Duration kOvertakenStartGrace = std::chrono::seconds(5);
 
+/// Before an event stream that was lost is opened anew, so that one that never lasts is no loop.
+/// What happens meanwhile is in the list that follows.
+constexpr Duration kReopenDelay = std::chrono::milliseconds(100);
+
 Error notFound(const std::string& name) {
   return {.code = ErrorCode::kNotFound, .message = "no such entry: '" + name + "'"};
 }
@@ -51,7 +55,9 @@ Supervisor::Core::Core(std::shared_ptr<ContainerRuntime> runtime, SupervisorOpti
                 .event = [this](const Event& event) { handleEvent(event); },
                 .events_lost =
                     [this](const Error&) {
-                      executor_.submit([this] { connectEvents(callContext()); });
+                      timers_.after(kReopenDelay, [this] {
+                        executor_.submit([this] { connectEvents(callContext()); });
+                      });
                     }}),
       timers_(std::shared_ptr<Clock>(runtime_, &runtime_->clock())) {}
 

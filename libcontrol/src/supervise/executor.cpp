@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 namespace control {
 namespace {
@@ -19,8 +20,12 @@ void Executor::submit(std::function<void()> job) {
     return;
   }
   joinFinished(lock);
-  ++threads_;
-  running_.emplace_back([this] { work(); });
+  try {
+    running_.emplace_back([this] { work(); });
+    ++threads_;
+  } catch (const std::system_error&) {
+    // No thread to be had: the job waits for one that becomes free, or for the next attempt.
+  }
 }
 
 void Executor::work() {
@@ -62,7 +67,15 @@ void Executor::drain() {
   std::unique_lock lock(mutex_);
   draining_ = true;
   changed_.notify_all();
-  changed_.wait(lock, [this] { return threads_ == 0 && jobs_.empty(); });
+  changed_.wait(lock, [this] { return threads_ == 0; });
+  while (!jobs_.empty()) {
+    const std::function<void()> job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job();
+    lock.lock();
+    changed_.wait(lock, [this] { return threads_ == 0; });
+  }
   joinFinished(lock);
   draining_ = false;
 }

@@ -264,8 +264,11 @@ Result<StopReport> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
     }
     const auto options = nextStopAttempt(entry, job);
     if (!options) return options.error();
-    auto report =
-        runtime_->stop(*entry.container, *options, {.cancellation = job.cancel.get_token()});
+    // A stop takes as long as it was given; what is bounded is an engine that does not answer.
+    CallContext context = callContext(job.cancel.get_token());
+    context.deadline =
+        CallContext::after(context.deadline, *options->timeout + 2 * options->kill_timeout);
+    auto report = runtime_->stop(*entry.container, *options, context);
     if (report) return report;
     const std::lock_guard lock(entry.mutex);
     // Whoever stops it next, after a failure or because it overtook this one, must not leave the

@@ -33,6 +33,13 @@ TEST_F(ServerFilesTest, LetsEveryUserOfAnImageWriteAndNoOtherUserOfTheHostIn) {
   EXPECT_EQ(fs::status(directory_ / "data").permissions(), fs::perms::owner_all);
 }
 
+TEST_F(ServerFilesTest, LetsNobodyWriteBelowADirectoryThatIsOpenToOthers) {
+  fs::create_directory(directory_ / "data");
+  fs::permissions(directory_ / "data", fs::perms(0755));
+  ASSERT_TRUE(files_.create("a"));
+  EXPECT_EQ(fs::status(files_.pathOf("a")).permissions(), fs::perms(0755));
+}
+
 TEST_F(ServerFilesTest, RefusesWhatIsNoDirectory) {
   ASSERT_TRUE(files_.create("a"));
   fs::create_directory_symlink(directory_, files_.pathOf("link"));
