@@ -21,8 +21,8 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  /// Jobs submitted after drain() began are run all the same, before it returns. Where no thread can
-  /// be made the job waits for one that becomes free.
+  /// Jobs submitted after drain() began are run all the same, before it returns. Where no thread
+  /// can be made the job waits for one that becomes free.
   void submit(std::function<void()> job);
 
   /// Returns when every job has ended and every thread is gone.
