@@ -7,8 +7,12 @@
 
 namespace {
 
-/// Given by the test when the name server may answer.
-std::promise<void> may_answer;
+/// Given by the test when the name server may answer. Never destroyed: libcurl's thread that asks
+/// may outlive the test.
+std::promise<void>& mayAnswer() {
+  static auto* const promise = new std::promise<void>();
+  return *promise;
+}
 
 }  // namespace
 
@@ -16,8 +20,8 @@ std::promise<void> may_answer;
 /// fails ends.
 extern "C" __attribute__((visibility("default"))) int getaddrinfo(const char*, const char*,
                                                                   const addrinfo*, addrinfo**) {
-  static const std::shared_future<void> answer = may_answer.get_future().share();
-  answer.wait_for(std::chrono::seconds(3));
+  static const auto* const answer = new std::shared_future<void>(mayAnswer().get_future().share());
+  answer->wait_for(std::chrono::seconds(3));
   return EAI_AGAIN;
 }
 
@@ -30,7 +34,7 @@ TEST(Connection, IsGivenUpInTimeWhileTheNameServerIsSilent) {
       Connection::open({.host = "engine.invalid", .port = 2376},
                        CallContext::within(std::chrono::milliseconds(100)), *systemClock());
   const auto took = std::chrono::steady_clock::now() - begin;
-  may_answer.set_value();
+  mayAnswer().set_value();
   ASSERT_FALSE(connection);
   EXPECT_EQ(connection.error().code, ErrorCode::kDeadlineExceeded);
   EXPECT_LT(took, std::chrono::milliseconds(350));
