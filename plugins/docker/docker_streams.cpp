@@ -152,7 +152,7 @@ class DockerPull final : public PullStream {
     if (!*line) return std::optional<PullProgress>();
     auto step = parsePullStep(std::move(**line));
     if (!step) return keep(std::move(step).error());
-    if (!step->error.empty()) return keep(pullError(std::move(step->error)));
+    if (!step->error.empty()) return keep(pullError(step->error));
     finished_ = finished_ || step->finished;
     http_->keepReadable(true);
     return std::optional(std::move(step->progress));
