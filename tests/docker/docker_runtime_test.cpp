@@ -171,11 +171,10 @@ TEST_F(DockerTest, WatchArmedBeforeTheStartSeesAnInstantExit) {
 }
 
 TEST_F(DockerTest, WatchNoticesTheEndOfARunningContainerFromTheKernel) {
-  const ContainerId id = run(shell("trap 'exit 42' TERM; while :; do sleep 0.01; done"));
+  const ContainerId id = run(shell("trap 'exit 42' TERM; echo set; while :; do sleep 0.01; done"));
   const auto watch = runtime_->watchExit(id, soon());
   ASSERT_TRUE(watch) << watch.error().message;
-  // The trap is set a moment after the start.
-  std::this_thread::sleep_for(milliseconds(300));
+  awaitOutput(id);
   ASSERT_TRUE(runtime_->signal(id, Signal::term(), soon()));
   const auto noticed = (*watch)->noticed(soon());
   ASSERT_TRUE(noticed) << noticed.error().message;
@@ -248,8 +247,8 @@ TEST_F(DockerTest, WatchOfAContainerThatIsRemovedEnds) {
 }
 
 TEST_F(DockerTest, StopEscalatesAfterASubsecondTimeout) {
-  const ContainerId id = run(shell("trap '' TERM; while :; do sleep 0.01; done"));
-  std::this_thread::sleep_for(milliseconds(200));
+  const ContainerId id = run(shell("trap '' TERM; echo set; while :; do sleep 0.01; done"));
+  awaitOutput(id);
   const auto begin = std::chrono::steady_clock::now();
   const auto report = runtime_->stop(id, {.timeout = milliseconds(300)}, soon());
   const auto took = std::chrono::steady_clock::now() - begin;
@@ -260,8 +259,8 @@ TEST_F(DockerTest, StopEscalatesAfterASubsecondTimeout) {
 }
 
 TEST_F(DockerTest, StopByARealTimeSignalReachesTheTrap) {
-  const ContainerId id = run(shell("trap 'exit 42' 36; while :; do sleep 0.01; done"));
-  std::this_thread::sleep_for(milliseconds(200));
+  const ContainerId id = run(shell("trap 'exit 42' 36; echo set; while :; do sleep 0.01; done"));
+  awaitOutput(id);
   const auto report = runtime_->stop(id, {.signal = Signal{36}, .timeout = seconds(5)}, soon());
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->outcome, StopOutcome::kStopped);

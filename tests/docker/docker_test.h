@@ -64,6 +64,14 @@ class DockerTest : public ::testing::Test {
     return id;
   }
 
+  /// Waits until the container has printed something: its traps are set by then.
+  void awaitOutput(const ContainerId& id) {
+    const auto logs = runtime_->logs(id, {.follow = true}, soon());
+    ASSERT_TRUE(logs) << logs.error().message;
+    const auto first = (*logs)->next(soon());
+    ASSERT_TRUE(first && *first) << "it printed nothing";
+  }
+
   ContainerInfo look(const ContainerId& id) {
     auto info = runtime_->inspect(id, soon());
     EXPECT_TRUE(info) << info.error().message;
