@@ -47,7 +47,7 @@ start_private_docker() {
   [ "$(id -u)" -eq 0 ] ||
     fail "no Docker engine runs here; install and start one (apt-get install docker.io), or run the demo as root or without --runtime"
   # shellcheck disable=SC2046
-  need_packages $(engine_packages)
+  need_packages $(docker_packages)
   printf 'no Docker engine runs here: starting a private one for the demo\n'
   private_docker=$work/docker
   runtime=$(tests/engines/dockerd.sh start "$private_docker") || fail "the private Docker engine does not start"

@@ -43,8 +43,12 @@ need_packages() {
 
 build_packages="g++ cmake ninja-build libpoco-dev libcurl4-openssl-dev libboost-dev libspdlog-dev openssl ca-certificates"
 
-# What a private Docker engine needs (tests/engines).
-engine_packages() { printf '%s ' docker.io busybox-static iproute2 iptables util-linux curl tar; }
+# What private engines need (tests/engines).
+docker_packages() { printf '%s ' docker.io busybox-static iproute2 iptables util-linux curl tar; }
+engine_packages() {
+  docker_packages
+  printf '%s ' podman runc conmon netavark catatonit
+}
 
 test_packages() {
   printf '%s ' "$build_packages" libgtest-dev libgmock-dev "$(engine_packages)" \

@@ -16,7 +16,7 @@
 #include <thread>
 
 #include "engines/docker_fixture.h"
-#include "engines/raw_docker.h"
+#include "engines/raw_engine.h"
 
 namespace control {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "engines/raw_docker.h"
+#include "engines/raw_engine.h"
 
 namespace control::test {
 namespace {

@@ -19,7 +19,7 @@
 #include "engine/oom_watch.h"
 #include "engine/process.h"
 #include "engines/docker_fixture.h"
-#include "engines/raw_docker.h"
+#include "engines/raw_engine.h"
 
 namespace control::engine {
 namespace {

@@ -6,9 +6,11 @@
 
 #include <Poco/JSON/Object.h>
 
+#include "engines/docker_fixture.h"
+
 namespace control::test {
 
-/// Docker's API with nothing between: what tests compare our own answers with. Independent of
+/// An engine's API with nothing between: what tests compare our own answers with. Independent of
 /// everything under test. Throws std::runtime_error when the engine cannot be reached.
 struct RawReply {
   int status = 0;
@@ -16,14 +18,20 @@ struct RawReply {
 
   Poco::JSON::Object::Ptr json() const;
 };
+RawReply rawRequest(const std::string& socket, std::string_view method, const std::string& path,
+                    const std::string& body = {});
+/// On dockerSocket().
 RawReply rawDocker(std::string_view method, const std::string& path, const std::string& body = {});
+/// On podmanSocket(); libpod paths begin with /v4.0.0/libpod/.
+RawReply rawPodman(std::string_view method, const std::string& path, const std::string& body = {});
 
 /// A container of the test image, made and started without our code; killed and removed with this
-/// object. Throws when the engine refuses.
+/// object. Through Docker's API, which Podman serves too. Throws when the engine refuses.
 class RawContainer {
  public:
   /// Runs `script` in sh. `host_config` is JSON: {"Memory":16777216}.
-  explicit RawContainer(const std::string& script, const std::string& host_config = "{}");
+  explicit RawContainer(const std::string& script, const std::string& host_config = "{}",
+                        const std::string& socket = dockerSocket());
   ~RawContainer();
   RawContainer(const RawContainer&) = delete;
   RawContainer& operator=(const RawContainer&) = delete;
@@ -43,6 +51,9 @@ class RawContainer {
   void remove();
 
  private:
+  RawReply request(std::string_view method, const std::string& rest) const;
+
+  std::string socket_;
   std::string id_;
   int pid_ = 0;
 };

@@ -1,4 +1,4 @@
-#include "engines/raw_docker.h"
+#include "engines/raw_engine.h"
 
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Parser.h>
@@ -14,7 +14,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "engines/docker_fixture.h"
+#include "engines/podman_fixture.h"
 
 namespace control::test {
 namespace {
@@ -82,8 +82,9 @@ Poco::JSON::Object::Ptr RawReply::json() const {
   return Poco::JSON::Parser().parse(body).extract<Poco::JSON::Object::Ptr>();
 }
 
-RawReply rawDocker(std::string_view method, const std::string& path, const std::string& body) {
-  const Connection connection(dockerSocket());
+RawReply rawRequest(const std::string& socket, std::string_view method, const std::string& path,
+                    const std::string& body) {
+  const Connection connection(socket);
   // HTTP/1.0: the reply ends with the connection and is not chunked.
   connection.send(std::string(method) + " " + path + " HTTP/1.0\r\nHost: localhost\r\n" +
                   "Content-Type: application/json\r\nContent-Length: " +
@@ -95,14 +96,24 @@ RawReply rawDocker(std::string_view method, const std::string& path, const std::
   return {std::stoi(all.substr(9, 3)), all.substr(head + 4)};
 }
 
-RawContainer::RawContainer(const std::string& script, const std::string& host_config) {
+RawReply rawDocker(std::string_view method, const std::string& path, const std::string& body) {
+  return rawRequest(dockerSocket(), method, path, body);
+}
+
+RawReply rawPodman(std::string_view method, const std::string& path, const std::string& body) {
+  return rawRequest(podmanSocket(), method, path, body);
+}
+
+RawContainer::RawContainer(const std::string& script, const std::string& host_config,
+                           const std::string& socket)
+    : socket_(socket) {
   const RawReply created =
-      rawDocker("POST", "/containers/create",
-                std::string("{\"Image\":\"") + kTestImage + "\",\"Cmd\":[\"sh\",\"-c\"," +
-                    quoted(script) + "],\"HostConfig\":" + host_config + "}");
+      rawRequest(socket_, "POST", "/containers/create",
+                 std::string("{\"Image\":\"") + kTestImage + "\",\"Cmd\":[\"sh\",\"-c\"," +
+                     quoted(script) + "],\"HostConfig\":" + host_config + "}");
   expectStatus(created, 201, "create");
   id_ = created.json()->getValue<std::string>("Id");
-  const RawReply started = rawDocker("POST", "/containers/" + id_ + "/start");
+  const RawReply started = request("POST", "/start");
   if (started.status != 204) {
     remove();
     expectStatus(started, 204, "start");
@@ -117,22 +128,24 @@ RawContainer::~RawContainer() {
   }
 }
 
+RawReply RawContainer::request(std::string_view method, const std::string& rest) const {
+  return rawRequest(socket_, method, "/containers/" + id_ + rest);
+}
+
 Poco::JSON::Object::Ptr RawContainer::inspect() const {
-  const RawReply reply = rawDocker("GET", "/containers/" + id_ + "/json");
+  const RawReply reply = request("GET", "/json");
   expectStatus(reply, 200, "inspect");
   return reply.json();
 }
 
 Poco::JSON::Object::Ptr RawContainer::stats() const {
-  const RawReply reply =
-      rawDocker("GET", "/containers/" + id_ + "/stats?stream=false&one-shot=true");
+  const RawReply reply = request("GET", "/stats?stream=false&one-shot=true");
   expectStatus(reply, 200, "stats");
   return reply.json();
 }
 
 void RawContainer::signal(int number) const {
-  expectStatus(rawDocker("POST", "/containers/" + id_ + "/kill?signal=" + std::to_string(number)),
-               204, "kill");
+  expectStatus(request("POST", "/kill?signal=" + std::to_string(number)), 204, "kill");
 }
 
 void RawContainer::untilItHandles(int number) const {
@@ -148,14 +161,15 @@ void RawContainer::untilItHandles(int number) const {
 }
 
 int RawContainer::wait() const {
-  const RawReply reply = rawDocker("POST", "/containers/" + id_ + "/wait");
+  const RawReply reply = request("POST", "/wait");
   expectStatus(reply, 200, "wait");
   return reply.json()->getValue<int>("StatusCode");
 }
 
 void RawContainer::remove() {
   if (id_.empty()) return;
-  rawDocker("DELETE", "/containers/" + id_ + "?force=1&v=1");
+  request("POST", "/kill");  // Podman's removal would ask nicely first, for 10 s
+  request("DELETE", "?force=1&v=1");
   id_.clear();
 }
 

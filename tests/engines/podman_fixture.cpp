@@ -1,0 +1,19 @@
+#include "engines/podman_fixture.h"
+
+#include "engines/private_engine.h"
+
+namespace control::test {
+namespace {
+
+const PrivateEngine& engine() {
+  static const PrivateEngine engine({"podman", "CONTROL_TEST_PODMAN", "podman.sh", ""});
+  return engine;
+}
+
+}  // namespace
+
+const std::string& podmanUri() { return engine().uri(); }
+std::string podmanSocket() { return engine().socket(); }
+std::string podmanNetworkNamespace() { return engine().networkNamespace(); }
+
+}  // namespace control::test
