@@ -4,7 +4,7 @@
 #include <functional>
 #include <string_view>
 
-#include "mock/mock_script.h"
+#include "mock/mock_text.h"
 
 namespace control::mock {
 namespace {

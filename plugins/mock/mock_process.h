@@ -52,6 +52,7 @@ class Process {
     bool input_open = false;
   };
 
+  /// `program` and `behaviour` outlive it.
   Process(const Program& program, const Behaviour& behaviour, Options options, Host& host);
 
   void start();
@@ -92,8 +93,8 @@ class Process {
   void schedule(Timer timer, const std::optional<Duration>& delay);
   void printLabels();
 
-  const Program program_;
-  const Behaviour behaviour_;
+  const Program& program_;
+  const Behaviour& behaviour_;
   const Options options_;
   Host& host_;
 

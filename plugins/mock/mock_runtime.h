@@ -4,14 +4,14 @@
 #include <string>
 
 #include <libcontrol/runtime.h>
-#include <libcontrol/testing/mock_control.h>
 
+#include "mock/mock_control.h"
 #include "mock/mock_engine.h"
 
 namespace control::mock {
 
 /// A connection to a mock engine.
-class MockRuntime final : public ContainerRuntime, private testing::MockControl {
+class MockRuntime final : public ContainerRuntime {
  public:
   /// `host.clock` is the engine's clock.
   MockRuntime(HostContext host, std::shared_ptr<Engine> engine, std::string endpoint);
@@ -48,37 +48,9 @@ class MockRuntime final : public ContainerRuntime, private testing::MockControl 
   void* extension(std::string_view name) noexcept override;
 
  private:
-  class Call;
-
-  // MockControl
-  TimePoint now() const override { return engine_->clock().now(); }
-  testing::FakeClock* fakeClock() noexcept override { return engine_->fakeClock(); }
-  Result<void> advance(Duration by) override;
-  Result<void> crash(const ContainerId& id, int exit_code) override;
-  using ContainerRuntime::kill;
-  Result<void> kill(const ContainerId& id, Signal signal) override;
-  Result<void> oom(const ContainerId& id) override;
-  Result<void> pause(const ContainerId& id) override { return engine_->pause(id); }
-  Result<void> unpause(const ContainerId& id) override { return engine_->unpause(id); }
-  Result<void> print(const ContainerId& id, std::string_view bytes) override {
-    return engine_->print(id, bytes);
-  }
-  Result<void> setHung(const ContainerId& id, bool hung) override {
-    return engine_->setHung(id, hung);
-  }
-  void engineDown(bool down) override { engine_->setDown(down); }
-  void failNext(testing::Primitive primitive, Error error, int times) override {
-    engine_->failNext(primitive, std::move(error), times);
-  }
-  void addImage(const std::string& reference) override { engine_->addImage(reference); }
-  void removeImage(const std::string& reference) override { engine_->removeImage(reference); }
-  std::vector<testing::JournalEntry> journal() const override { return engine_->journal(); }
-  void reset() override { engine_->reset(); }
-
-  Result<ContainerPtr> find(const ContainerId& id) const;
-
   const std::shared_ptr<Engine> engine_;
   const std::string endpoint_;
+  Control control_;
 };
 
 }  // namespace control::mock

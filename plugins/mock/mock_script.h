@@ -62,10 +62,4 @@ std::optional<Block> parseScript(std::string_view script);
 /// "nosuch", "no-such", "missing", "nonexistent" or "does-not-exist".
 Program parseCommand(const std::vector<std::string>& argv);
 
-/// "5s", "300ms", "1.5h", "2" (seconds), "infinity" (TimePoint's end is far). Nullopt: none of it.
-std::optional<Duration> parseDuration(std::string_view text);
-
-/// Replaces \n \t \r \\ \0 and \xHH. Other backslashes stay.
-std::string unescape(std::string_view text);
-
 }  // namespace control::mock

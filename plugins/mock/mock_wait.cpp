@@ -6,8 +6,17 @@
 #include <cstdint>
 
 #include "mock/mock_engine.h"
+#include "mock/mock_error.h"
 
 namespace control::mock {
+
+Result<void> checkContext(const CallContext& context, const Clock& clock) {
+  if (context.cancellation.stop_requested())
+    return failure(ErrorCode::kCancelled, "the caller cancelled it");
+  if (clock.now() >= context.deadline)
+    return failure(ErrorCode::kDeadlineExceeded, "the deadline passed");
+  return {};
+}
 
 WaitPoint::WaitPoint(std::shared_ptr<Engine> engine, std::shared_ptr<Container> container)
     : engine_(std::move(engine)), container_(std::move(container)) {}
@@ -39,13 +48,11 @@ void WaitPoint::notify() {
 
 Result<void> WaitPoint::await(std::unique_lock<std::mutex>& lock, const CallContext& context) {
   for (;;) {
-    if (cancelled_) return Error{.code = ErrorCode::kCancelled, .message = "it was cancelled"};
+    if (cancelled_) return failure(ErrorCode::kCancelled, "it was cancelled");
     if (ready()) return {};
-    if (context.cancellation.stop_requested())
-      return Error{.code = ErrorCode::kCancelled, .message = "the caller cancelled it"};
-    if (engine_->clock().now() >= context.deadline) {
+    if (auto checked = checkContext(context, engine_->clock()); !checked) {
       setDescriptor(false);
-      return Error{.code = ErrorCode::kDeadlineExceeded, .message = "the deadline passed"};
+      return checked;
     }
     engine_->clock().waitUntil(lock, changed_, context.deadline);
   }

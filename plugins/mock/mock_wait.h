@@ -13,6 +13,9 @@ namespace control::mock {
 class Engine;
 struct Container;
 
+/// kCancelled, kDeadlineExceeded: nobody waits for the answer any more.
+Result<void> checkContext(const CallContext& context, const Clock& clock);
+
 /// Something that somebody may wait for: a stream, a watch, a call on a hung container. The engine
 /// tells it what happens; everything here except what says otherwise is under the engine's mutex,
 /// which is given up while waiting.

@@ -1,4 +1,5 @@
 #include "mock/mock_script.h"
+#include "mock/mock_text.h"
 
 #include <gtest/gtest.h>
 

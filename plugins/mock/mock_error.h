@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <libcontrol/result.h>
+
+namespace control::mock {
+
+inline Error failure(ErrorCode code, std::string message) {
+  return {.code = code, .message = std::move(message)};
+}
+
+inline Error invalid(std::string message) {
+  return failure(ErrorCode::kInvalidArgument, std::move(message));
+}
+
+inline Error connectionLost() {
+  return failure(ErrorCode::kUnavailable, "the connection to the mock engine was lost");
+}
+
+inline Error removedMeanwhile() {
+  return failure(ErrorCode::kNotFound, "the container was removed");
+}
+
+}  // namespace control::mock

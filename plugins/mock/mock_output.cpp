@@ -1,0 +1,100 @@
+#include "mock/mock_output.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "mock/mock_error.h"
+
+namespace control::mock {
+
+std::unique_ptr<LogStream> ContainerLog::open(const std::shared_ptr<Engine>& engine,
+                                              const ContainerPtr& container,
+                                              const LogOptions& options) {
+  std::unique_ptr<ContainerLog> stream(new ContainerLog(engine, container, options));
+  stream->attach();
+  stream->putHistory();
+  const bool to_come = container->running() || container->state == ContainerState::kCreated;
+  if (!options.follow || !to_come || container->removed) stream->ended_ = true;
+  return stream;
+}
+
+bool ContainerLog::wanted(OutputSource source, WallTime at) const {
+  if (source == OutputSource::kStdout && !options_.standard_output) return false;
+  if (source == OutputSource::kStderr && !options_.standard_error) return false;
+  return (!options_.since || at >= *options_.since) && (!options_.until || at <= *options_.until);
+}
+
+void ContainerLog::putHistory() {
+  std::vector<const LogLine*> lines;
+  for (const LogLine& line : container_->log.lines())
+    if (wanted(line.source, line.at)) lines.push_back(&line);
+  std::size_t first = 0;
+  if (options_.tail_lines) {
+    const auto tail = std::max<std::int64_t>(*options_.tail_lines, 0);
+    std::int64_t ends = 0;
+    first = lines.size();
+    while (first > 0) {
+      // What follows the last line's end counts as a line.
+      const bool begins_another = first == lines.size() || lines[first - 1]->bytes.back() == '\n';
+      if (begins_another && ++ends > tail) break;
+      --first;
+    }
+  }
+  if (container_->log.cut() && !options_.tail_lines && !options_.since)
+    items_.push_back({.source = OutputSource::kGap});
+  for (std::size_t i = first; i < lines.size(); ++i)
+    onOutput(lines[i]->source, lines[i]->bytes, lines[i]->at);
+}
+
+void ContainerLog::onOutput(OutputSource source, const std::string& bytes, WallTime at) {
+  if (!wanted(source, at)) return;
+  put(source, bytes, options_.timestamps ? std::optional(at) : std::nullopt);
+}
+
+Result<std::unique_ptr<Console>> AttachedConsole::open(const std::shared_ptr<Engine>& engine,
+                                                       const ContainerPtr& container,
+                                                       const AttachOptions& options) {
+  if (container->removed) return removedMeanwhile();
+  if (container->state == ContainerState::kPaused)
+    return failure(ErrorCode::kWrongState, "the container is paused");
+  std::unique_ptr<AttachedConsole> console(new AttachedConsole(engine, container, options));
+  console->attach();
+  return std::unique_ptr<Console>(std::move(console));
+}
+
+void AttachedConsole::onOutput(OutputSource source, const std::string& bytes, WallTime) {
+  const bool wanted =
+      source == OutputSource::kStderr ? options_.standard_error : options_.standard_output;
+  if (wanted) put(source, bytes, std::nullopt);
+}
+
+Result<void> AttachedConsole::checkInput(const CallContext& context) const {
+  if (auto checked = checkContext(context, engine_->clock()); !checked) return checked;
+  if (!options_.standard_input)
+    return failure(ErrorCode::kUnsupported, "it was attached without standard input");
+  if (!container_->spec.open_stdin)
+    return failure(ErrorCode::kUnsupported, "the container was created without open_stdin");
+  if (cancelled()) return failure(ErrorCode::kCancelled, "it was cancelled");
+  if (failure_) return *failure_;
+  if (ended_ || input_ended_ || container_->removed)
+    return failure(ErrorCode::kWrongState, "standard input has ended");
+  return {};
+}
+
+Result<void> AttachedConsole::write(std::string_view bytes, const CallContext& context) {
+  const std::lock_guard lock(mutex());
+  if (auto checked = checkInput(context); !checked) return checked;
+  engine_->putInput(*container_, bytes);
+  return {};
+}
+
+Result<void> AttachedConsole::closeInput(const CallContext& context) {
+  const std::lock_guard lock(mutex());
+  if (auto checked = checkInput(context); !checked) return checked;
+  input_ended_ = true;
+  engine_->endInput(*container_);
+  return {};
+}
+
+}  // namespace control::mock

@@ -1,0 +1,84 @@
+#include "mock/mock_text.h"
+
+#include <charconv>
+#include <cmath>
+
+namespace control::mock {
+namespace {
+
+int hexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::optional<Duration> parseDuration(std::string_view text) {
+  if (text == "infinity" || text == "inf") return kForEver;
+  double number = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (error != std::errc{} || !(number >= 0)) return std::nullopt;
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  double nanoseconds = 0;
+  if (unit.empty() || unit == "s")
+    nanoseconds = 1e9;
+  else if (unit == "ms")
+    nanoseconds = 1e6;
+  else if (unit == "us")
+    nanoseconds = 1e3;
+  else if (unit == "m")
+    nanoseconds = 60e9;
+  else if (unit == "h")
+    nanoseconds = 3600e9;
+  else if (unit == "d")
+    nanoseconds = 86400e9;
+  else
+    return std::nullopt;
+  const double total = number * nanoseconds;
+  // Longer than anybody waits, and near the end of what a Duration holds.
+  if (!(total < 9e18)) return kForEver;
+  return Duration(std::llround(total));
+}
+
+std::string unescape(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      plain += text[i];
+      continue;
+    }
+    const char c = text[++i];
+    switch (c) {
+      case 'n':
+        plain += '\n';
+        break;
+      case 't':
+        plain += '\t';
+        break;
+      case 'r':
+        plain += '\r';
+        break;
+      case '\\':
+        plain += '\\';
+        break;
+      case '0':
+        plain += '\0';
+        break;
+      case 'x':
+        if (i + 2 < text.size() && hexDigit(text[i + 1]) >= 0 && hexDigit(text[i + 2]) >= 0) {
+          plain += static_cast<char>(hexDigit(text[i + 1]) * 16 + hexDigit(text[i + 2]));
+          i += 2;
+          break;
+        }
+        [[fallthrough]];
+      default:
+        plain += {'\\', c};
+    }
+  }
+  return plain;
+}
+
+}  // namespace control::mock

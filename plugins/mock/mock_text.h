@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <libcontrol/call.h>
+
+namespace control::mock {
+
+/// What "infinity" means.
+inline constexpr Duration kForEver = Duration::max();
+
+/// "5s", "300ms", "1.5h", "2" (seconds), "infinity" (TimePoint's end is far). Nullopt: none of it.
+std::optional<Duration> parseDuration(std::string_view text);
+
+/// Replaces \n \t \r \\ \0 and \xHH. Other backslashes stay.
+std::string unescape(std::string_view text);
+
+}  // namespace control::mock
