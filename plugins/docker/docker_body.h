@@ -7,21 +7,23 @@
 #include <libcontrol/streams.h>
 #include <libcontrol/types.h>
 
+#include "engine/request_body.h"
+
 /// What we ask of a Docker engine, from typed values to text, no I/O. What the engine would take
 /// without a word and not do, or take long to refuse, is refused here: kInvalidArgument.
 namespace control::docker {
+
+using engine::checkContainerId;
+using engine::checkReference;
+using engine::execBody;
+using engine::execStartBody;
+using engine::registryAuth;
 
 /// The body of a create. It carries no restart policy: restarting is the supervisor's.
 Result<std::string> createBody(const ContainerSpec& spec);
 
 /// The body of an update.
 Result<std::string> updateBody(const ResourceLimits& limits);
-
-Result<std::string> execBody(const ExecSpec& spec);
-std::string execStartBody(bool tty);
-
-/// The engine's own form of credentials: base64url of a JSON object.
-Result<std::string> registryAuth(const RegistryCredentials& credentials);
 
 /// The value of a `filters` query, not yet percent-encoded.
 std::string listFilters(const ListFilter& filter);
@@ -32,10 +34,5 @@ struct ImageReference {
   std::string tag{};  ///< or the digest; "latest" when there is none
 };
 Result<ImageReference> splitReference(std::string_view reference);
-
-/// A container's id or name that can stand in a path.
-Result<void> checkContainerId(const ContainerId& id);
-/// An image reference that can stand in a path.
-Result<void> checkReference(std::string_view reference);
 
 }  // namespace control::docker

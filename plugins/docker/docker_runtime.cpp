@@ -4,8 +4,8 @@
 
 #include "docker/docker_body.h"
 #include "docker/docker_json.h"
-#include "docker/docker_streams.h"
-#include "engine/wakeup.h"
+#include "engine/exit_watch.h"
+#include "engine/streams.h"
 
 namespace control::docker {
 namespace {
@@ -41,7 +41,8 @@ DockerRuntime::DockerRuntime(engine::Address address, HostContext host, engine::
     : ContainerRuntime(std::move(host)),
       api_(std::move(address), this->host()),
       roots_(std::move(roots)),
-      stats_(api_, roots_) {}
+      engine_(api_),
+      stats_(engine_, roots_, api_.address().socket_path.empty()) {}
 
 Result<void> DockerRuntime::connect(const CallContext& context) {
   auto agreed = api_.version(context, true);
@@ -133,7 +134,7 @@ Result<StartOutcome> DockerRuntime::start(const ContainerId& id, const CallConte
 /// For watches armed before a start. After a failure it may have started all the same.
 void DockerRuntime::tellWatches(const ContainerId& id, bool started, const CallContext& context) {
   if (!notices_.watched(id.value)) return;
-  const Start start = lookAtStart(api_, id.value, roots_, context);
+  const engine::Start start = engine::lookAtStart(engine_, id.value, roots_, context);
   if (started || start.run) notices_.started(id.value, start);
 }
 
@@ -155,7 +156,7 @@ Result<SignalOutcome> DockerRuntime::signal(const ContainerId& id, Signal signal
 Result<std::unique_ptr<ExitWatch>> DockerRuntime::watchExit(const ContainerId& id,
                                                             const CallContext& context) {
   if (auto checked = checkContainerId(id); !checked) return checked.error();
-  return docker::watchExit(api_, notices_, id, roots_, context);
+  return engine::watchExit(engine_, notices_, id, roots_, context);
 }
 
 Result<RemoveOutcome> DockerRuntime::remove(const ContainerId& id, const RemoveOptions& options,
@@ -184,7 +185,7 @@ Result<RemoveOutcome> DockerRuntime::waitUntilGone(const ContainerId& id,
     auto body = (*wait)->readAll(context);
     if (!body) return body.error();
   }
-  const auto left = inspectRun(api_, id.value, context);
+  const auto left = engine_.inspectRun(id.value, context);
   if (!left && left.error().code == ErrorCode::kNotFound) return RemoveOutcome::kRemoved;
   if (!left) return left.error();
   return Error{
@@ -257,7 +258,7 @@ Result<std::unique_ptr<LogStream>> DockerRuntime::logs(const ContainerId& id,
   if (options.tail_lines && *options.tail_lines < 0)
     return Error{.code = ErrorCode::kInvalidArgument,
                  .message = "the number of lines must not be negative"};
-  const auto run = inspectRun(api_, id.value, context);
+  const auto run = engine_.inspectRun(id.value, context);
   if (!run) return run.error();
   std::string query = "/logs?stdout=" + std::string(options.standard_output ? "1" : "0") +
                       "&stderr=" + (options.standard_error ? "1" : "0");
@@ -269,7 +270,8 @@ Result<std::unique_ptr<LogStream>> DockerRuntime::logs(const ContainerId& id,
   auto http = api_.open({.method = Method::kGet, .target = containerPath(run->id, query)},
                         Subject::kContainer, context);
   if (!http) return http.error();
-  return makeLogStream(std::move(*http), run->tty, options.timestamps);
+  return engine::makeLogStream(
+      std::move(*http), {.tty = run->tty, .framed = !run->tty, .timestamps = options.timestamps});
 }
 
 Result<std::unique_ptr<Console>> DockerRuntime::attach(const ContainerId& id,
@@ -295,9 +297,10 @@ Result<std::unique_ptr<Console>> DockerRuntime::attach(const ContainerId& id,
                          .hijack = true},
                         Subject::kContainer, context);
   if (!http) return http.error();
-  return makeConsole(std::move(*http), {.tty = spec.tty,
-                                        .input = options.standard_input,
-                                        .input_can_end = inspection->stdin_once && !spec.tty});
+  return engine::makeConsole(std::move(*http),
+                             {.tty = spec.tty,
+                              .input = options.standard_input,
+                              .input_can_end = inspection->stdin_once && !spec.tty});
 }
 
 Result<std::unique_ptr<ExecSession>> DockerRuntime::exec(const ContainerId& id,
@@ -307,7 +310,7 @@ Result<std::unique_ptr<ExecSession>> DockerRuntime::exec(const ContainerId& id,
   if (!body) return body.error();
   const auto run = [&]() -> Result<RunState> {
     if (auto checked = checkContainerId(id); !checked) return checked.error();
-    return inspectRun(api_, id.value, context);
+    return engine_.inspectRun(id.value, context);
   }();
   if (!run) return run.error();
   auto created = post(containerPath(run->id, "/exec"), std::move(*body), context);
@@ -324,9 +327,9 @@ Result<std::unique_ptr<ExecSession>> DockerRuntime::exec(const ContainerId& id,
   if (!http && contains(http.error().message, "executable file not found"))
     http.error().code = ErrorCode::kNotFound;
   if (!http) return http.error();
-  return makeExecSession(
+  return engine::makeExecSession(
       std::move(*http), {.tty = spec.tty, .input = spec.standard_input, .input_can_end = !spec.tty},
-      std::move(*exec_id), run->id, api_);
+      std::move(*exec_id), run->id, engine_);
 }
 
 Result<std::unique_ptr<EventStream>> DockerRuntime::events(const EventFilter& filter,
@@ -335,7 +338,7 @@ Result<std::unique_ptr<EventStream>> DockerRuntime::events(const EventFilter& fi
       {.method = Method::kGet, .target = "/events?filters=" + encoded(eventFilters(filter))},
       Subject::kEngine, context);
   if (!http) return http.error();
-  return makeEventStream(std::move(*http), host().clock);
+  return engine::makeEventStream(std::move(*http), parseEvent, host().clock);
 }
 
 // ---- images ----
@@ -355,7 +358,8 @@ Result<std::unique_ptr<PullStream>> DockerRuntime::pull(const std::string& refer
   }
   auto http = api_.open(std::move(request), Subject::kPull, context);
   if (!http) return http.error();
-  return makePullStream(std::move(*http), options.idle_timeout, clock());
+  return engine::makePullStream(std::move(*http), {.parse = parsePullStep, .error = pullError},
+                                options.idle_timeout, clock());
 }
 
 Result<ImageInfo> DockerRuntime::findImage(const std::string& reference,

@@ -7,8 +7,9 @@
 #include <libcontrol/runtime.h>
 
 #include "docker/docker_api.h"
-#include "docker/docker_exit_watch.h"
-#include "docker/docker_stats.h"
+#include "docker/docker_engine.h"
+#include "engine/start_notices.h"
+#include "engine/stats_reader.h"
 
 namespace control::docker {
 
@@ -60,8 +61,9 @@ class DockerRuntime final : public ContainerRuntime {
 
   Api api_;
   const engine::HostRoots roots_;
-  StartNotices notices_{};
-  StatsReader stats_;
+  DockerEngine engine_;
+  engine::StartNotices notices_{};
+  engine::StatsReader stats_;
   std::mutex mutex_;
   RuntimeInfo info_{};                 ///< guarded by mutex_
   std::uint64_t info_generation_ = 0;  ///< guarded by mutex_; of the agreement info_ is from

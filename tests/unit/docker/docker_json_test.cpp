@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include "docker/docker_errors.h"
-#include "docker/docker_output.h"
 
 namespace control::docker {
 namespace {
@@ -17,23 +16,6 @@ std::string reply(const std::string& name) {
   text << file.rdbuf();
   EXPECT_FALSE(text.str().empty()) << name;
   return text.str();
-}
-
-TEST(DockerTime, ReadsNanosecondsAndZones) {
-  EXPECT_EQ(parseTime("1970-01-01T00:00:01.000000002Z")->time_since_epoch().count(), 1'000'000'002);
-  EXPECT_EQ(parseTime("2026-01-01T02:00:00+02:00"), parseTime("2026-01-01T00:00:00Z"));
-  EXPECT_EQ(parseTime("2026-01-01T00:00:00.5Z"), parseTime("2026-01-01T00:00:00.500000000Z"));
-}
-
-TEST(DockerTime, HasNoTimeForNeverAndForNonsense) {
-  for (const char* text :
-       {"0001-01-01T00:00:00Z", "", "2026-13-01T00:00:00Z", "2026-01-01 00:00:00Z",
-        "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z", "2026-01-01T25:00:00Z"})
-    EXPECT_FALSE(parseTime(text)) << text;
-}
-
-TEST(DockerTime, IsAskedForInSecondsWithNineDecimals) {
-  EXPECT_EQ(unixTime(WallTime(std::chrono::nanoseconds(1'000'000'002))), "1.000000002");
 }
 
 TEST(DockerInspect, ReadsACreatedContainer) {
@@ -217,34 +199,6 @@ TEST(DockerErrors, AreToldApartByStatusAndText) {
     EXPECT_EQ(error.native, std::to_string(one.status));
     EXPECT_EQ(error.effect, Effect::kNone);
   }
-}
-
-TEST(DockerOutput, CutsTimesOffFramesHoweverTheyArrive) {
-  const std::string line = "2026-01-01T00:00:00.000000001Z hello world\n";
-  std::string bytes{1, 0, 0, 0, 0, 0, 0, static_cast<char>(line.size())};
-  bytes += line;
-  for (const std::size_t size : {std::size_t{1}, std::size_t{5}, bytes.size()}) {
-    OutputDecoder decoder(false, true);
-    std::string text;
-    for (std::size_t at = 0; at < bytes.size(); at += size) {
-      decoder.feed(std::string_view(bytes).substr(at, size));
-      for (auto item = decoder.next(); item && *item; item = decoder.next()) {
-        text += (*item)->bytes;
-        EXPECT_EQ((*item)->at, parseTime("2026-01-01T00:00:00.000000001Z"));
-      }
-    }
-    EXPECT_EQ(text, "hello world\n");
-    EXPECT_TRUE(decoder.mayEnd());
-  }
-}
-
-TEST(DockerOutput, HandsATerminalsBytesOnAsTheyAre) {
-  OutputDecoder decoder(true, false);
-  decoder.feed(std::string_view("\x01\0\0\0raw", 7));
-  const auto item = decoder.next();
-  ASSERT_TRUE(item && *item);
-  EXPECT_EQ((*item)->source, OutputSource::kConsole);
-  EXPECT_EQ((*item)->bytes, std::string("\x01\0\0\0raw", 7));
 }
 
 }  // namespace

@@ -1,13 +1,12 @@
-#include "docker/docker_stats.h"
+#include "engine/stats_reader.h"
 
 #include <atomic>
 #include <system_error>
 #include <thread>
 
-#include "docker/docker_body.h"
-#include "docker/docker_exit_watch.h"
+#include "engine/request_body.h"
 
-namespace control::docker {
+namespace control::engine {
 namespace {
 
 constexpr std::size_t kMaxSamplers = 4096;
@@ -18,7 +17,7 @@ constexpr std::size_t kMaxThreads = 32;
 
 }  // namespace
 
-std::shared_ptr<engine::CgroupStats> StatsReader::known(const ContainerId& id, TimePoint now) {
+std::shared_ptr<CgroupStats> StatsReader::known(const ContainerId& id, TimePoint now) {
   const std::lock_guard lock(mutex_);
   const auto found = samplers_.find(id.value);
   if (found == samplers_.end()) return nullptr;
@@ -26,15 +25,14 @@ std::shared_ptr<engine::CgroupStats> StatsReader::known(const ContainerId& id, T
   return found->second.files;
 }
 
-void StatsReader::keep(const ContainerId& id, std::shared_ptr<engine::CgroupStats> files,
-                       TimePoint now) {
+void StatsReader::keep(const ContainerId& id, std::shared_ptr<CgroupStats> files, TimePoint now) {
   const std::lock_guard lock(mutex_);
   if (samplers_.size() >= kMaxSamplers) return;
   samplers_.insert_or_assign(id.value, Sampler{std::move(files), now});
 }
 
 void StatsReader::forget(const ContainerId& id) {
-  std::shared_ptr<engine::CgroupStats> dropped;  // files are closed outside the lock
+  std::shared_ptr<CgroupStats> dropped;  // files are closed outside the lock
   const std::lock_guard lock(mutex_);
   const auto found = samplers_.find(id.value);
   if (found == samplers_.end()) return;
@@ -43,7 +41,7 @@ void StatsReader::forget(const ContainerId& id) {
 }
 
 void StatsReader::dropUnused(TimePoint now) {
-  std::vector<std::shared_ptr<engine::CgroupStats>> dropped;
+  std::vector<std::shared_ptr<CgroupStats>> dropped;
   const std::lock_guard lock(mutex_);
   for (auto one = samplers_.begin(); one != samplers_.end();) {
     if (now - one->second.used_at < kUnusedAfter) {
@@ -55,44 +53,34 @@ void StatsReader::dropUnused(TimePoint now) {
   }
 }
 
-Result<StatsSample> StatsReader::fromEngine(const RunState& run, const CallContext& context) {
-  asks_engine_ = true;
-  auto reply =
-      api_.get("/containers/" + encoded(run.id.value) + "/stats?stream=false&one-shot=true",
-               Subject::kContainer, context);
-  if (!reply) return reply.error();
-  auto sample = parseStats(std::move(*reply), {run.id, run.started_at.value_or(WallTime{})});
-  if (sample) sample->taken_at = api_.clock().now();
-  return sample;
-}
-
 Result<StatsSample> StatsReader::readOne(const ContainerId& id, const CallContext& context) {
   if (auto checked = checkContainerId(id); !checked) return checked.error();
-  auto run = inspectRun(api_, id.value, context);
+  auto run = engine_.inspectRun(id.value, context);
   if (!run) return run.error();
   if (!run->running || !run->started_at)
     return Error{.code = ErrorCode::kWrongState, .message = "the container does not run"};
   if (run->pid) {
-    auto files = engine::CgroupStats::open({run->id, *run->started_at}, *run->pid, roots_);
+    auto files = CgroupStats::open({run->id, *run->started_at}, *run->pid, roots_);
     if (files) {
-      auto sample = (*files)->sample(api_.clock());
+      auto sample = (*files)->sample(engine_.clock());
       // A name may come to mean another container.
       if (sample && id == run->id) keep(id, std::move(*files), sample->taken_at);
       return sample;
     }
   }
-  return fromEngine(*run, context);
+  asks_engine_ = true;
+  return engine_.readStats(*run, context);
 }
 
 std::vector<Result<StatsSample>> StatsReader::read(std::span<const ContainerId> ids,
                                                    const CallContext& context) {
-  const TimePoint now = api_.clock().now();
+  const TimePoint now = engine_.clock().now();
   dropUnused(now);
   std::vector<Result<StatsSample>> out;
   std::vector<std::size_t> rest;
   for (const ContainerId& id : ids) {
     if (const auto files = known(id, now)) {
-      auto sample = files->sample(api_.clock());
+      auto sample = files->sample(engine_.clock());
       if (sample) {
         out.push_back(std::move(sample));
         continue;
@@ -115,7 +103,7 @@ void StatsReader::readTogether(std::span<const ContainerId> ids,
       out[which[i]] = readOne(ids[which[i]], context);
   };
   // A host's own containers are quick; only waiting for the engine's second is worth threads.
-  const std::size_t threads = asks_engine_ || api_.address().socket_path.empty() ? kMaxThreads : 1;
+  const std::size_t threads = asks_engine_ ? kMaxThreads : 1;
   std::vector<std::jthread> helpers;
   try {
     while (helpers.size() + 1 < std::min(which.size(), threads)) helpers.emplace_back(work);
@@ -125,4 +113,4 @@ void StatsReader::readTogether(std::span<const ContainerId> ids,
   work();
 }
 
-}  // namespace control::docker
+}  // namespace control::engine

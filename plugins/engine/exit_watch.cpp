@@ -1,4 +1,4 @@
-#include "docker/docker_exit_watch.h"
+#include "engine/exit_watch.h"
 
 #include <poll.h>
 #include <sys/epoll.h>
@@ -8,15 +8,14 @@
 #include <cerrno>
 
 #include "engine/descriptor.h"
+#include "engine/joined_context.h"
 #include "engine/process.h"
+#include "engine/wakeup.h"
 
-namespace control::docker {
+namespace control::engine {
 namespace {
 
-using engine::HttpStream;
-using engine::Method;
-using engine::OomWatch;
-using engine::Process;
+using Condition = RunSource::Condition;
 
 /// How long after the end of a process its parent may take to collect it: only then does the
 /// kernel tell how it ended.
@@ -30,45 +29,10 @@ Error overButUnknown(std::string why) {
           .message = "the run is over, but how it ended is no longer known: " + std::move(why)};
 }
 
-Result<std::unique_ptr<HttpStream>> openWait(Api& api, const std::string& id, const char* condition,
-                                             const CallContext& context) {
-  return api.open({.method = Method::kPost,
-                   .target = "/containers/" + encoded(id) + "/wait?condition=" + condition},
-                  Subject::kContainer, context);
-}
-
-/// Null where the kernel does not let us.
-std::shared_ptr<const OomWatch> watchOom(const RunState& run, const engine::HostRoots& roots) {
-  if (!run.pid) return nullptr;
-  auto watch = OomWatch::open(*run.pid, run.id.value, roots);
-  return watch ? std::shared_ptr<const OomWatch>(std::move(*watch)) : nullptr;
-}
-
-/// A context that also ends when the watch is cancelled.
-class JoinedContext {
+class RunWatch final : public ExitWatch {
  public:
-  JoinedContext(const CallContext& context, const std::stop_token& other)
-      : first_(context.cancellation, Stop{&source_}),
-        second_(other, Stop{&source_}),
-        context_{.deadline = context.deadline, .cancellation = source_.get_token()} {}
-
-  const CallContext& operator*() const noexcept { return context_; }
-
- private:
-  struct Stop {
-    std::stop_source* source;
-    void operator()() const noexcept { source->request_stop(); }
-  };
-  std::stop_source source_{};
-  std::stop_callback<Stop> first_;
-  std::stop_callback<Stop> second_;
-  const CallContext context_;
-};
-
-class DockerExitWatch final : public ExitWatch {
- public:
-  DockerExitWatch(Api& api, StartNotices& notices, std::string id, const engine::HostRoots& roots)
-      : api_(api), roots_(roots), id_(std::move(id)), started_(notices, wakeup_) {}
+  RunWatch(RunSource& engine, StartNotices& notices, std::string id, const HostRoots& roots)
+      : engine_(engine), roots_(roots), id_(std::move(id)), started_(notices, wakeup_) {}
 
   Result<void> arm(const CallContext& context);
 
@@ -86,72 +50,72 @@ class DockerExitWatch final : public ExitWatch {
   std::optional<Result<ExitStatus>> renewWait(const CallContext& context);
   ExitStatus fromKernel();
   Result<ExitStatus> engineWord(const CallContext& context);
-  std::optional<Result<ExitStatus>> recorded(const RunState& run);
+  std::optional<Result<ExitStatus>> recorded(const RunState& run, const CallContext& context);
   Result<ExitStatus> withoutRecord(std::string why);
   Result<ExitStatus> remember(ExitStatus status);
-  std::shared_ptr<HttpStream> replaceWait(std::unique_ptr<HttpStream> wait);
+  std::shared_ptr<EngineWait> replaceWait(std::unique_ptr<EngineWait> wait);
   CallContext atLeastBrief(const CallContext& context) const;
 
-  Api& api_;
-  const engine::HostRoots roots_;
+  RunSource& engine_;
+  const HostRoots roots_;
   std::string id_;  ///< as asked for; the engine's own once armed
-  engine::Wakeup wakeup_{};
-  engine::Descriptor epoll_{};
+  Wakeup wakeup_{};
+  Descriptor epoll_{};
   std::stop_source cancelled_{};
   std::optional<RunId> run_{};                ///< known once the run was seen
   std::shared_ptr<const Process> process_{};  ///< of that run, on this host
   std::shared_ptr<const OomWatch> oom_{};
   std::optional<ExitStatus> noticed_{};
   std::optional<Result<ExitStatus>> exited_{};
-  std::string wait_body_{};
-  std::optional<int> wait_code_{};  ///< the answer to the wait
+  bool wait_over_ = false;          ///< the wait was answered
+  std::optional<int> wait_code_{};  ///< its answer, where it told
   std::mutex mutex_;
-  std::shared_ptr<HttpStream> wait_{};  ///< guarded by mutex_ against cancel()
+  std::shared_ptr<EngineWait> wait_{};  ///< guarded by mutex_ against cancel()
   StartNotices::Subscription started_;
 };
 
-Result<void> DockerExitWatch::arm(const CallContext& context) {
-  epoll_ = engine::Descriptor(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll_ || !wakeup_.valid()) return engine::systemError(errno, "cannot watch a container");
+Result<void> RunWatch::arm(const CallContext& context) {
+  epoll_ = Descriptor(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_ || !wakeup_.valid()) return systemError(errno, "cannot watch a container");
   if (auto watched = watchFd(wakeup_.fd()); !watched) return watched;
-  auto run = inspectRun(api_, id_, context);
+  auto run = engine_.inspectRun(id_, context);
   if (!run) return run.error();
   id_ = run->id.value;  // its name may come to mean another container
   if (run->running) return armRunning(*run, context);
   started_.setContainer(id_, run->name);
-  auto wait = openWait(api_, id_, "next-exit", context);
+  auto wait = engine_.openWait(id_, Condition::kNextExit, context);
   if (!wait) return wait.error();
   return watchFd(replaceWait(std::move(*wait))->pollFd());
 }
 
-Result<void> DockerExitWatch::armRunning(const RunState& first, const CallContext& context) {
+Result<void> RunWatch::armRunning(const RunState& first, const CallContext& context) {
   if (adoptProcess(first)) return {};
   // Not on this host, or over this very moment: the engine tells. It is asked again after the wait
   // stands, for only then is it sure which run is waited for.
-  auto wait = openWait(api_, id_, "not-running", context);
+  auto wait = engine_.openWait(id_, Condition::kNotRunning, context);
   if (!wait) return wait.error();
-  auto run = inspectRun(api_, id_, context);
+  auto run = engine_.inspectRun(id_, context);
   if (!run) return run.error();
   if (run->started_at) run_ = RunId{run->id, *run->started_at};
   return watchFd(replaceWait(std::move(*wait))->pollFd());
 }
 
-Result<void> DockerExitWatch::watchFd(int fd) {
+Result<void> RunWatch::watchFd(int fd) {
   epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-    return engine::systemError(errno, "cannot watch a container");
+    return systemError(errno, "cannot watch a container");
   return {};
 }
 
-std::shared_ptr<HttpStream> DockerExitWatch::replaceWait(std::unique_ptr<HttpStream> wait) {
-  std::shared_ptr<HttpStream> old;  // closed outside the lock
+std::shared_ptr<EngineWait> RunWatch::replaceWait(std::unique_ptr<EngineWait> wait) {
+  std::shared_ptr<EngineWait> old;  // closed outside the lock
   const std::lock_guard lock(mutex_);
-  old = std::exchange(wait_, std::shared_ptr<HttpStream>(std::move(wait)));
+  old = std::exchange(wait_, std::shared_ptr<EngineWait>(std::move(wait)));
   if (wait_ && wakeup_.cancelled()) wait_->cancel();
   return wait_;
 }
 
-bool DockerExitWatch::adoptProcess(const RunState& run) {
+bool RunWatch::adoptProcess(const RunState& run) {
   if (!run.pid || !run.started_at) return false;
   auto process = Process::open(*run.pid, run.id.value, roots_);
   if (!process || !watchFd((*process)->fd())) return false;
@@ -162,62 +126,58 @@ bool DockerExitWatch::adoptProcess(const RunState& run) {
 }
 
 /// After a start: the process may be on this host.
-void DockerExitWatch::lookForProcess(const CallContext& context) {
-  if (process_ || wait_code_) return;
+void RunWatch::lookForProcess(const CallContext& context) {
+  if (process_ || wait_over_) return;
   const std::optional<Start> start = started_.takeStarted();
   if (!start) return;
   if (start->process && watchFd(start->process->fd())) process_ = start->process;
+  if (process_ && wait_ && !wait_->exact()) replaceWait(nullptr);
   oom_ = start->oom;
   run_ = start->run;
   // What has been seen to be over must not be looked for: it could be the next run by now.
   if (start->seen) return;
-  const auto run = inspectRun(api_, id_, atLeastBrief(context));
+  const auto run = engine_.inspectRun(id_, atLeastBrief(context));
   if (!run || !run->running) return;
   if (!adoptProcess(*run) && run->started_at) run_ = RunId{run->id, *run->started_at};
 }
 
-CallContext DockerExitWatch::atLeastBrief(const CallContext& context) const {
-  const TimePoint brief = CallContext::after(api_.clock().now(), kBriefLook);
+CallContext RunWatch::atLeastBrief(const CallContext& context) const {
+  const TimePoint brief = CallContext::after(engine_.clock().now(), kBriefLook);
   return {.deadline = std::max(context.deadline, brief), .cancellation = context.cancellation};
 }
 
 /// The engine's answer to the wait. kUnavailable: the connection was lost, which is no exit.
-Result<void> DockerExitWatch::takeWaitReply(const CallContext& context) {
-  for (;;) {
-    auto more = wait_->read(wait_body_, context);
-    if (!more) return more.error();
-    if (!*more) break;
-  }
-  auto reply = parseWait(wait_body_);
-  if (!reply) return reply.error();
-  wait_code_ = reply->exit_code;
+Result<void> RunWatch::takeWaitReply(const CallContext& context) {
+  const auto code = wait_->take(context);
+  if (!code) return code.error();
+  wait_over_ = true;
+  wait_code_ = *code;
   return {};
 }
 
 /// In place of a wait that was lost. Nullopt: it stands, and our run goes on.
-std::optional<Result<ExitStatus>> DockerExitWatch::renewWait(const CallContext& context) {
-  auto wait = openWait(api_, id_, "not-running", context);
+std::optional<Result<ExitStatus>> RunWatch::renewWait(const CallContext& context) {
+  auto wait = engine_.openWait(id_, Condition::kNotRunning, context);
   if (!wait && wait.error().code == ErrorCode::kNotFound)
     return withoutRecord("the container was removed");
   if (!wait) return wait.error();
   // Only if our run is still the present one now is it what the wait waits for.
-  const auto run = inspectRun(api_, id_, context);
+  const auto run = engine_.inspectRun(id_, context);
   if (!run) return run.error();
-  if (auto status = recorded(*run)) return status;
-  wait_body_.clear();
+  if (auto status = recorded(*run, context)) return status;
   if (auto watched = watchFd(replaceWait(std::move(*wait))->pollFd()); !watched)
     return watched.error();
   return std::nullopt;
 }
 
-ExitStatus DockerExitWatch::fromKernel() {
+ExitStatus RunWatch::fromKernel() {
   ExitStatus status;
   if (run_) status.run = *run_;
   pollfd collected{.fd = process_->fd(), .events = 0, .revents = 0};
   ::poll(&collected, 1, kCollectMs);
   const auto wait_status = process_->waitStatus();
-  // The engine learns of an OOM kill on another way than of the exit, at times after it.
-  if (oom_ && oom_->kills().value_or(0) > 0) status.oom_killed = true;
+  // The engine learns of an OOM kill on another way than of the exit, at times after it or never.
+  if (const auto kills = oom_ ? oom_->kills() : std::nullopt) status.oom_killed = *kills > 0;
   if (!wait_status) return status;
   if (WIFEXITED(*wait_status)) status.exit_code = WEXITSTATUS(*wait_status);
   if (WIFSIGNALED(*wait_status)) {
@@ -227,11 +187,11 @@ ExitStatus DockerExitWatch::fromKernel() {
   return status;
 }
 
-Result<ExitStatus> DockerExitWatch::noticed(const CallContext& context) {
+Result<ExitStatus> RunWatch::noticed(const CallContext& context) {
   const JoinedContext joined(context, cancelled_.get_token());
-  engine::WaitScope scope(wakeup_, context, api_.clock());
+  WaitScope scope(wakeup_, context, engine_.clock());
   for (;;) {
-    if (wakeup_.cancelled()) return engine::cancelledError();
+    if (wakeup_.cancelled()) return cancelledError();
     if (exited_) return *exited_;
     if (noticed_) return *noticed_;
     // Before anything is looked at: a start that is told from here on is not lost.
@@ -248,8 +208,8 @@ Result<ExitStatus> DockerExitWatch::noticed(const CallContext& context) {
         if (answer) return *answer;
       }
       // Nothing but the engine knows, so that its word is the answer to both calls.
-      const CallContext now{.deadline = api_.clock().now(), .cancellation = {}};
-      auto reply = wait_code_ ? Result<void>() : takeWaitReply(now);
+      const CallContext now{.deadline = engine_.clock().now(), .cancellation = {}};
+      auto reply = wait_over_ ? Result<void>() : takeWaitReply(now);
       if (reply) return engineWord(atLeastBrief(*joined));
       if (reply.error().code != ErrorCode::kDeadlineExceeded) return reply.error();
     }
@@ -261,8 +221,8 @@ Result<ExitStatus> DockerExitWatch::noticed(const CallContext& context) {
   }
 }
 
-Result<ExitStatus> DockerExitWatch::exited(const CallContext& context) {
-  if (wakeup_.cancelled()) return engine::cancelledError();
+Result<ExitStatus> RunWatch::exited(const CallContext& context) {
+  if (wakeup_.cancelled()) return cancelledError();
   if (exited_) return *exited_;
   const JoinedContext joined(context, cancelled_.get_token());
   if (!noticed_) {
@@ -271,7 +231,7 @@ Result<ExitStatus> DockerExitWatch::exited(const CallContext& context) {
     const bool ask = known || (run_ && known.error().code == ErrorCode::kUnavailable);
     if (!ask) return known;
   }
-  if (wait_ && !wait_code_) {
+  if (wait_ && !wait_over_) {
     // The wait from before the start tells exactly this run's exit.
     auto reply = takeWaitReply(*joined);
     if (!reply) {
@@ -283,44 +243,46 @@ Result<ExitStatus> DockerExitWatch::exited(const CallContext& context) {
 }
 
 /// Returns when the engine has recorded the end of the run.
-Result<ExitStatus> DockerExitWatch::engineWord(const CallContext& context) {
+Result<ExitStatus> RunWatch::engineWord(const CallContext& context) {
   for (;;) {
-    auto run = inspectRun(api_, id_, context);
+    auto run = engine_.inspectRun(id_, context);
     if (!run && run.error().code == ErrorCode::kNotFound)
       return withoutRecord("the container was removed");
     if (!run) return run.error();
-    if (auto status = recorded(*run)) return *status;
+    if (auto status = recorded(*run, context)) return *status;
     // Not recorded yet. The wait must stand before the next look: else it might wait for a run
     // that began in between.
-    auto wait = openWait(api_, id_, "not-running", context);
+    auto wait = engine_.openWait(id_, Condition::kNotRunning, context);
     if (!wait && wait.error().code != ErrorCode::kNotFound) return wait.error();
     if (!wait) continue;
-    run = inspectRun(api_, id_, context);
+    run = engine_.inspectRun(id_, context);
     if (run) {
-      if (auto status = recorded(*run)) return *status;
+      if (auto status = recorded(*run, context)) return *status;
     }
-    auto body = (*wait)->readAll(context);
-    if (!body) return body.error();
+    if (auto over = (*wait)->take(context); !over) return over.error();
   }
 }
 
 /// Nullopt: the engine still shows our run as running.
-std::optional<Result<ExitStatus>> DockerExitWatch::recorded(const RunState& run) {
+std::optional<Result<ExitStatus>> RunWatch::recorded(const RunState& run,
+                                                     const CallContext& context) {
   const bool same_run = run_ ? run.started_at == run_->started_at : !run.running;
   if (same_run && run.running) return std::nullopt;
   if (!same_run && !run_ && wait_code_)  // over, and started again before anybody looked
     return remember({.run = {run.id, {}}, .exit_code = wait_code_, .finished_at = run.finished_at});
+  if (!same_run && run_ && !wait_code_ && !(noticed_ && noticed_->exit_code))
+    wait_code_ = engine_.pastExitCode(*run_, context);
   if (!same_run) return withoutRecord("the container was started again");
   if (!run.started_at) return withoutRecord("the container never ran");
   ExitStatus status = noticed_.value_or(ExitStatus{});
   status.run = {run.id, *run.started_at};
   status.exit_code = wait_code_ ? wait_code_ : run.exit_code;
-  if (!status.oom_killed.value_or(false)) status.oom_killed = run.oom_killed;
+  if (run.oom_killed && !status.oom_killed.value_or(false)) status.oom_killed = run.oom_killed;
   status.finished_at = run.finished_at;
   return remember(std::move(status));
 }
 
-Result<ExitStatus> DockerExitWatch::withoutRecord(std::string why) {
+Result<ExitStatus> RunWatch::withoutRecord(std::string why) {
   if (noticed_ && noticed_->exit_code) return remember(*noticed_);
   if (run_ && wait_code_) return remember({.run = *run_, .exit_code = wait_code_});
   Error error = overButUnknown(std::move(why));
@@ -329,14 +291,14 @@ Result<ExitStatus> DockerExitWatch::withoutRecord(std::string why) {
   return error;
 }
 
-Result<ExitStatus> DockerExitWatch::remember(ExitStatus status) {
+Result<ExitStatus> RunWatch::remember(ExitStatus status) {
   noticed_ = status;
   exited_ = Result<ExitStatus>(status);
   wakeup_.signal();  // pollFd stays readable from now on
   return status;
 }
 
-void DockerExitWatch::cancel() noexcept {
+void RunWatch::cancel() noexcept {
   wakeup_.cancel();
   cancelled_.request_stop();
   const std::lock_guard lock(mutex_);
@@ -345,71 +307,12 @@ void DockerExitWatch::cancel() noexcept {
 
 }  // namespace
 
-StartNotices::Subscription::Subscription(StartNotices& notices, engine::Wakeup& wakeup)
-    : notices_(notices), wakeup_(wakeup) {
-  const std::lock_guard lock(notices_.mutex_);
-  notices_.subscriptions_.push_back(this);
-}
-
-StartNotices::Subscription::~Subscription() {
-  const std::lock_guard lock(notices_.mutex_);
-  std::erase(notices_.subscriptions_, this);
-}
-
-void StartNotices::Subscription::setContainer(std::string id, std::string name) {
-  const std::lock_guard lock(notices_.mutex_);
-  id_ = std::move(id);
-  name_ = std::move(name);
-}
-
-std::optional<Start> StartNotices::Subscription::takeStarted() {
-  const std::lock_guard lock(notices_.mutex_);
-  if (std::exchange(taken_, started_.has_value())) return std::nullopt;
-  return started_;
-}
-
-bool StartNotices::watched(std::string_view id) {
-  const std::lock_guard lock(mutex_);
-  return std::any_of(subscriptions_.begin(), subscriptions_.end(),
-                     [&](const Subscription* one) { return one->id_ == id || one->name_ == id; });
-}
-
-void StartNotices::started(std::string_view id, const Start& start) {
-  const std::lock_guard lock(mutex_);
-  for (Subscription* one : subscriptions_) {
-    if (one->id_ != id && one->name_ != id) continue;
-    // The first run since it was armed is the watch's, also when it is over.
-    if (!one->started_) one->started_ = start;
-    one->wakeup_.signal();
-  }
-}
-
-Start lookAtStart(Api& api, const std::string& id, const engine::HostRoots& roots,
-                  const CallContext& context) {
-  const auto run = inspectRun(api, id, context);
-  if (!run) return {};
-  Start start{.seen = true};
-  if (!run->running || !run->started_at) return start;
-  start.run = RunId{run->id, *run->started_at};
-  if (!run->pid) return start;
-  if (auto process = Process::open(*run->pid, run->id.value, roots); process)
-    start.process = std::move(*process);
-  start.oom = watchOom(*run, roots);
-  return start;
-}
-
-Result<RunState> inspectRun(Api& api, const std::string& id, const CallContext& context) {
-  auto reply = api.get("/containers/" + encoded(id) + "/json", Subject::kContainer, context);
-  if (!reply) return reply.error();
-  return parseRunState(std::move(*reply));
-}
-
-Result<std::unique_ptr<ExitWatch>> watchExit(Api& api, StartNotices& notices, const ContainerId& id,
-                                             const engine::HostRoots& roots,
+Result<std::unique_ptr<ExitWatch>> watchExit(RunSource& engine, StartNotices& notices,
+                                             const ContainerId& id, const HostRoots& roots,
                                              const CallContext& context) {
-  auto watch = std::make_unique<DockerExitWatch>(api, notices, id.value, roots);
+  auto watch = std::make_unique<RunWatch>(engine, notices, id.value, roots);
   if (auto armed = watch->arm(context); !armed) return armed.error();
   return std::unique_ptr<ExitWatch>(std::move(watch));
 }
 
-}  // namespace control::docker
+}  // namespace control::engine

@@ -4,36 +4,23 @@
 
 #include <csignal>
 
-#include "docker/docker_api.h"
-#include "docker/docker_json.h"
-#include "docker/docker_output.h"
-#include "docker/docker_streams.h"
+#include "engine/console.h"
+#include "engine/output.h"
 #include "engine/process.h"
 #include "engine/wakeup.h"
 
-namespace control::docker {
+namespace control::engine {
 namespace {
-
-using engine::HttpStream;
-using engine::Method;
 
 /// What a destructor may spend on the engine.
 constexpr Duration kFarewell = std::chrono::seconds(2);
 constexpr std::size_t kKeptOutput = 512;
 
-Result<void> writeAll(HttpStream& http, const ConsoleShape& shape, std::string_view bytes,
-                      const CallContext& context) {
+Result<void> writeInput(HttpStream& http, const ConsoleShape& shape, std::string_view bytes,
+                        const CallContext& context) {
   if (!shape.input)
     return Error{.code = ErrorCode::kUnsupported, .message = "it was attached without stdin"};
-  std::size_t written = 0;
-  auto done = http.write(bytes, written, context);
-  if (!done && written > 0) {
-    Error error = std::move(done).error();
-    error.effect = Effect::kApplied;
-    error.message += " after " + std::to_string(written) + " bytes of input";
-    return error;
-  }
-  return done;
+  return writeAll(http, bytes, context);
 }
 
 Result<void> endInput(HttpStream& http, const ConsoleShape& shape) {
@@ -45,10 +32,10 @@ Result<void> endInput(HttpStream& http, const ConsoleShape& shape) {
   return http.finishWriting();
 }
 
-class DockerConsole final : public Console {
+class EngineConsole final : public Console {
  public:
-  DockerConsole(std::unique_ptr<HttpStream> http, const ConsoleShape& shape)
-      : output_(std::move(http), shape.tty, false), shape_(shape) {}
+  EngineConsole(std::unique_ptr<HttpStream> http, const ConsoleShape& shape)
+      : output_(std::move(http), {.tty = shape.tty, .framed = !shape.tty}), shape_(shape) {}
 
   Result<std::optional<Output>> next(const CallContext& context) override {
     return output_.next(context);
@@ -56,7 +43,7 @@ class DockerConsole final : public Console {
   int pollFd() const noexcept override { return output_.http().pollFd(); }
   void cancel() noexcept override { output_.http().cancel(); }
   Result<void> write(std::string_view bytes, const CallContext& context) override {
-    return writeAll(output_.http(), shape_, bytes, context);
+    return writeInput(output_.http(), shape_, bytes, context);
   }
   Result<void> closeInput(const CallContext&) override { return endInput(output_.http(), shape_); }
 
@@ -65,17 +52,17 @@ class DockerConsole final : public Console {
   const ConsoleShape shape_;
 };
 
-class DockerExec final : public ExecSession {
+class EngineExec final : public ExecSession {
  public:
-  DockerExec(std::unique_ptr<HttpStream> http, const ConsoleShape& shape, std::string exec_id,
-             ContainerId container, Api& api)
-      : output_(std::move(http), shape.tty, false),
+  EngineExec(std::unique_ptr<HttpStream> http, const ConsoleShape& shape, std::string exec_id,
+             ContainerId container, ExecSource& engine)
+      : output_(std::move(http), {.tty = shape.tty, .framed = !shape.tty}),
         shape_(shape),
         id_(std::move(exec_id)),
         container_(std::move(container)),
-        api_(api) {}
+        engine_(engine) {}
 
-  ~DockerExec() override {
+  ~EngineExec() override {
     // The engine lets a process run on whose client is gone.
     if (!output_.ended()) killProcess();
   }
@@ -89,7 +76,7 @@ class DockerExec final : public ExecSession {
   int pollFd() const noexcept override { return output_.http().pollFd(); }
   void cancel() noexcept override { output_.http().cancel(); }
   Result<void> write(std::string_view bytes, const CallContext& context) override {
-    return writeAll(output_.http(), shape_, bytes, context);
+    return writeInput(output_.http(), shape_, bytes, context);
   }
   Result<void> closeInput(const CallContext&) override { return endInput(output_.http(), shape_); }
 
@@ -97,7 +84,7 @@ class DockerExec final : public ExecSession {
     if (!output_.ended())
       return Error{.code = ErrorCode::kWrongState, .message = "the output has not ended yet"};
     for (int pause_ms = 1;; pause_ms = std::min(pause_ms * 2, 50)) {
-      auto state = inspect(context);
+      auto state = engine_.inspectExec(id_, context);
       if (!state) return state.error();
       if (!state->running && state->exit_code) return judged(*state->exit_code);
       // The engine records the end a moment after the output's.
@@ -111,52 +98,37 @@ class DockerExec final : public ExecSession {
     if (columns < 1 || rows < 1 || columns > 10'000 || rows > 10'000)
       return Error{.code = ErrorCode::kInvalidArgument,
                    .message = "a terminal has 1 to 10000 columns and rows"};
-    auto reply =
-        api_.expectSuccess({.method = Method::kPost,
-                            .target = "/exec/" + id_ + "/resize?h=" + std::to_string(rows) +
-                                      "&w=" + std::to_string(columns)},
-                           Subject::kExec, context);
-    if (!reply) return reply.error();
-    return {};
+    return engine_.resizeExec(id_, columns, rows, context);
   }
 
  private:
-  Result<ExecState> inspect(const CallContext& context) {
-    auto reply = api_.get("/exec/" + id_ + "/json", Subject::kExec, context);
-    if (!reply) return reply.error();
-    return parseExecState(std::move(*reply));
-  }
-
-  /// The runtime's failure to find the command comes as output with an exit code that a command
-  /// may have too.
   Result<int> judged(int code) const {
-    if ((code != 126 && code != 127) || kept_.find("OCI runtime exec failed") == std::string::npos)
-      return code;
-    const bool absent = kept_.find("executable file not found") != std::string::npos ||
-                        kept_.find("no such file or directory") != std::string::npos;
-    return Error{.code = absent ? ErrorCode::kNotFound : ErrorCode::kStartFailed,
+    const auto failure = engine_.startFailure(code, kept_);
+    if (!failure) return code;
+    return Error{.code = *failure,
                  .message = "the command was not started: " + kept_,
                  .native = std::to_string(code)};
   }
 
   Result<void> pause(int milliseconds, const CallContext& context) {
-    engine::Wakeup never;
-    const CallContext brief = context.capped(std::chrono::milliseconds(milliseconds), api_.clock());
-    engine::WaitScope scope(never, brief, api_.clock());
+    Wakeup never;
+    const CallContext brief =
+        context.capped(std::chrono::milliseconds(milliseconds), engine_.clock());
+    WaitScope scope(never, brief, engine_.clock());
     const auto woken = scope.wait(never.fd(), 0);
     if (!woken && woken.error().code == ErrorCode::kCancelled) return woken;
-    if (context.deadline > api_.clock().now()) return {};
-    return engine::deadlineError();
+    if (context.deadline > engine_.clock().now()) return {};
+    return deadlineError();
   }
 
   void killProcess() {
-    const auto context = CallContext::within(kFarewell, api_.clock());
+    const auto context = CallContext::within(kFarewell, engine_.clock());
     for (;;) {
-      const auto state = inspect(context);
+      const auto state = engine_.inspectExec(id_, context);
       if (!state || state->exit_code) return;
       if (state->running && state->pid) {
         // Finds nothing on another host, and nothing where the id means another process by now.
-        const auto process = engine::Process::open(*state->pid, container_.value);
+        const auto process = Process::open(*state->pid, container_.value);
         if (process) ::syscall(SYS_pidfd_send_signal, (*process)->fd(), SIGKILL, nullptr, 0);
         return;
       }
@@ -169,21 +141,33 @@ class DockerExec final : public ExecSession {
   const ConsoleShape shape_;
   const std::string id_;
   const ContainerId container_;
-  Api& api_;
+  ExecSource& engine_;
   std::string kept_{};
 };
 
 }  // namespace
 
+Result<void> writeAll(HttpStream& http, std::string_view bytes, const CallContext& context) {
+  std::size_t written = 0;
+  auto done = http.write(bytes, written, context);
+  if (!done && written > 0) {
+    Error error = std::move(done).error();
+    error.effect = Effect::kApplied;
+    error.message += " after " + std::to_string(written) + " bytes of input";
+    return error;
+  }
+  return done;
+}
+
 std::unique_ptr<Console> makeConsole(std::unique_ptr<HttpStream> http, const ConsoleShape& shape) {
-  return std::make_unique<DockerConsole>(std::move(http), shape);
+  return std::make_unique<EngineConsole>(std::move(http), shape);
 }
 
 std::unique_ptr<ExecSession> makeExecSession(std::unique_ptr<HttpStream> http,
                                              const ConsoleShape& shape, std::string exec_id,
-                                             ContainerId container, Api& api) {
-  return std::make_unique<DockerExec>(std::move(http), shape, std::move(exec_id),
-                                      std::move(container), api);
+                                             ContainerId container, ExecSource& engine) {
+  return std::make_unique<EngineExec>(std::move(http), shape, std::move(exec_id),
+                                      std::move(container), engine);
 }
 
-}  // namespace control::docker
+}  // namespace control::engine

@@ -4,26 +4,25 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include <libcontrol/result.h>
-#include <libcontrol/streams.h>
+#include <libcontrol/types.h>
 
-#include "docker/docker_api.h"
-#include "docker/docker_json.h"
 #include "engine/host_roots.h"
 #include "engine/oom_watch.h"
 #include "engine/process.h"
+#include "engine/run_source.h"
 #include "engine/wakeup.h"
 
-namespace control::docker {
+namespace control::engine {
 
 /// What was seen right after a start.
 struct Start {
-  bool seen = false;                                 ///< false: the engine could not be asked
-  std::optional<RunId> run{};                        ///< absent when it was over already
-  std::shared_ptr<const engine::Process> process{};  ///< of that run, where it is on this host
-  std::shared_ptr<const engine::OomWatch> oom{};     ///< beside process, where the kernel lets us
+  bool seen = false;                         ///< false: the engine could not be asked
+  std::optional<RunId> run{};                ///< absent when it was over already
+  std::shared_ptr<const Process> process{};  ///< of that run, where it is on this host
+  std::shared_ptr<const OomWatch> oom{};     ///< beside process, where the kernel lets us
 };
 
 /// Tells armed watches that a start of their container went through this runtime, so that they can
@@ -36,7 +35,7 @@ class StartNotices {
   /// While it lives, `wakeup` is signalled at each start of one container.
   class Subscription {
    public:
-    Subscription(StartNotices& notices, engine::Wakeup& wakeup);
+    Subscription(StartNotices& notices, Wakeup& wakeup);
     ~Subscription();
     Subscription(const Subscription&) = delete;
     Subscription& operator=(const Subscription&) = delete;
@@ -50,7 +49,7 @@ class StartNotices {
    private:
     friend class StartNotices;
     StartNotices& notices_;
-    engine::Wakeup& wakeup_;
+    Wakeup& wakeup_;
     std::string id_{};  ///< guarded by the mutex of notices_, as the name
     std::string name_{};
     std::optional<Start> started_{};
@@ -67,16 +66,11 @@ class StartNotices {
   std::vector<Subscription*> subscriptions_{};  ///< guarded by mutex_
 };
 
-/// Arms a watch: ContainerRuntime::watchExit.
-Result<std::unique_ptr<ExitWatch>> watchExit(Api& api, StartNotices& notices, const ContainerId& id,
-                                             const engine::HostRoots& roots,
-                                             const CallContext& context);
-
 /// Looks at a run that was just started.
-Start lookAtStart(Api& api, const std::string& id, const engine::HostRoots& roots,
+Start lookAtStart(RunSource& engine, const std::string& id, const HostRoots& roots,
                   const CallContext& context);
 
-/// The state of a container's latest run.
-Result<RunState> inspectRun(Api& api, const std::string& id, const CallContext& context);
+/// Null where the kernel does not let us.
+std::shared_ptr<const OomWatch> watchOom(const RunState& run, const HostRoots& roots);
 
-}  // namespace control::docker
+}  // namespace control::engine

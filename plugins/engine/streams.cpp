@@ -1,4 +1,4 @@
-#include "docker/docker_streams.h"
+#include "engine/streams.h"
 
 #include <cerrno>
 #include <deque>
@@ -6,30 +6,30 @@
 #include <system_error>
 #include <thread>
 
-#include "docker/docker_json.h"
-#include "docker/docker_output.h"
 #include "engine/descriptor.h"
 #include "engine/framing.h"
+#include "engine/output.h"
 #include "engine/wakeup.h"
 
-namespace control::docker {
+namespace control::engine {
 namespace {
-
-using engine::HttpStream;
 
 // ---- events ----
 
 /// An engine whose event reader stalls loses events without a word and waits 100 ms for each one
 /// in the middle of its work. So a thread of our own reads at once, and what the caller is too
 /// slow to take is dropped here, with a gap in its place.
-class DockerEvents final : public EventStream {
+class EngineEvents final : public EventStream {
  public:
   static constexpr std::size_t kMaxQueued = 8192;
 
-  DockerEvents(std::unique_ptr<HttpStream> http, std::shared_ptr<Clock> clock)
-      : http_(std::move(http)), clock_(std::move(clock)), reader_([this] { readAll(); }) {}
+  EngineEvents(std::unique_ptr<HttpStream> http, EventParser parse, std::shared_ptr<Clock> clock)
+      : http_(std::move(http)),
+        parse_(std::move(parse)),
+        clock_(std::move(clock)),
+        reader_([this] { readAll(); }) {}
 
-  ~DockerEvents() override {
+  ~EngineEvents() override {
     cancel();
     reader_.join();
   }
@@ -41,13 +41,13 @@ class DockerEvents final : public EventStream {
     });
     std::unique_lock lock(mutex_);
     for (;;) {
-      if (ready_.cancelled()) return engine::cancelledError();
+      if (ready_.cancelled()) return cancelledError();
       if (!queue_.empty()) return takeFirst();
       if (problem_) return *problem_;
       ready_.clear();
-      if (context.cancellation.stop_requested()) return engine::cancelledError();
+      if (context.cancellation.stop_requested()) return cancelledError();
       if (context.deadline != TimePoint::max() && clock_->now() >= context.deadline)
-        return engine::deadlineError();
+        return deadlineError();
       clock_->waitUntil(lock, changed_, context.deadline);
     }
   }
@@ -71,7 +71,7 @@ class DockerEvents final : public EventStream {
   }
 
   void readAll() noexcept {
-    engine::LineSplitter lines;
+    LineSplitter lines;
     for (;;) {
       std::string bytes;
       const auto more = http_->read(bytes, {});
@@ -81,7 +81,7 @@ class DockerEvents final : public EventStream {
         auto line = lines.next();
         if (!line) return fail(line.error());
         if (!*line) break;
-        auto event = parseEvent(std::move(**line));
+        auto event = parse_(std::move(**line));
         if (!event) return fail(event.error());
         if (*event) push(std::move(**event));
       }
@@ -111,8 +111,9 @@ class DockerEvents final : public EventStream {
   }
 
   const std::unique_ptr<HttpStream> http_;
+  const EventParser parse_;
   const std::shared_ptr<Clock> clock_;
-  engine::Wakeup ready_{};
+  Wakeup ready_{};
   std::condition_variable changed_{};
   std::mutex mutex_{};
   std::deque<Event> queue_{};       ///< guarded by mutex_
@@ -122,17 +123,19 @@ class DockerEvents final : public EventStream {
 
 // ---- pull ----
 
-class DockerPull final : public PullStream {
+class EnginePull final : public PullStream {
  public:
-  DockerPull(std::unique_ptr<HttpStream> http, Duration idle_timeout, Clock& clock)
+  EnginePull(std::unique_ptr<HttpStream> http, const PullDialect& dialect, Duration idle_timeout,
+             Clock& clock)
       : http_(std::move(http)),
+        dialect_(dialect),
         idle_timeout_(idle_timeout),
         clock_(clock),
         heard_at_(clock.now()) {}
 
   Result<std::optional<PullProgress>> next(const CallContext& context) override {
     for (;;) {
-      if (http_->cancelled()) return engine::cancelledError();
+      if (http_->cancelled()) return cancelledError();
       if (problem_) return *problem_;
       if (auto step = takeStep(); !step || *step) return step;
       if (problem_) continue;
@@ -150,9 +153,9 @@ class DockerPull final : public PullStream {
     auto line = lines_.next();
     if (!line) return keep(std::move(line).error());
     if (!*line) return std::optional<PullProgress>();
-    auto step = parsePullStep(std::move(**line));
+    auto step = dialect_.parse(std::move(**line));
     if (!step) return keep(std::move(step).error());
-    if (!step->error.empty()) return keep(pullError(step->error));
+    if (!step->error.empty()) return keep(dialect_.error(step->error));
     finished_ = finished_ || step->finished;
     http_->keepReadable(true);
     return std::optional(std::move(step->progress));
@@ -201,10 +204,11 @@ class DockerPull final : public PullStream {
   }
 
   const std::unique_ptr<HttpStream> http_;
+  const PullDialect dialect_;
   const Duration idle_timeout_;
   Clock& clock_;
   TimePoint heard_at_;
-  engine::LineSplitter lines_{};
+  LineSplitter lines_{};
   std::optional<Error> problem_{};
   bool finished_ = false;
   bool ended_ = false;
@@ -212,10 +216,10 @@ class DockerPull final : public PullStream {
 
 // ---- logs ----
 
-class DockerLogs final : public LogStream {
+class EngineLogs final : public LogStream {
  public:
-  DockerLogs(std::unique_ptr<HttpStream> http, bool tty, bool timestamps)
-      : output_(std::move(http), tty, timestamps) {}
+  EngineLogs(std::unique_ptr<HttpStream> http, const OutputForm& form)
+      : output_(std::move(http), form) {}
 
   Result<std::optional<Output>> next(const CallContext& context) override {
     return output_.next(context);
@@ -230,24 +234,26 @@ class DockerLogs final : public LogStream {
 }  // namespace
 
 Result<std::unique_ptr<EventStream>> makeEventStream(std::unique_ptr<HttpStream> http,
+                                                     EventParser parse,
                                                      std::shared_ptr<Clock> clock) {
   try {
-    auto stream = std::make_unique<DockerEvents>(std::move(http), std::move(clock));
-    if (!stream->valid()) return engine::systemError(EMFILE, "cannot open an event stream");
+    auto stream =
+        std::make_unique<EngineEvents>(std::move(http), std::move(parse), std::move(clock));
+    if (!stream->valid()) return systemError(EMFILE, "cannot open an event stream");
     return std::unique_ptr<EventStream>(std::move(stream));
   } catch (const std::system_error& error) {
-    return engine::systemError(error.code().value(), "cannot start a thread for events");
+    return systemError(error.code().value(), "cannot start a thread for events");
   }
 }
 
-std::unique_ptr<PullStream> makePullStream(std::unique_ptr<HttpStream> http, Duration idle_timeout,
+std::unique_ptr<PullStream> makePullStream(std::unique_ptr<HttpStream> http,
+                                           const PullDialect& dialect, Duration idle_timeout,
                                            Clock& clock) {
-  return std::make_unique<DockerPull>(std::move(http), idle_timeout, clock);
+  return std::make_unique<EnginePull>(std::move(http), dialect, idle_timeout, clock);
 }
 
-std::unique_ptr<LogStream> makeLogStream(std::unique_ptr<HttpStream> http, bool tty,
-                                         bool timestamps) {
-  return std::make_unique<DockerLogs>(std::move(http), tty, timestamps);
+std::unique_ptr<LogStream> makeLogStream(std::unique_ptr<HttpStream> http, const OutputForm& form) {
+  return std::make_unique<EngineLogs>(std::move(http), form);
 }
 
-}  // namespace control::docker
+}  // namespace control::engine

@@ -11,11 +11,18 @@
 #include <libcontrol/result.h>
 #include <libcontrol/stats.h>
 
-#include "docker/docker_api.h"
-#include "docker/docker_json.h"
 #include "engine/cgroup_stats.h"
+#include "engine/host_roots.h"
+#include "engine/run_source.h"
 
-namespace control::docker {
+namespace control::engine {
+
+/// An engine's own statistics: what stands in where the kernel's cannot be seen.
+class StatsSource : public RunSource {
+ public:
+  /// The figures of a run, with the time they were taken. kWrongState: it is over. kUnsupported.
+  virtual Result<StatsSample> readStats(const RunState& run, const CallContext& context) = 0;
+};
 
 /// Statistics of many containers at a time: from the kernel where the containers are on this host,
 /// else from the engine.
@@ -24,7 +31,9 @@ namespace control::docker {
 /// Blocking: until the context's deadline or cancellation.
 class StatsReader {
  public:
-  StatsReader(Api& api, engine::HostRoots roots) : api_(api), roots_(std::move(roots)) {}
+  /// `asks_engine`: the containers are known to be on another host.
+  StatsReader(StatsSource& engine, HostRoots roots, bool asks_engine)
+      : engine_(engine), roots_(std::move(roots)), asks_engine_(asks_engine) {}
 
   /// One answer for each id, in order.
   std::vector<Result<StatsSample>> read(std::span<const ContainerId> ids,
@@ -35,24 +44,23 @@ class StatsReader {
 
  private:
   struct Sampler {
-    std::shared_ptr<engine::CgroupStats> files{};
+    std::shared_ptr<CgroupStats> files{};
     TimePoint used_at{};
   };
 
-  std::shared_ptr<engine::CgroupStats> known(const ContainerId& id, TimePoint now);
-  void keep(const ContainerId& id, std::shared_ptr<engine::CgroupStats> files, TimePoint now);
+  std::shared_ptr<CgroupStats> known(const ContainerId& id, TimePoint now);
+  void keep(const ContainerId& id, std::shared_ptr<CgroupStats> files, TimePoint now);
   void dropUnused(TimePoint now);
   Result<StatsSample> readOne(const ContainerId& id, const CallContext& context);
-  Result<StatsSample> fromEngine(const RunState& run, const CallContext& context);
 
   void readTogether(std::span<const ContainerId> ids, const std::vector<std::size_t>& which,
                     std::vector<Result<StatsSample>>& out, const CallContext& context);
 
-  Api& api_;
-  const engine::HostRoots roots_;
-  std::atomic<bool> asks_engine_{false};  ///< it had to be asked before
+  StatsSource& engine_;
+  const HostRoots roots_;
+  std::atomic<bool> asks_engine_;  ///< it had to be asked before
   std::mutex mutex_;
   std::map<std::string, Sampler, std::less<>> samplers_{};  ///< guarded by mutex_; by full id
 };
 
-}  // namespace control::docker
+}  // namespace control::engine

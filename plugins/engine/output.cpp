@@ -1,9 +1,11 @@
-#include "docker/docker_output.h"
+#include "engine/output.h"
 
-#include "docker/docker_json.h"
+#include <algorithm>
+
+#include "engine/reply.h"
 #include "engine/wakeup.h"
 
-namespace control::docker {
+namespace control::engine {
 namespace {
 
 /// Small frames are handed on together up to so much.
@@ -18,18 +20,19 @@ OutputSource sourceOf(int frame_source) {
 }  // namespace
 
 void OutputDecoder::feed(std::string_view bytes) {
-  if (tty_) {
-    raw_.append(bytes);
-  } else {
+  if (form_.framed) {
     frames_.feed(bytes);
+  } else {
+    raw_.append(bytes);
   }
 }
 
-bool OutputDecoder::mayEnd() const noexcept { return tty_ || (frames_.atBoundary() && !held_); }
+bool OutputDecoder::mayEnd() const noexcept {
+  return !form_.framed || (frames_.atBoundary() && !held_);
+}
 
 Result<std::optional<Output>> OutputDecoder::next() {
-  if (tty_) return nextRaw();
-  return nextFramed();
+  return form_.framed ? nextFramed() : nextRaw();
 }
 
 bool OutputDecoder::cutStamp(std::string& bytes) {
@@ -59,8 +62,8 @@ Result<std::optional<Output>> OutputDecoder::nextFramed() {
     auto piece = takePiece();
     if (!piece) return piece.error();
     if (!*piece) return output;
-    const OutputSource source = sourceOf((*piece)->source);
-    if (timestamps_) {
+    const OutputSource source = form_.tty ? OutputSource::kConsole : sourceOf((*piece)->source);
+    if (form_.timestamps) {
       if ((*piece)->first) in_stamp_ = true;
       if (in_stamp_ && !cutStamp((*piece)->bytes)) continue;
       if ((*piece)->bytes.empty()) continue;
@@ -78,7 +81,7 @@ Result<std::optional<Output>> OutputDecoder::nextFramed() {
 
 std::optional<Output> OutputDecoder::nextRaw() {
   if (raw_.empty()) return std::nullopt;
-  if (!timestamps_)
+  if (!form_.timestamps)
     return Output{.source = OutputSource::kConsole, .bytes = std::exchange(raw_, {})};
   if (in_stamp_ && !cutStamp(raw_)) return std::nullopt;
   const std::size_t end = std::min(raw_.find('\n'), raw_.size() - 1) + 1;
@@ -97,7 +100,7 @@ void OutputReader::keepReadable(bool on) noexcept {
 
 Result<std::optional<Output>> OutputReader::next(const CallContext& context) {
   for (;;) {
-    if (http_->cancelled()) return engine::cancelledError();
+    if (http_->cancelled()) return cancelledError();
     auto item = decoder_.next();
     if (!item || *item || ended_) {
       keepReadable(true);
@@ -118,4 +121,4 @@ Result<std::optional<Output>> OutputReader::next(const CallContext& context) {
   }
 }
 
-}  // namespace control::docker
+}  // namespace control::engine

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <libcontrol/result.h>
+#include <libcontrol/streams.h>
+
+#include "engine/http_client.h"
+#include "engine/output.h"
+
+namespace control::engine {
+
+/// One line of an event stream; nullopt: an event of something that is no container, or not
+/// asked for. Called on a thread of the stream.
+using EventParser = std::function<Result<std::optional<Event>>(std::string line)>;
+
+/// kResourceExhausted: no thread or descriptor is left.
+Result<std::unique_ptr<EventStream>> makeEventStream(std::unique_ptr<HttpStream> http,
+                                                     EventParser parse,
+                                                     std::shared_ptr<Clock> clock);
+
+struct PullStep {
+  PullProgress progress{};
+  std::string error{};    ///< the pull failed, with these words
+  bool finished = false;  ///< the last word of a pull that worked
+};
+
+/// How an engine tells of a pull, a line a step.
+struct PullDialect {
+  Result<PullStep> (*parse)(std::string line) = nullptr;
+  Error (*error)(const std::string& text) = nullptr;  ///< of a step's words
+};
+std::unique_ptr<PullStream> makePullStream(std::unique_ptr<HttpStream> http,
+                                           const PullDialect& dialect, Duration idle_timeout,
+                                           Clock& clock);
+
+std::unique_ptr<LogStream> makeLogStream(std::unique_ptr<HttpStream> http, const OutputForm& form);
+
+}  // namespace control::engine
