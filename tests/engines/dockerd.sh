@@ -47,18 +47,21 @@ startContainerd() {
   # Without one of its own dockerd would join the host's, where there is one.
   printf 'version = 2\nroot = "%s/containerd"\nstate = "%s/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "%s/c.sock"\n' \
     "$dir" "$dir" "$dir" >"$dir/containerd.toml"
-  spawn containerd containerd --config "$dir/containerd.toml" --address "$dir/c.sock"
+  view=()
+  [ -z "$engine_root" ] || newView /run/containerd
+  spawn containerd "${view[@]}" containerd --config "$dir/containerd.toml" --address "$dir/c.sock"
   waitFor containerd test -S "$dir/c.sock"
 }
 
 startDaemons() {
   startContainerd
   local options=()
-  if ! nsenter --net="/run/netns/$netns" iptables --wait 5 -t nat -L -n >/dev/null 2>&1; then
+  [ -z "$engine_root" ] || view=(nsenter --mount="/proc/$(cat "$dir/containerd.pid")/ns/mnt")
+  if ! nsenter --net="/run/netns/$netns" "${view[@]}" iptables --wait 5 -t nat -L -n >/dev/null 2>&1; then
     options+=(--iptables=false --ip-masq=false)
   fi
   echo '{}' >"$dir/daemon.json"
-  spawn dockerd dockerd --config-file "$dir/daemon.json" --host "unix://$socket" \
+  spawn dockerd "${view[@]}" dockerd --config-file "$dir/daemon.json" --host "unix://$socket" \
     --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/engine.pid" \
     --containerd "$dir/c.sock" --containerd-namespace control-test \
     --containerd-plugins-namespace control-test-plugins "${options[@]}"

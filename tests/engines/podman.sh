@@ -21,7 +21,7 @@ readonly script=podman.sh engine=podman
 readonly daemons=(podman)
 
 requireEngine() {
-  requireTools "podman runc conmon netavark iptables catatonit" podman runc conmon iptables catatonit unshare
+  requireTools "podman runc conmon netavark iptables catatonit" podman runc conmon iptables catatonit
 }
 
 isEngineProcess() {
@@ -64,7 +64,7 @@ writeConfiguration() {
   cat >"$dir/containers.conf" <<END
 [containers]
 default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
-init_path = "$(command -v catatonit)"
+init_path = "/usr/bin/catatonit"
 log_driver = "k8s-file"
 [engine]
 cgroup_manager = "cgroupfs"
@@ -80,25 +80,14 @@ END
   echo 'unqualified-search-registries = []' >"$dir/registries.conf"
 }
 
-# Runs in the new mount namespace: puts private folders in the fixed places, becomes the service.
-readonly become_service='
-dir=$1
-for place in /run/containers /run/libpod /run/netns /run/runc /run/crun; do
-  mkdir -p "$place" "$dir/host$place"
-  mount --bind "$dir/host$place" "$place"
-done
-mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-shift
-exec "$@"'
-
 startDaemons() {
   writeConfiguration
   mkdir -p "$dir"/{data,networks,run,temporary,tmp}
+  newView "/dev/shm /run/containers /run/libpod /run/netns /run/runc /run/crun"
   spawn podman env -i PATH="$PATH" HOME="$dir/home" TMPDIR="$dir/temporary" \
     CONTAINERS_CONF="$dir/containers.conf" CONTAINERS_STORAGE_CONF="$dir/storage.conf" \
     CONTAINERS_REGISTRIES_CONF="$dir/registries.conf" \
-    unshare --mount --propagation slave sh -euc "$become_service" sh "$dir" \
-    podman --root "$dir/data" --runroot "$dir/run" --tmpdir "$dir/tmp" \
+    "${view[@]}" podman --root "$dir/data" --runroot "$dir/run" --tmpdir "$dir/tmp" \
     --network-config-dir "$dir/networks" --log-level info \
     system service --time 0 "unix://$socket"
   waitFor podman answers

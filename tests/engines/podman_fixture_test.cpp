@@ -31,11 +31,11 @@ TEST(PodmanFixture, PublishesPortsInItsOwnNetwork) {
                                podmanSocket());
   const std::string network = podmanNetworkNamespace();
   const std::string enter = network.empty() ? "" : "nsenter --net=" + network + " ";
-  const std::string fetch = enter + "busybox wget -q -O - http://127.0.0.1:18080/index.html";
   // The server listens a moment after its start.
-  const std::string patient =
-      "for i in $(seq 100); do " + fetch + " 2>/dev/null && exit 0; sleep 0.1; done; " + fetch;
-  EXPECT_EQ(std::system((patient + " | grep -q found").c_str()), 0);
+  const std::string fetch = enter +
+                            "curl --silent --fail --max-time 30 --retry 100 --retry-delay 1 "
+                            "--retry-connrefused http://127.0.0.1:18080/index.html";
+  EXPECT_EQ(std::system((fetch + " | grep -q found").c_str()), 0);
 }
 
 TEST(PodmanFixture, GivesTheSameEngineToEveryCall) { EXPECT_EQ(&podmanUri(), &podmanUri()); }

@@ -13,6 +13,8 @@
 
 readonly image=control-test:latest
 readonly wait_seconds=60
+# A folder with the packages of another Debian, unpacked: the engine is that one's.
+readonly engine_root=${CONTROL_ENGINE_ROOT:-}
 
 fail() {
   echo "$script: $*" >&2
@@ -24,7 +26,8 @@ requireTools() {  # requireTools "DEBIAN PACKAGES" TOOL...
     fail "needs root, to start an engine; run the tests as root or set CONTROL_TEST_${engine^^}"
   local packages=$1 tool missing=""
   shift
-  for tool in "$@" ip nsenter curl tar busybox setsid; do
+  [ -z "$engine_root" ] || set --
+  for tool in "$@" ip nsenter unshare curl tar busybox setsid; do
     command -v "$tool" >/dev/null || missing+=" $tool"
   done
   [ -z "$missing" ] || fail "not installed:$missing (Debian: $packages busybox-static iproute2 util-linux curl tar)"
@@ -135,6 +138,33 @@ unmountAll() {
   # Last mounted, first unmounted.
   mounts=$(cut -d' ' -f5 /proc/self/mountinfo | grep -F "$dir/" | tac) || return 0
   for mount in $mounts; do umount --lazy "$mount" 2>/dev/null || true; done
+}
+
+# Runs in a new mount namespace: sh -euc "$enter_view" sh ROOT DIR PLACES COMMAND...
+# Puts private folders of DIR in PLACES; makes ROOT, where not empty, the file system seen.
+readonly enter_view='
+root=$1 dir=$2 places=$3
+shift 3
+if [ -n "$root" ]; then
+  mount --rbind "$root" "$root"
+  for place in /dev /proc /run /sys /tmp; do mount --rbind "$place" "$root$place"; done
+  mkdir -p "$root$dir"
+  mount --rbind "$dir" "$root$dir"
+fi
+for place in $places; do
+  mkdir -p "$root$place" "$dir/host$place"
+  mount --bind "$dir/host$place" "$root$place"
+done
+if [ -n "$root" ]; then
+  cd "$root"
+  pivot_root . .
+  umount --lazy .
+  cd /
+fi
+exec "$@"'
+
+newView() {  # newView PLACES: sets `view`, the command before a daemon's own
+  view=(unshare --mount --propagation slave sh -euc "$enter_view" sh "$engine_root" "$dir" "$1")
 }
 
 # --- Start and stop --------------------------------------------------------------------------
