@@ -1,0 +1,77 @@
+#include "stats.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "files.h"
+#include "streams.h"
+
+namespace process_engine {
+namespace {
+
+struct Memory {
+  std::uint64_t resident = 0;
+  std::uint64_t without_files = 0;
+};
+
+/// VmRSS, RssAnon and RssShmem of /proc/<pid>/status, in kB there.
+Memory memoryOf(pid_t pid) {
+  Memory memory;
+  const auto text = readFile(AT_FDCWD, ("/proc/" + std::to_string(pid) + "/status").c_str());
+  std::istringstream lines(text.value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string key;
+    std::uint64_t kilobytes = 0;
+    if (!(words >> key >> kilobytes)) continue;
+    if (key == "VmRSS:") memory.resident = kilobytes * 1024;
+    if (key == "RssAnon:" || key == "RssShmem:") memory.without_files += kilobytes * 1024;
+  }
+  return memory;
+}
+
+control::Duration fromTicks(std::int64_t ticks) {
+  static const std::int64_t kPerSecond = ::sysconf(_SC_CLK_TCK);
+  return control::Duration(ticks * (1'000'000'000 / kPerSecond));
+}
+
+}  // namespace
+
+control::StatsSample Sampler::sample(const std::string& id, const Run& run,
+                                     const std::vector<ProcessStat>& all,
+                                     const control::Clock& clock) {
+  control::StatsSample sample{.run = {.container = {id}, .started_at = toWallTime(run.started_at)},
+                              .taken_at = clock.now()};
+  // The keeper waits for orphans: what they used is in its sum, what it used itself is not theirs.
+  std::int64_t ticks = 0;
+  for (const ProcessStat& one : all)
+    if (one.pid == run.keeper) ticks += one.waited_cpu_ticks;
+  std::uint64_t threads = 0;
+  Memory memory;
+  for (const ProcessStat& one : descendants(all, run.keeper)) {
+    ticks += one.cpu_ticks + one.waited_cpu_ticks;
+    threads += static_cast<std::uint64_t>(one.threads);
+    const Memory its = memoryOf(one.pid);
+    memory.resident += its.resident;
+    memory.without_files += its.without_files;
+  }
+  sample.pids = threads;
+  sample.memory_usage_bytes = memory.resident;
+  sample.memory_working_set_bytes = memory.without_files;
+  const std::lock_guard lock(mutex_);
+  Seen& seen = seen_[id];
+  if (seen.started_at != run.started_at) seen = {.started_at = run.started_at};
+  seen.cpu_time = std::max(seen.cpu_time, fromTicks(ticks));
+  sample.cpu_time = seen.cpu_time;
+  return sample;
+}
+
+void Sampler::forget(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  seen_.erase(id);
+}
+
+}  // namespace process_engine

@@ -1,0 +1,268 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <libcontrol/loader.h>
+
+#include "process_plugin.h"
+
+namespace {
+
+using namespace control;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+/// An engine in a state directory of its own.
+class ProcessEngine : public ::testing::Test {
+ protected:
+  ProcessEngine() {
+    char path[] = "/tmp/control-process-XXXXXX";
+    directory_ = ::mkdtemp(path);
+    runtime_ = open();
+  }
+  ~ProcessEngine() override {
+    if (runtime_) {
+      const auto all = runtime_->list({}, soon());
+      if (all)
+        for (const auto& one : *all)
+          (void)runtime_->remove(one.id, {.force = true}, soon()).has_value();
+      runtime_.reset();
+    }
+    fs::remove_all(directory_);
+  }
+
+  std::shared_ptr<ContainerRuntime> open() {
+    const PluginDescriptor* const linked[] = {&process_engine::descriptor()};
+    auto runtime = loadRuntime("process://" + directory_, {.linked_plugins = linked}, soon());
+    EXPECT_TRUE(runtime) << runtime.error().message;
+    return runtime ? *runtime : nullptr;
+  }
+
+  static CallContext soon() { return CallContext::within(60s); }
+
+  static ContainerSpec shell(const std::string& script) {
+    ContainerSpec spec;
+    spec.image = "host";
+    spec.command = {"/bin/sh", "-c", script};
+    return spec;
+  }
+
+  RunningContainer run(const ContainerSpec& spec) {
+    auto running = runtime_->run(spec, soon());
+    EXPECT_TRUE(running) << running.error().message;
+    return std::move(*running);
+  }
+
+  template <class AnyStream>
+  static std::string textOf(AnyStream& stream, OutputSource source) {
+    std::string text;
+    for (;;) {
+      auto item = stream.next(soon());
+      EXPECT_TRUE(item) << item.error().message;
+      if (!item || !*item) return text;
+      if ((*item)->source == source) text += (*item)->bytes;
+    }
+  }
+
+  std::string logged(const ContainerId& id, LogOptions options = {.follow = true},
+                     OutputSource source = OutputSource::kStdout) {
+    auto log = runtime_->logs(id, options, soon());
+    EXPECT_TRUE(log) << log.error().message;
+    return textOf(**log, source);
+  }
+
+  void awaitOutput(const ContainerId& id, const std::string& text) {
+    auto log = runtime_->logs(id, {.follow = true}, soon());
+    std::string seen;
+    while (seen.find(text) == std::string::npos) {
+      auto item = (*log)->next(soon());
+      ASSERT_TRUE(item && *item) << seen;
+      seen += (*item)->bytes;
+    }
+  }
+
+  std::string directory_;
+  std::shared_ptr<ContainerRuntime> runtime_;
+};
+
+TEST_F(ProcessEngine, ExitCodeBelongsToItsRun) {
+  auto first = run(shell("exit 3"));
+  const auto exit = first.exit->exited(soon());
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->exit_code, 3);
+  EXPECT_FALSE(exit->signal);
+  auto watch = runtime_->watchExit(first.id, soon());
+  ASSERT_TRUE(watch);
+  ASSERT_TRUE(runtime_->start(first.id, soon()));
+  const auto second = (*watch)->exited(soon());
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_NE(second->run, exit->run);
+  EXPECT_EQ(first.exit->exited(soon())->run, exit->run);
+}
+
+TEST_F(ProcessEngine, StopSignalsAndReportsTheSignal) {
+  auto container = run(shell("echo ready; exec sleep 600"));
+  awaitOutput(container.id, "ready");
+  const auto stopped = runtime_->stop(container.id, {}, soon());
+  ASSERT_TRUE(stopped) << stopped.error().message;
+  EXPECT_EQ(stopped->outcome, StopOutcome::kStopped);
+  EXPECT_EQ(stopped->exit->signal, Signal::term());
+  EXPECT_EQ(stopped->exit->exit_code, 143);
+}
+
+TEST_F(ProcessEngine, EndOfProcessOneEndsWhatItLeftBehind) {
+  auto container = run(shell("setsid sleep 600 & echo pid $!; exit 0"));
+  ASSERT_TRUE(container.exit->exited(soon()));
+  const std::string text = logged(container.id);
+  EXPECT_NE(::kill(std::stoi(text.substr(4)), 0), 0) << text;
+}
+
+TEST_F(ProcessEngine, OutputIsSeparateAndWhole) {
+  auto container = run(shell("echo out; echo err >&2; head -c 300000 /dev/zero"));
+  EXPECT_EQ(logged(container.id).size(), 4 + 300000);
+  EXPECT_EQ(logged(container.id, {}, OutputSource::kStderr), "err\n");
+  EXPECT_EQ(logged(container.id, {.standard_output = false}), "");
+}
+
+TEST_F(ProcessEngine, TailCountsLines) {
+  auto container = run(shell("echo 1; echo 2; echo 3"));
+  ASSERT_TRUE(container.exit->exited(soon()));
+  EXPECT_EQ(logged(container.id, {.tail_lines = 2}), "2\n3\n");
+  EXPECT_EQ(logged(container.id, {.tail_lines = 0}), "");
+  EXPECT_EQ(logged(container.id, {.tail_lines = 9}), "1\n2\n3\n");
+}
+
+TEST_F(ProcessEngine, AttachedInputReachesTheProcessAndEnds) {
+  ContainerSpec spec = shell("cat; echo over");
+  spec.open_stdin = true;
+  auto container = run(spec);
+  auto console = runtime_->attach(container.id, {.standard_output = true}, soon());
+  ASSERT_TRUE(console) << console.error().message;
+  ASSERT_TRUE((*console)->write("hello\n", soon()));
+  ASSERT_TRUE((*console)->closeInput(soon()));
+  EXPECT_EQ(textOf(**console, OutputSource::kStdout), "hello\nover\n");
+  EXPECT_EQ(container.exit->exited(soon())->exit_code, 0);
+}
+
+TEST_F(ProcessEngine, ExecRunsBesideAndEndsWithItsSession) {
+  auto container = run(shell("sleep 600"));
+  auto session = runtime_->exec(
+      container.id, {.command = {"sh", "-c", "cat; exit 5"}, .standard_input = true}, soon());
+  ASSERT_TRUE(session) << session.error().message;
+  ASSERT_TRUE((*session)->write("abc", soon()));
+  EXPECT_EQ((*session)->exitCode(soon()).error().code, ErrorCode::kWrongState);
+  ASSERT_TRUE((*session)->closeInput(soon()));
+  EXPECT_EQ(textOf(**session, OutputSource::kStdout), "abc");
+  EXPECT_EQ(*(*session)->exitCode(soon()), 5);
+  auto endless =
+      runtime_->exec(container.id, {.command = {"sh", "-c", "echo $$; exec sleep 600"}}, soon());
+  ASSERT_TRUE(endless);
+  const auto pid = (*endless)->next(soon());
+  ASSERT_TRUE(pid && *pid);
+  endless->reset();
+  EXPECT_NE(::kill(std::stoi((*pid)->bytes), 0), 0);
+  const auto missing = runtime_->exec(container.id, {.command = {"/no/such/command"}}, soon());
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(ProcessEngine, EventsComeInOrder) {
+  auto events = runtime_->events({}, soon());
+  ASSERT_TRUE(events);
+  auto container = run(shell("exit 7"));
+  ASSERT_TRUE(container.exit->exited(soon()));
+  ASSERT_TRUE(runtime_->remove(container.id, {}, soon()));
+  for (const EventType type :
+       {EventType::kCreated, EventType::kStarted, EventType::kExited, EventType::kRemoved}) {
+    const auto event = (*events)->next(soon());
+    ASSERT_TRUE(event && *event);
+    EXPECT_EQ((*event)->type, type);
+    EXPECT_EQ((*event)->container, container.id);
+  }
+  EXPECT_EQ((*events)->next({.deadline = TimePoint{}}).error().code, ErrorCode::kDeadlineExceeded);
+}
+
+TEST_F(ProcessEngine, FailedStartIsToldByStartAndInspect) {
+  ContainerSpec spec = shell("");
+  spec.command = {"/no/such/program"};
+  const auto created = runtime_->create(spec, soon());
+  ASSERT_TRUE(created);
+  const auto started = runtime_->start(created->id, soon());
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kStartFailed);
+  const auto info = runtime_->inspect(created->id, soon());
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->state, ContainerState::kCreated);
+  EXPECT_NE(info->error.find("cannot execute"), std::string::npos);
+}
+
+TEST_F(ProcessEngine, RunsOutliveTheRuntime) {
+  auto container = run(shell("echo ready; trap 'exit 9' TERM; while :; do sleep 0.05; done"));
+  awaitOutput(container.id, "ready");
+  container.exit.reset();
+  const auto before = runtime_->inspect(container.id, soon());
+  runtime_ = open();
+  const auto after = runtime_->inspect(container.id, soon());
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->pid, before->pid);
+  EXPECT_EQ(after->started_at, before->started_at);
+  EXPECT_EQ(runtime_->stop(container.id, {}, soon())->exit->exit_code, 9);
+}
+
+TEST_F(ProcessEngine, KilledKeeperEndsTheRunWithoutAStatus) {
+  auto container = run(shell("exec sleep 600"));
+  const auto info = runtime_->inspect(container.id, soon());
+  std::string stat;
+  std::getline(std::ifstream("/proc/" + std::to_string(*info->pid) + "/stat"), stat);
+  const int keeper = std::stoi(stat.substr(stat.rfind(')') + 4));
+  ASSERT_EQ(::kill(keeper, SIGKILL), 0);
+  const auto exit = container.exit->exited(soon());
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_FALSE(exit->exit_code);
+  EXPECT_EQ(runtime_->inspect(container.id, soon())->state, ContainerState::kExited);
+  EXPECT_TRUE(runtime_->start(container.id, soon()));
+}
+
+TEST_F(ProcessEngine, StatisticsAreOfTheWholeTree) {
+  auto container = run(shell("(while :; do :; done) & echo busy; wait"));
+  awaitOutput(container.id, "busy");
+  const std::vector<ContainerId> ids{container.id, {"missing"}};
+  const auto enough = [&] {
+    const auto samples = runtime_->stats(ids, soon());
+    EXPECT_EQ(samples[1].error().code, ErrorCode::kNotFound);
+    return samples[0] && *samples[0]->cpu_time > 50ms;
+  };
+  while (!enough()) std::this_thread::yield();
+  const auto sample = runtime_->stats(ids, soon())[0];
+  EXPECT_EQ(sample->pids, 2u);
+  EXPECT_GT(*sample->memory_usage_bytes, 100'000u);
+  EXPECT_FALSE(sample->network_rx_bytes);
+  EXPECT_FALSE(sample->memory_limit_bytes);
+}
+
+TEST_F(ProcessEngine, WhatProcessesCannotHaveIsRefusedByName) {
+  const std::pair<const char*, void (*)(ContainerSpec&)> cases[] = {
+      {"mounts",
+       [](ContainerSpec& spec) { spec.mounts.push_back({.source = "/", .target = "/x"}); }},
+      {"ports", [](ContainerSpec& spec) { spec.ports.push_back({.container_port = 80}); }},
+      {"limits", [](ContainerSpec& spec) { spec.limits.memory_bytes = 1 << 26; }},
+      {"user", [](ContainerSpec& spec) { spec.user = "nobody"; }},
+      {"tty", [](ContainerSpec& spec) { spec.tty = true; }}};
+  for (const auto& [field, set] : cases) {
+    ContainerSpec spec = shell("true");
+    set(spec);
+    const auto created = runtime_->create(spec, soon());
+    ASSERT_FALSE(created) << field;
+    EXPECT_EQ(created.error().code, ErrorCode::kUnsupported);
+    EXPECT_NE(created.error().message.find(field), std::string::npos) << created.error().message;
+  }
+  EXPECT_TRUE(runtime_->list({}, soon())->empty());
+}
+
+}  // namespace
