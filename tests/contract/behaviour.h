@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include <libcontrol/types.h>
+
+namespace control::conform {
+
+/// MUST: an engine without it is none of ours. SHOULD: better with it, usable without.
+enum class Level { kMust, kShould };
+
+/// One named behaviour of the contract, and what an engine has to be able to do to show it.
+struct Behaviour {
+  std::string_view group;
+  std::string_view name;
+  Level level;
+  std::vector<Capability> needs;
+};
+
+/// All of them, in the order in which they run. Filled before main().
+std::vector<Behaviour>& behaviours();
+
+bool isBehaviour(std::string_view name);
+
+}  // namespace control::conform

@@ -1,0 +1,255 @@
+#include "contract/conformance.h"
+
+#include <gtest/gtest-spi.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include <libcontrol/testing/mock_control.h>
+
+namespace control::conform {
+namespace {
+
+/// How long one behaviour may take in real time before it counts as hung.
+constexpr auto kHangLimit = 90s;
+constexpr auto kSoon = 60s;
+
+}  // namespace
+
+bool Conformance::has(Capability capability) const {
+  return World::instance().info().has(capability);
+}
+
+// ---- The course of a test ----
+
+void Conformance::SetUp() {
+  World& world = World::instance();
+  label_ = world.uniqueName();
+  watchdog_ = std::jthread([this](const std::stop_token& over) {
+    const std::stop_callback interrupted(World::instance().interrupted().get_token(),
+                                         [this] { hung_.request_stop(); });
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait_for(lock, over, kHangLimit, [] { return false; });
+    if (!over.stop_requested()) hung_.request_stop();
+  });
+  for (const Capability needed : behaviour_.needs)
+    if (!has(needed))
+      return skip("the engine has not the capability " + std::string(toString(needed)));
+  auto opened = world.open();
+  ASSERT_OK(opened);
+  use(std::move(*opened));
+}
+
+void Conformance::use(std::shared_ptr<ContainerRuntime> runtime) {
+  runtime_ = std::move(runtime);
+  auto* const mock = runtime_->extension<testing::MockControl>();
+  clock_ = mock == nullptr ? nullptr : mock->fakeClock();
+  letTimeFlow(true);
+}
+
+void Conformance::letTimeFlow(bool flows) {
+  time_flows_ = flows;
+  if (clock_ != nullptr) clock_->setAutoAdvance(flows);
+}
+
+void Conformance::TestBody() {
+  const ExpectedSkips& expected = World::instance().expected();
+  const auto listed = expected.find(behaviour_.name);
+  if (listed == expected.end()) return behave();
+  tolerate(listed->second);
+}
+
+/// Runs a behaviour that is on the list: its failure is a skip, its success is said.
+void Conformance::tolerate(const std::string& reason) {
+  ::testing::TestPartResultArray results;
+  {
+    using Reporter = ::testing::ScopedFakeTestPartResultReporter;
+    const Reporter reporter(Reporter::INTERCEPT_ALL_THREADS, &results);
+    behave();
+  }
+  for (int i = 0; i < results.size(); ++i)
+    if (!results.GetTestPartResult(i).passed()) {
+      GTEST_SKIP() << reason;
+    }
+  World::instance().passedAlthoughListed(std::string(behaviour_.name));
+}
+
+void Conformance::TearDown() {
+  letTimeFlow(true);
+  if (faults_) faults_->comeBack();
+  if (hung_.stop_requested())
+    ADD_FAILURE() << "it hung: nothing came within " << std::chrono::seconds(kHangLimit).count()
+                  << " s, or it was interrupted";
+  watchdog_ = {};
+  hung_ = {};
+  runtime_.reset();
+  clock_ = nullptr;
+  faults_.reset();
+  expectNothingLeft();
+}
+
+/// Containers of this test are gone, and so are threads and descriptors.
+void Conformance::expectNothingLeft() {
+  World& world = World::instance();
+  const auto left = world.sweep();
+  if (!left) ADD_FAILURE() << "cannot clean up: " << wordsOf(left.error());
+  const auto over = [&] {
+    const Footprint now = Footprint::now();
+    return now.threads <= world.baseline().threads &&
+           now.descriptors <= world.baseline().descriptors;
+  };
+  for (int tries = 0; !over() && tries < 1000; ++tries) std::this_thread::sleep_for(10ms);
+  const Footprint now = Footprint::now();
+  EXPECT_LE(now.threads, world.baseline().threads) << "threads were left behind";
+  EXPECT_LE(now.descriptors, world.baseline().descriptors) << "descriptors were left behind";
+}
+
+void Conformance::skip(const std::string& reason) {
+  const World& world = World::instance();
+  const auto listed = world.expected().find(behaviour_.name);
+  if (listed != world.expected().end()) GTEST_SKIP() << listed->second;
+  FAIL() << "it cannot be shown: " << reason << ".\nA skip has to be listed: put a line `"
+         << behaviour_.name << ": why` into "
+         << (world.expectFile().empty() ? "the file of --expect" : world.expectFile());
+}
+
+Faults* Conformance::faults() {
+  faults_ = Faults::make(*runtime_);
+  if (!faults_) {
+    skip("this engine cannot be made to fail: it has no Unix socket to stand in front of");
+    return nullptr;
+  }
+  auto opened = World::instance().open(faults_->uri());
+  EXPECT_OK(opened);
+  if (!opened) return nullptr;
+  use(std::move(*opened));
+  return faults_.get();
+}
+
+// ---- Time ----
+
+CallContext Conformance::soon() {
+  CallContext context{.cancellation = hung_.get_token()};
+  if (!isVirtual()) context.deadline = CallContext::after(now(), kSoon);
+  return context;
+}
+
+CallContext Conformance::within(Duration timeout) {
+  return {.deadline = CallContext::after(now(), timeout), .cancellation = hung_.get_token()};
+}
+
+void Conformance::pass(Duration duration) {
+  if (clock_ != nullptr)
+    clock_->advance(duration);
+  else
+    std::this_thread::sleep_for(duration);
+}
+
+bool Conformance::eventually(const std::function<bool()>& condition) {
+  while (!condition()) {
+    if (hung_.stop_requested()) return false;
+    // Others are at work in real time, containers on the engine's.
+    std::this_thread::sleep_for(clock_ != nullptr ? 1ms : 5ms);
+    if (clock_ != nullptr && time_flows_) clock_->advance(5ms);
+  }
+  return true;
+}
+
+// ---- Containers ----
+
+ContainerSpec Conformance::shell(const std::string& script) {
+  ContainerSpec spec;
+  spec.name = World::instance().uniqueName();
+  spec.image = World::instance().options().image;
+  spec.command = {"/bin/sh", "-c", script};
+  spec.labels = mine();
+  spec.labels[World::kRunKey] = World::instance().runLabel();
+  spec.network = NetworkMode::kNone;
+  return spec;
+}
+
+ContainerId Conformance::create(const ContainerSpec& spec) {
+  auto created = runtime().create(spec, soon());
+  EXPECT_OK(created);
+  return created ? created->id : ContainerId{"not-created"};
+}
+
+ContainerId Conformance::run(const ContainerSpec& spec) {
+  const ContainerId id = create(spec);
+  EXPECT_OK(runtime().start(id, soon()));
+  return id;
+}
+
+ContainerId Conformance::runReady(const ContainerSpec& spec) {
+  const ContainerId id = run(spec);
+  awaitReady(id);
+  return id;
+}
+
+void Conformance::awaitReady(const ContainerId& id) {
+  // Without logs nobody can say when a trap is set.
+  if (!has(Capability::kLogs)) return pass(1s);
+  const auto logs = runtime().logs(id, {.follow = true}, soon());
+  EXPECT_OK(logs);
+  if (!logs) return;
+  const auto first = (*logs)->next(soon());
+  EXPECT_TRUE(first && *first) << "it printed nothing";
+}
+
+ContainerInfo Conformance::look(const ContainerId& id) {
+  auto info = runtime().inspect(id, soon());
+  EXPECT_OK(info);
+  return info ? std::move(*info) : ContainerInfo{};
+}
+
+std::unique_ptr<ExitWatch> Conformance::watch(const ContainerId& id) {
+  auto watch = runtime().watchExit(id, soon());
+  EXPECT_OK(watch);
+  return watch ? std::move(*watch) : nullptr;
+}
+
+ExitStatus Conformance::awaitExit(const ContainerId& id) {
+  auto exit = runtime().wait(id, soon());
+  EXPECT_OK(exit);
+  return exit ? std::move(*exit) : ExitStatus{};
+}
+
+std::vector<ContainerSummary> Conformance::listMine() {
+  auto list = runtime().list({.labels = mine()}, soon());
+  EXPECT_OK(list);
+  return list ? std::move(*list) : std::vector<ContainerSummary>{};
+}
+
+// ---- Streams ----
+
+std::string Conformance::textOf(const std::vector<Output>& all, OutputSource source) {
+  std::string text;
+  for (const Output& one : all)
+    if (one.source == source) text += one.bytes;
+  return text;
+}
+
+std::string Conformance::logged(const ContainerId& id, LogOptions options) {
+  auto logs = runtime().logs(id, options, soon());
+  EXPECT_OK(logs);
+  std::string text;
+  if (!logs) return text;
+  for (const Output& one : readAll(**logs)) text += one.bytes;
+  return text;
+}
+
+std::optional<Event> Conformance::nextEvent(EventStream& events, EventType type) {
+  for (;;) {
+    auto event = events.next(soon());
+    if (!event || !*event) {
+      ADD_FAILURE() << "no event " << toString(type)
+                    << " came: " << (event ? "the stream ended" : wordsOf(event.error()));
+      return std::nullopt;
+    }
+    if ((*event)->type == type) return std::move(**event);
+  }
+}
+
+}  // namespace control::conform

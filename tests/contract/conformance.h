@@ -1,0 +1,205 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <libcontrol/runtime.h>
+
+#include "contract/behaviour.h"
+#include "contract/faults.h"
+#include "contract/world.h"
+
+namespace control::conform {
+
+using namespace std::chrono_literals;
+
+/// One behaviour under test: a runtime of its own, containers that are gone afterwards, time that
+/// passes on the engine's clock, real or virtual.
+class Conformance : public ::testing::Test {
+ public:
+  explicit Conformance(Behaviour behaviour) : behaviour_(std::move(behaviour)) {}
+
+ protected:
+  /// The behaviour itself.
+  virtual void behave() = 0;
+
+  ContainerRuntime& runtime() { return *runtime_; }
+  bool has(Capability capability) const;
+
+  // ---- Skips and faults ----
+
+  /// Skips the test when the engine's list says so, else fails it. Return after it.
+  void skip(const std::string& reason);
+  /// From here on the runtime is one whose engine can be made to fail; null after a skip.
+  Faults* faults();
+
+  // ---- Time, on the engine's clock ----
+
+  /// Long enough on a loaded machine. On a virtual clock there is no deadline: a watch on real time
+  /// ends what hangs.
+  CallContext soon();
+  CallContext within(Duration timeout);
+  /// What is there at once: a deadline in the past.
+  static CallContext atOnce() { return {.deadline = TimePoint{} + 1ns}; }
+  TimePoint now() { return runtime_->clock().now(); }
+  /// Lets time go by.
+  void pass(Duration duration);
+  /// Waits for a condition; time goes by meanwhile. False when it did not come true.
+  bool eventually(const std::function<bool()>& condition);
+  bool isVirtual() const { return clock_ != nullptr; }
+  /// How much later than it should a call may end: nothing but 250 ms on a virtual clock.
+  Duration slack() const { return isVirtual() ? Duration(250ms) : Duration(20s); }
+
+  /// While it lives, a virtual clock stands still and no timeout passes by itself.
+  class StillTime {
+   public:
+    explicit StillTime(Conformance& test) : test_(test) { test_.letTimeFlow(false); }
+    ~StillTime() { test_.letTimeFlow(true); }
+    StillTime(const StillTime&) = delete;
+    StillTime& operator=(const StillTime&) = delete;
+
+   private:
+    Conformance& test_;
+  };
+
+  // ---- Containers ----
+
+  /// A shell that runs `script`, with this run's label, a label of this test and no network.
+  ContainerSpec shell(const std::string& script);
+  /// Runs until it is signalled: TERM ends it with 42.
+  ContainerSpec obedient() { return shell(kObedient); }
+  /// Runs until it is killed.
+  ContainerSpec stubborn() { return shell(kStubborn); }
+  static constexpr const char* kObedient =
+      "trap 'exit 42' TERM; echo ready; sleep 600 & wait; exit 43";
+  static constexpr const char* kStubborn = "trap '' TERM; echo ready; sleep 600 & wait";
+
+  ContainerId create(const ContainerSpec& spec);
+  ContainerId run(const ContainerSpec& spec);
+  /// run(), and waits until it has printed: its traps are set by then.
+  ContainerId runReady(const ContainerSpec& spec);
+  void awaitReady(const ContainerId& id);
+  ContainerInfo look(const ContainerId& id);
+  std::unique_ptr<ExitWatch> watch(const ContainerId& id);
+  ExitStatus awaitExit(const ContainerId& id);
+  /// The label that only containers of this test carry.
+  std::map<std::string, std::string> mine() const { return {{"control.conform.test", label_}}; }
+  std::vector<ContainerSummary> listMine();
+
+  // ---- Streams ----
+
+  template <class AnyStream>
+  std::vector<Output> readAll(AnyStream& stream) {
+    std::vector<Output> all;
+    for (;;) {
+      auto item = stream.next(soon());
+      if (!item) ADD_FAILURE() << item.error().message;
+      if (!item || !*item) return all;
+      all.push_back(std::move(**item));
+    }
+  }
+  static std::string textOf(const std::vector<Output>& all, OutputSource source);
+  std::string logged(const ContainerId& id, LogOptions options = {});
+  /// The next event of that type; fails the test when another error comes.
+  std::optional<Event> nextEvent(EventStream& events, EventType type);
+
+ private:
+  void SetUp() final;
+  void TestBody() final;
+  void TearDown() final;
+  void use(std::shared_ptr<ContainerRuntime> runtime);
+  void letTimeFlow(bool flows);
+  void tolerate(const std::string& reason);
+  void expectNothingLeft();
+
+  const Behaviour behaviour_;
+  std::string label_;
+  std::unique_ptr<Faults> faults_;
+  std::shared_ptr<ContainerRuntime> runtime_;
+  testing::FakeClock* clock_ = nullptr;  ///< the engine's, when it is a virtual one
+  bool time_flows_ = true;
+  std::stop_source hung_;
+  std::jthread watchdog_;
+};
+
+/// Ends with a failure of the test whatever thread it runs on. Joins in the destructor.
+template <class Work>
+auto inBackground(Work work) {
+  return std::async(std::launch::async, std::move(work));
+}
+
+/// Registers a behaviour as the test of that name.
+template <class Test>
+bool registerBehaviour(Behaviour behaviour, const char* file, int line) {
+  ::testing::RegisterTest(std::string(behaviour.group).c_str(), std::string(behaviour.name).c_str(),
+                          nullptr, nullptr, file, line,
+                          [behaviour]() -> Conformance* { return new Test(behaviour); });
+  behaviours().push_back(std::move(behaviour));
+  return true;
+}
+
+}  // namespace control::conform
+
+/// MUST(Group, name, Capability...) { ... } is the test of the behaviour `name`.
+#define CONTROL_BEHAVIOUR_(level_, group_, name_, ...)                                   \
+  class name_ final : public ::control::conform::Conformance {                           \
+   public:                                                                               \
+    using Conformance::Conformance;                                                      \
+                                                                                         \
+   private:                                                                              \
+    void behave() override;                                                              \
+  };                                                                                     \
+  [[maybe_unused]] const bool name_##_is_registered =                                    \
+      ::control::conform::registerBehaviour<name_>(                                      \
+          {#group_, #name_, ::control::conform::Level::level_, {__VA_ARGS__}}, __FILE__, \
+          __LINE__);                                                                     \
+  void name_::behave()
+#define MUST(group, name, ...) CONTROL_BEHAVIOUR_(kMust, group, name, __VA_ARGS__)
+#define SHOULD(group, name, ...) CONTROL_BEHAVIOUR_(kShould, group, name, __VA_ARGS__)
+
+/// Success, or the error's words.
+#define EXPECT_OK(result)                                                               \
+  do {                                                                                  \
+    const auto& checked_ = (result);                                                    \
+    EXPECT_TRUE(checked_.has_value()) << ::control::conform::wordsOf(checked_.error()); \
+  } while (false)
+#define ASSERT_OK(result)                                                               \
+  do {                                                                                  \
+    const auto& checked_ = (result);                                                    \
+    ASSERT_TRUE(checked_.has_value()) << ::control::conform::wordsOf(checked_.error()); \
+  } while (false)
+/// A failure of that code; prints what came instead.
+#define EXPECT_CODE(result, expected)                                       \
+  do {                                                                      \
+    const auto& checked_ = (result);                                        \
+    if (checked_.has_value()) {                                             \
+      ADD_FAILURE() << #result " succeeded, expected "                      \
+                    << ::control::toString(::control::ErrorCode::expected); \
+    } else {                                                                \
+      EXPECT_EQ(::control::toString(checked_.error().code),                 \
+                ::control::toString(::control::ErrorCode::expected))        \
+          << ::control::conform::wordsOf(checked_.error());                 \
+    }                                                                       \
+  } while (false)
+
+namespace control::conform {
+/// The message of a failure says what it is about.
+template <class AnyResult>
+void expectNamed(const AnyResult& result, std::string_view what) {
+  if (result.has_value()) return;
+  EXPECT_NE(result.error().message.find(what), std::string::npos)
+      << "the message does not say '" << what << "': " << result.error().message;
+}
+
+inline std::string wordsOf(const Error& error) {
+  return std::string(toString(error.code)) + ": " + error.message +
+         (error.native.empty() ? "" : " [" + error.native + "]");
+}
+}  // namespace control::conform

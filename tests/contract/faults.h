@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <libcontrol/runtime.h>
+
+namespace control::conform {
+
+/// What goes wrong with a pull.
+enum class PullCase { kMissingTag, kBadCredentials, kInBandError, kSilentRegistry, kSlowRegistry };
+
+/// How a test makes an engine fail. What an engine gives no means for answers false or nothing:
+/// the behaviour cannot be shown there.
+///
+/// On the mock engine it is its control interface; on an engine behind a Unix socket a proxy stands
+/// between the plugin and the engine.
+///
+/// Threads: one.
+class Faults {
+ public:
+  virtual ~Faults() = default;
+
+  /// Null: nothing can be made to fail.
+  static std::unique_ptr<Faults> make(ContainerRuntime& runtime);
+
+  /// The URI of the engine that is about to fail: the runtime under test is opened there.
+  virtual std::string uri() const = 0;
+
+  /// The connection to the engine is lost, and it cannot be reached.
+  virtual void goDown() = 0;
+  virtual void comeBack() = 0;
+
+  /// The engine does not answer calls on this container, until release().
+  virtual bool hang(ContainerRuntime& runtime, const ContainerId& id) = 0;
+  virtual void release(ContainerRuntime& runtime, const ContainerId& id) = 0;
+
+  /// The next create is done, and its caller never hears of it.
+  virtual bool loseAnswerToCreate() = 0;
+
+  /// From now on the engine calls the state "running" of this container `sailing`.
+  virtual bool inventState(const ContainerId& id) = 0;
+  static constexpr const char* kInventedState = "sailing";
+
+  /// From now on the engine reports starts as events of this type.
+  virtual bool inventEventType() = 0;
+  static constexpr const char* kInventedEvent = "stray";
+
+  /// A reference whose pull goes wrong in that way. A slow registry sends a word every
+  /// kSlowInterval, five in all.
+  static constexpr std::chrono::milliseconds kSlowInterval{300};
+  virtual std::optional<std::string> breakPull(PullCase which) = 0;
+};
+
+}  // namespace control::conform

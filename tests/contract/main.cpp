@@ -1,0 +1,93 @@
+// The behaviours of libcontrol's engines, as a program: see kUsage.
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "contract/options.h"
+#include "contract/report.h"
+#include "contract/world.h"
+
+namespace control::conform {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kCouldNotRun = 2;
+
+sigset_t endingSignals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGINT);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGHUP);
+  return signals;
+}
+
+/// An interrupted run takes its containers with it.
+void cleanUpWhenInterrupted() {
+  static const sigset_t signals = endingSignals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([] {
+    int number = 0;
+    ::sigwait(&signals, &number);
+    World& world = World::instance();
+    world.interrupted().request_stop();
+    const auto swept = world.sweep();
+    if (swept)
+      std::cerr << "\ninterrupted: " << *swept << " containers removed\n";
+    else
+      std::cerr << "\ninterrupted, and cannot clean up: " << swept.error().message << '\n';
+    std::cerr.flush();
+    ::_exit(128 + number);
+  }).detach();
+}
+
+int fail(const Error& error) {
+  std::cerr << "control-conform: " << error.message << '\n';
+  return kCouldNotRun;
+}
+
+int run(const Options& options) {
+  cleanUpWhenInterrupted();
+  if (auto begun = World::instance().begin(options); !begun) return fail(begun.error());
+  if (!options.junit.empty()) GTEST_FLAG_SET(output, "xml:" + options.junit);
+  if (!options.filter.empty()) GTEST_FLAG_SET(filter, options.filter);
+  char name[] = "control-conform";
+  char* arguments[] = {name, nullptr};
+  int count = 1;
+  ::testing::InitGoogleTest(&count, arguments);
+  auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
+  delete listeners.Release(listeners.default_result_printer());
+  listeners.Append(new Report);
+  const int failed = RUN_ALL_TESTS();
+  if (::testing::UnitTest::GetInstance()->test_to_run_count() == 0)
+    return fail({.message = "no behaviour matches --filter; --list shows all"});
+  return failed == 0 ? 0 : kFailed;
+}
+
+}  // namespace
+}  // namespace control::conform
+
+int main(int count, char** arguments) {
+  using namespace control::conform;
+  const auto options = Options::parse(count, arguments);
+  if (!options) return fail(options.error());
+  if (options->help) {
+    std::cout << kUsage;
+    return 0;
+  }
+  if (options->version) {
+    std::cout << "control-conform " << CONTROL_VERSION << " (" << CONTROL_BUILD_ID << ")\n";
+    return 0;
+  }
+  if (options->list) {
+    printBehaviours();
+    return 0;
+  }
+  return run(*options);
+}

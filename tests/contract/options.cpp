@@ -1,0 +1,103 @@
+#include "contract/options.h"
+
+#include <array>
+#include <filesystem>
+#include <string_view>
+
+namespace control::conform {
+
+const char* const kUsage =
+    R"(control-conform runs the behaviours that every engine of libcontrol must show.
+
+  control-conform --runtime URI [options]
+
+  --runtime URI     the engine, as docker:///run/docker.sock or mock:///default?clock=virtual
+  --plugin FILE     the plugin to load instead of the installed one
+  --image REF       an image with /bin/sh and busybox's commands (default control-test:latest)
+  --expect FILE     the skips that are known, lines of `behaviour: reason`
+                    (default: the installed list of that engine)
+  --fixtures DIR    the broken plugins for the loader's behaviours (default: the installed ones)
+  --junit FILE      writes the results as JUnit XML
+  --filter PATTERN  only these, as stop_*:kill_* or -pull_*
+  --list            prints the behaviours: group, name, MUST or SHOULD, what it needs
+  --version, --help
+
+Exit code 0: all that ran passed, and every skip is on the list. 1: not so. 2: it could not run.
+)";
+
+namespace {
+
+Error invalid(std::string message) {
+  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
+}
+
+struct TextOption {
+  std::string_view name;
+  std::string Options::*member;
+  bool is_path;
+};
+constexpr std::array<TextOption, 7> kTexts{{{"--runtime", &Options::runtime, false},
+                                            {"--plugin", &Options::plugin, true},
+                                            {"--junit", &Options::junit, true},
+                                            {"--expect", &Options::expect, true},
+                                            {"--fixtures", &Options::fixtures, true},
+                                            {"--image", &Options::image, false},
+                                            {"--filter", &Options::filter, false}}};
+
+struct Flag {
+  std::string_view name;
+  bool Options::*member;
+};
+constexpr std::array<Flag, 3> kFlags{
+    {{"--list", &Options::list}, {"--help", &Options::help}, {"--version", &Options::version}}};
+
+/// GoogleTest's filters are over Group.behaviour; people write behaviours.
+std::string overFullNames(const std::string& filter) {
+  std::string full;
+  for (std::size_t begin = 0; begin <= filter.size();) {
+    const std::size_t end = std::min(filter.find_first_of(":-", begin), filter.size());
+    std::string part = filter.substr(begin, end - begin);
+    if (!part.empty() && part.find('.') == std::string::npos) part.insert(0, "*.");
+    full += part;
+    if (end < filter.size()) full += filter[end];
+    begin = end + 1;
+  }
+  return full;
+}
+
+}  // namespace
+
+Result<Options> Options::parse(int count, const char* const* arguments) {
+  Options options;
+  const auto setText = [&](const TextOption& option, std::string value) -> Result<void> {
+    if (value.empty()) return invalid(std::string(option.name) + " needs a value");
+    options.*option.member =
+        option.is_path ? std::filesystem::absolute(value).string() : std::move(value);
+    return {};
+  };
+  for (int i = 1; i < count; ++i) {
+    const std::string_view argument = arguments[i];
+    bool known = false;
+    for (const Flag& flag : kFlags)
+      if (argument == flag.name) known = options.*flag.member = true;
+    for (const TextOption& option : kTexts) {
+      if (argument == option.name) {
+        known = true;
+        const bool has_value =
+            i + 1 < count && !std::string_view(arguments[i + 1]).starts_with("--");
+        if (auto set = setText(option, has_value ? arguments[++i] : ""); !set) return set.error();
+      } else if (argument.starts_with(option.name) && argument[option.name.size()] == '=') {
+        known = true;
+        if (auto set = setText(option, std::string(argument.substr(option.name.size() + 1))); !set)
+          return set.error();
+      }
+    }
+    if (!known) return invalid("unknown argument '" + std::string(argument) + "'; try --help");
+  }
+  if (!options.filter.empty()) options.filter = overFullNames(options.filter);
+  if (options.runtime.empty() && !options.list && !options.help && !options.version)
+    return invalid("--runtime is missing, as --runtime docker:///run/docker.sock; try --help");
+  return options;
+}
+
+}  // namespace control::conform

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <libcontrol/result.h>
+
+namespace control::conform {
+
+/// What the command line asks for.
+struct Options {
+  std::string runtime{};   ///< URI of the engine
+  std::string plugin{};    ///< absolute path of the plugin file; empty: the installed one
+  std::string junit{};     ///< file for the results as JUnit XML
+  std::string expect{};    ///< file with the engine's list of skips; empty: the installed one
+  std::string fixtures{};  ///< folder with the broken plugins of the loader group
+  std::string image = "control-test:latest";
+  std::string filter{};  ///< GoogleTest's pattern over behaviours or Group.behaviour
+  bool list = false;
+  bool help = false;
+  bool version = false;
+
+  /// kInvalidArgument: the message names the argument and what is understood.
+  static Result<Options> parse(int count, const char* const* arguments);
+};
+
+extern const char* const kUsage;
+
+}  // namespace control::conform

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace control::conform {
+
+/// Says how each behaviour went, in a line each, and how it went in all at the end.
+class Report final : public ::testing::EmptyTestEventListener {
+ public:
+  void OnTestProgramStart(const ::testing::UnitTest& program) override;
+  void OnTestSuiteStart(const ::testing::TestSuite& group) override;
+  void OnTestPartResult(const ::testing::TestPartResult& result) override;
+  void OnTestEnd(const ::testing::TestInfo& test) override;
+  void OnTestProgramEnd(const ::testing::UnitTest& program) override;
+
+ private:
+  std::chrono::steady_clock::time_point began_{};
+  std::string failures_{};
+  std::string skipped_because_{};
+};
+
+/// The behaviours, a line each.
+void printBehaviours();
+
+}  // namespace control::conform

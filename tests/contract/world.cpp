@@ -1,0 +1,138 @@
+#include "contract/world.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+
+#include "contract/behaviour.h"
+
+namespace control::conform {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t entries(const char* folder) {
+  std::error_code ignored;
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(folder, ignored), fs::directory_iterator()));
+}
+
+std::string randomText() {
+  static constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+  std::random_device random;
+  std::string text;
+  for (int i = 0; i < 8; ++i) text += kDigits[random() % 36];
+  return text;
+}
+
+}  // namespace
+
+Footprint Footprint::now() {
+  return {.descriptors = entries("/proc/self/fd"), .threads = entries("/proc/self/task")};
+}
+
+World& World::instance() {
+  static World world;
+  return world;
+}
+
+Result<std::shared_ptr<ContainerRuntime>> World::open(const std::string& uri,
+                                                      const CallContext& context) const {
+  return loadRuntime(uri, {.plugin_file = options_.plugin, .linked_plugins = linkedPlugins()},
+                     context);
+}
+
+Result<void> World::begin(const Options& options) {
+  if (auto opened = look(options); !opened) return opened;
+  if (auto read = readExpected(); !read) return read;
+  return warmUp();
+}
+
+Result<void> World::look(const Options& options) {
+  options_ = options;
+  run_label_ = randomText();
+  const auto endpoint = Endpoint::parse(options.runtime);
+  if (!endpoint) return endpoint.error();
+  endpoint_ = *endpoint;
+  const auto runtime = open(options.runtime, CallContext::within(std::chrono::seconds(30)));
+  if (!runtime) return runtime.error();
+  const auto info =
+      (*runtime)->info(CallContext::within(std::chrono::seconds(30), (*runtime)->clock()));
+  if (!info) return info.error();
+  info_ = *info;
+  return {};
+}
+
+/// What stays for as long as the process lives (a library's own threads, the mock engine's) is
+/// there after the first container.
+Result<void> World::warmUp() {
+  {
+    const auto runtime = open();
+    if (!runtime) return runtime.error();
+    const auto context = CallContext::within(std::chrono::seconds(60), (*runtime)->clock());
+    ContainerSpec spec{.name = uniqueName(), .image = options_.image};
+    spec.command = {"/bin/sh", "-c", "sleep 0.01"};
+    spec.labels = {{kRunKey, run_label_}};
+    spec.network = NetworkMode::kNone;
+    const auto created = (*runtime)->create(spec, context);
+    if (!created) return created.error();
+    if (const auto started = (*runtime)->start(created->id, context); !started)
+      return started.error();
+    const auto watch = (*runtime)->watchExit(created->id, context);
+    if (!watch) return watch.error();
+    if (info_.has(Capability::kEvents)) (void)(*runtime)->events({}, context);
+    (void)(*runtime)->stats(std::vector{created->id}, context);
+  }
+  if (auto swept = sweep(); !swept) return swept.error();
+  baseline_ = Footprint::now();
+  return {};
+}
+
+Result<void> World::readExpected() {
+  expect_file_ = options_.expect;
+  if (expect_file_.empty()) {
+    std::error_code ignored;
+    const fs::path program = fs::canonical("/proc/self/exe", ignored).parent_path();
+    expect_file_ =
+        program / CONTROL_CONFORM_DATA_FROM_BIN / "expected" / (endpoint_.engine + ".txt");
+    expect_file_ = fs::path(expect_file_).lexically_normal();
+    if (!fs::exists(expect_file_, ignored)) return {};
+  }
+  auto skips = readExpectedSkips(expect_file_);
+  if (!skips) return skips.error();
+  for (const auto& [name, reason] : *skips)
+    if (!isBehaviour(name))
+      return Error{.code = ErrorCode::kInvalidArgument,
+                   .message = expect_file_ + ": there is no behaviour '" + name +
+                              "'; control-conform --list shows all"};
+  expected_ = std::move(*skips);
+  return {};
+}
+
+Result<std::size_t> World::sweep() {
+  const auto runtime = open(options_.runtime, CallContext::within(std::chrono::seconds(30)));
+  if (!runtime) return runtime.error();
+  const auto context = CallContext::within(std::chrono::seconds(60), (*runtime)->clock());
+  const auto left = (*runtime)->list({.labels = {{kRunKey, run_label_}}}, context);
+  if (!left) return left.error();
+  for (const ContainerSummary& one : *left)
+    if (const auto removed = (*runtime)->remove(one.id, {.force = true}, context); !removed)
+      return removed.error();
+  return left->size();
+}
+
+std::string World::uniqueName() { return "conform-" + run_label_ + "-" + std::to_string(++names_); }
+
+void World::passedAlthoughListed(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  needlessly_listed_.push_back(name);
+}
+
+std::vector<std::string> World::needlesslyListed() const {
+  const std::lock_guard lock(mutex_);
+  return needlessly_listed_;
+}
+
+}  // namespace control::conform

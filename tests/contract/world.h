@@ -1,0 +1,84 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <libcontrol/loader.h>
+#include <libcontrol/runtime.h>
+#include <libcontrol/testing/fake_clock.h>
+#include <libcontrol/testing/mock_control.h>
+
+#include "contract/expected.h"
+#include "contract/options.h"
+
+namespace control::conform {
+
+/// Plugins that are linked into this program: none in the installed one.
+std::span<const PluginDescriptor* const> linkedPlugins();
+
+/// Open descriptors and threads of this process.
+struct Footprint {
+  std::size_t descriptors = 0;
+  std::size_t threads = 0;
+  static Footprint now();
+};
+
+/// What holds for the whole run: the engine, the label that marks all we make on it, the list of
+/// skips.
+class World {
+ public:
+  static World& instance();
+
+  /// Opens the engine once, to learn what it is. kInvalidArgument, or what the engine says.
+  Result<void> begin(const Options& options);
+  /// Removes whatever of this run is left. The number of containers that were.
+  Result<std::size_t> sweep();
+
+  Result<std::shared_ptr<ContainerRuntime>> open(const std::string& uri,
+                                                 const CallContext& context = {}) const;
+  Result<std::shared_ptr<ContainerRuntime>> open() const { return open(options_.runtime); }
+
+  const Options& options() const noexcept { return options_; }
+  const RuntimeInfo& info() const noexcept { return info_; }
+  const Endpoint& endpoint() const noexcept { return endpoint_; }
+  const std::string& runLabel() const noexcept { return run_label_; }
+  static constexpr const char* kRunKey = "control.conform.run";
+  const ExpectedSkips& expected() const noexcept { return expected_; }
+  std::string expectFile() const { return expect_file_; }
+  /// Above this, something is left behind.
+  const Footprint& baseline() const noexcept { return baseline_; }
+
+  /// Names that nothing else on the engine has.
+  std::string uniqueName();
+
+  /// Requested when somebody interrupts the run: every call ends.
+  std::stop_source& interrupted() noexcept { return interrupted_; }
+
+  /// Behaviours on the list that passed all the same.
+  void passedAlthoughListed(const std::string& name);
+  std::vector<std::string> needlesslyListed() const;
+
+ private:
+  Result<void> look(const Options& options);
+  Result<void> readExpected();
+  Result<void> warmUp();
+
+  Options options_{};
+  Endpoint endpoint_{};
+  RuntimeInfo info_{};
+  std::string run_label_{};
+  ExpectedSkips expected_{};
+  std::string expect_file_{};
+  Footprint baseline_{};
+  std::atomic<int> names_{0};
+  std::stop_source interrupted_{};
+  mutable std::mutex mutex_{};
+  std::vector<std::string> needlessly_listed_{};  ///< guarded by mutex_
+};
+
+}  // namespace control::conform
