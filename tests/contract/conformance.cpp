@@ -116,7 +116,7 @@ void Conformance::skip(const std::string& reason) {
 }
 
 Faults* Conformance::faults() {
-  faults_ = Faults::make(*runtime_);
+  faults_ = Faults::make(runtime_);
   if (!faults_) {
     skip("this engine cannot be made to fail: it has no Unix socket to stand in front of");
     return nullptr;

@@ -73,7 +73,7 @@ MUST(Create, inspect_missing_is_not_found) {
 }
 
 MUST(Create, inspect_after_exit_reports_exit_status) {
-  const ContainerId id = run(shell("exit 3"));
+  const ContainerId id = run(shell("sleep 0.2; exit 3"));
   const ExitStatus exit = awaitExit(id);
   const auto info = look(id);
   EXPECT_EQ(info.state, ContainerState::kExited);

@@ -12,11 +12,11 @@ namespace control::conform {
 namespace {
 
 using testing::MockControl;
-using testing::Primitive;
 
 class MockFaults final : public Faults {
  public:
-  explicit MockFaults(MockControl& control) : control_(control) {}
+  MockFaults(std::shared_ptr<ContainerRuntime> runtime, MockControl& control)
+      : runtime_(std::move(runtime)), control_(control) {}
 
   std::string uri() const override { return World::instance().options().runtime; }
   void goDown() override { control_.engineDown(true); }
@@ -43,6 +43,7 @@ class MockFaults final : public Faults {
   }
 
  private:
+  const std::shared_ptr<ContainerRuntime> runtime_;  ///< the owner of control_
   MockControl& control_;
 };
 
@@ -101,8 +102,9 @@ std::string socketOf(const World& world) {
 
 }  // namespace
 
-std::unique_ptr<Faults> Faults::make(ContainerRuntime& runtime) {
-  if (auto* mock = runtime.extension<MockControl>()) return std::make_unique<MockFaults>(*mock);
+std::unique_ptr<Faults> Faults::make(const std::shared_ptr<ContainerRuntime>& runtime) {
+  if (auto* mock = runtime->extension<MockControl>())
+    return std::make_unique<MockFaults>(runtime, *mock);
   const World& world = World::instance();
   if (const std::string socket = socketOf(world); !socket.empty())
     return std::make_unique<ProxyFaults>(world.endpoint().engine, socket);

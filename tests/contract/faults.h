@@ -24,7 +24,7 @@ class Faults {
   virtual ~Faults() = default;
 
   /// Null: nothing can be made to fail.
-  static std::unique_ptr<Faults> make(ContainerRuntime& runtime);
+  static std::unique_ptr<Faults> make(const std::shared_ptr<ContainerRuntime>& runtime);
 
   /// The URI of the engine that is about to fail: the runtime under test is opened there.
   virtual std::string uri() const = 0;
