@@ -47,7 +47,7 @@ build_packages="g++ cmake ninja-build libpoco-dev libcurl4-openssl-dev libboost-
 docker_packages() { printf '%s ' docker.io busybox-static iproute2 iptables util-linux curl tar; }
 engine_packages() {
   docker_packages
-  printf '%s ' podman runc conmon netavark catatonit
+  printf '%s ' podman runc conmon netavark catatonit uidmap slirp4netns
 }
 
 test_packages() {

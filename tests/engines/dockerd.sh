@@ -26,7 +26,10 @@ set -euo pipefail
 readonly script=dockerd.sh engine=docker
 readonly daemons=(dockerd containerd)
 
-requireEngine() { requireTools docker.io dockerd containerd runc; }
+requireEngine() {
+  ! $rootless || fail "--rootless: not with Docker"
+  requireTools docker.io dockerd containerd runc
+}
 
 isEngineProcess() {
   case $1 in dockerd | containerd | containerd-shim* | runc* | docker-proxy) ;; *) return 1 ;; esac
@@ -67,6 +70,8 @@ startDaemons() {
     --containerd-plugins-namespace control-test-plugins "${options[@]}"
   waitFor dockerd answers
 }
+
+processesWithoutCgroup() { :; }
 
 leftovers() {  # the sockets of the shims
   local address

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A private Podman service for tests, the twin of dockerd.sh.
 #
-#   podman.sh start DIR [--owner PID]   start it, print its URI (podman:///DIR/podman.sock)
-#   podman.sh stop DIR                  end it and everything it started, remove DIR's contents
+#   podman.sh start DIR [--owner PID] [--rootless]   start it, print its URI (podman:///DIR/podman.sock)
+#   podman.sh stop DIR                               end it and everything it started, remove DIR's contents
 #
 # DIR, what it offers (uri, netns, podman.pid, podman.log), the image control-test:latest and how
 # often each verb may be called are as in dockerd.sh.
@@ -11,8 +11,11 @@
 # runc keep state in fixed places below /run and /dev/shm, which those of the host never see. Its
 # mounts, those of container file systems too, end with its last process.
 #
+# With --rootless it is the service of an ordinary user, who exists inside its mount namespace only:
+# with subordinate ids, an XDG_RUNTIME_DIR, vfs storage, and without cgroups unless the host is on v2.
+#
 # Needs root and: podman, runc, conmon, netavark, iptables, catatonit, busybox-static, iproute2,
-# util-linux, curl, tar. The storage driver is overlay where DIR's file system can carry it, else vfs.
+# util-linux, curl, tar; with --rootless uidmap and slirp4netns too. The storage driver is overlay where DIR's file system can carry it, else vfs.
 # shellcheck disable=SC2034,SC2154
 set -euo pipefail
 . "$(dirname "$0")/private_engine.sh"
@@ -21,11 +24,19 @@ readonly script=podman.sh engine=podman
 readonly daemons=(podman)
 
 requireEngine() {
-  requireTools "podman runc conmon netavark iptables catatonit" podman runc conmon iptables catatonit
+  local packages="podman runc conmon netavark iptables catatonit"
+  if $rootless; then
+    requireTools "$packages uidmap slirp4netns" podman runc conmon catatonit newuidmap slirp4netns setpriv
+  else
+    requireTools "$packages" podman runc conmon iptables catatonit
+  fi
 }
 
 isEngineProcess() {
-  case $1 in podman | conmon | runc* | netavark | aardvark-dns) ;; *) return 1 ;; esac
+  case $1 in
+    podman | conmon | runc* | netavark | aardvark-dns | catatonit | slirp4netns | rootlessport* | exe) ;;
+    *) return 1 ;;
+  esac
 }
 
 containerIds() {
@@ -72,6 +83,7 @@ events_logger = "file"
 runtime = "runc"
 [network]
 network_backend = "netavark"
+default_rootless_network_cmd = "slirp4netns"
 END
   printf '[storage]\ndriver = "%s"\nrunroot = "%s/run"\ngraphroot = "%s/data"\n' \
     "$driver" "$dir" "$dir" >"$dir/storage.conf"
@@ -80,14 +92,52 @@ END
   echo 'unqualified-search-registries = []' >"$dir/registries.conf"
 }
 
+# Ids of the user and of those that containers may use, unlike those of any other engine here.
+userId() { echo $((700000 + $(printf %s "$dir" | cksum | cut -d' ' -f1) % 50000)); }
+subordinateIds() { echo $((100000000 + $(printf %s "$dir" | cksum | cut -d' ' -f1) % 10000 * 65536)); }
+
+processesWithoutCgroup() {
+  local uid
+  uid=$(cat "$dir/uid" 2>/dev/null) || return 0
+  awk -v uid="$uid" -v first="$(subordinateIds)" '
+    $1 == "Uid:" && ($2 == uid || ($2 >= first && $2 < first + 65536)) {
+      split(FILENAME, part, "/"); print part[3]
+    }' /proc/[0-9]*/status 2>/dev/null || true
+}
+
+# The files that make the user exist, where the service sees them.
+writeUser() {
+  local uid=$1 etc=$dir/host/etc
+  mkdir -p "$etc"
+  { cat /etc/passwd; echo "control-test:x:$uid:$uid::$dir/home:/bin/sh"; } >"$etc/passwd"
+  { cat /etc/group; echo "control-test:x:$uid:"; } >"$etc/group"
+  echo "control-test:$(subordinateIds):65536" | tee "$etc/subuid" >"$etc/subgid"
+}
+
 startDaemons() {
+  local places="/dev/shm /run/containers /run/libpod /run/netns /run/runc /run/crun" become=() uid
   writeConfiguration
-  mkdir -p "$dir"/{data,networks,run,temporary,tmp}
-  newView "/dev/shm /run/containers /run/libpod /run/netns /run/runc /run/crun"
+  mkdir -p "$dir"/{data,networks,run,temporary,tmp,xdg,host/dev/shm}
+  chmod 1777 "$dir/host/dev/shm"
+  if $rootless; then
+    uid=$(userId)
+    echo "$uid" >"$dir/uid"
+    sed -i 's/^driver = .*/driver = "vfs"/' "$dir/storage.conf"
+    writeUser "$uid"
+    places+=" /etc/passwd /etc/group /etc/subuid /etc/subgid"
+    if [ -c /dev/net/tun ]; then  # only root's on some hosts, and slirp4netns needs it
+      mkdir -p "$dir/host/dev/net"
+      mknod -m 666 "$dir/host/dev/net/tun" c 10 200
+      places+=" /dev/net/tun"
+    fi
+    chown -R "$uid:$uid" "$dir"/{data,home,networks,run,temporary,tmp,xdg} && chown "$uid:$uid" "$dir"
+    become=(setpriv --reuid "$uid" --regid "$uid" --clear-groups env XDG_RUNTIME_DIR="$dir/xdg")
+  fi
+  newView "$places"
   spawn podman env -i PATH="$PATH" HOME="$dir/home" TMPDIR="$dir/temporary" \
     CONTAINERS_CONF="$dir/containers.conf" CONTAINERS_STORAGE_CONF="$dir/storage.conf" \
     CONTAINERS_REGISTRIES_CONF="$dir/registries.conf" \
-    "${view[@]}" podman --root "$dir/data" --runroot "$dir/run" --tmpdir "$dir/tmp" \
+    "${view[@]}" "${become[@]}" podman --root "$dir/data" --runroot "$dir/run" --tmpdir "$dir/tmp" \
     --network-config-dir "$dir/networks" --log-level info \
     system service --time 0 "unix://$socket"
   waitFor podman answers

@@ -10,10 +10,19 @@ const PrivateEngine& engine() {
   return engine;
 }
 
+const PrivateEngine& rootlessEngine() {
+  static const PrivateEngine engine(
+      {"podman", "CONTROL_TEST_PODMAN_ROOTLESS", "podman.sh", "--rootless"});
+  return engine;
+}
+
 }  // namespace
 
 const std::string& podmanUri() { return engine().uri(); }
 std::string podmanSocket() { return engine().socket(); }
 std::string podmanNetworkNamespace() { return engine().networkNamespace(); }
+
+const std::string& podmanRootlessUri() { return rootlessEngine().uri(); }
+std::string podmanRootlessSocket() { return rootlessEngine().socket(); }
 
 }  // namespace control::test

@@ -22,4 +22,8 @@ std::string podmanSocket();
 /// is the network of the caller.
 std::string podmanNetworkNamespace();
 
+/// The same for a Podman service of an ordinary user: CONTROL_TEST_PODMAN_ROOTLESS(_FILE).
+const std::string& podmanRootlessUri();
+std::string podmanRootlessSocket();
+
 }  // namespace control::test

@@ -8,6 +8,7 @@
 #   importImage        gives it the image, from the tar archive on its input
 #   isEngineProcess    isEngineProcess COMM: whether the engine has programs of that name
 #   containerIds       prints the ids of all containers, running or not
+#   processesWithoutCgroup  prints the ids of processes of containers that cgroups do not tell
 #   leftovers          removes what the engine keeps outside DIR
 # and call `runVerb "$@"` last.
 
@@ -87,6 +88,7 @@ killContainers() {
     [ ! -f "$cgroup/cgroup.freeze" ] || echo 0 >"$cgroup/cgroup.freeze"
     xargs --no-run-if-empty kill -KILL <"$cgroup/cgroup.procs"
   done 2>/dev/null || true
+  processesWithoutCgroup | xargs --no-run-if-empty kill -KILL 2>/dev/null || true
 }
 
 endEngineProcesses() {
@@ -141,7 +143,8 @@ unmountAll() {
 }
 
 # Runs in a new mount namespace: sh -euc "$enter_view" sh ROOT DIR PLACES COMMAND...
-# Puts private folders of DIR in PLACES; makes ROOT, where not empty, the file system seen.
+# Puts what DIR/host holds, else empty folders, in PLACES; makes ROOT, where not empty, the file
+# system seen.
 readonly enter_view='
 root=$1 dir=$2 places=$3
 shift 3
@@ -152,7 +155,8 @@ if [ -n "$root" ]; then
   mount --rbind "$dir" "$root$dir"
 fi
 for place in $places; do
-  mkdir -p "$root$place" "$dir/host$place"
+  [ -e "$dir/host$place" ] || mkdir -p "$root$place" "$dir/host$place"
+  [ -e "$root$place" ] || touch "$root$place"
   mount --bind "$dir/host$place" "$root$place"
 done
 if [ -n "$root" ]; then
@@ -280,16 +284,26 @@ checkDirectory() {
 }
 
 runVerb() {
-  local verb=${1:-}
+  local verb=${1:-} watched=${3:-}
   dir=${2:-}
   owner=""
-  [ "${3:-}" != --owner ] || owner=${4:?"$script: --owner needs a process id"}
+  rootless=false
   checkDirectory
   socket=$dir/$engine.sock
+  if [ "$verb" = start ]; then
+    shift 2
+    while [ $# -gt 0 ]; do
+      case $1 in
+        --owner) owner=${2:?"$script: --owner needs a process id"}; shift 2 ;;
+        --rootless) rootless=true; shift ;;
+        *) fail "unknown option '$1'" ;;
+      esac
+    done
+  fi
   case "$verb" in
     start) requireEngine; startEngine ;;
     stop) stopEngine ;;
-    watch) watchOwner "${3:?}" ;;
+    watch) watchOwner "${watched:?}" ;;
     *) fail "unknown verb '$verb': start or stop" ;;
   esac
 }
