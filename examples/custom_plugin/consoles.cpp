@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <csignal>
 
+#include "engine/layout.h"
+#include "engine/output.h"
+#include "engine/runs.h"
 #include "followed.h"
-#include "layout.h"
-#include "output.h"
-#include "runs.h"
 #include "streams.h"
 
 namespace process_engine {

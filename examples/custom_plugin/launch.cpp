@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "layout.h"
+#include "engine/layout.h"
 
 namespace process_engine {
 

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "layout.h"
+#include "engine/layout.h"
 #include "process_runtime.h"
 
 namespace process_engine {

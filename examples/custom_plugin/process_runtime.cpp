@@ -33,12 +33,14 @@ ContainerState stateOf(const Runs& runs) {
 }
 
 /// False: that process is no more.
-bool sendSignal(const Run& run, int number) {
+Result<bool> sendSignal(const Run& run, int number) {
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, run.pid, 0)));
   // The descriptor first: the id may be another process's by now.
   const auto stat = processStat(run.pid);
   if (!process || !stat || stat->began != run.pid_began) return false;
-  return ::syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0) == 0;
+  if (::syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0) == 0) return true;
+  if (errno == ESRCH) return false;
+  return systemError(errno, "cannot signal the process");
 }
 
 }  // namespace
@@ -60,6 +62,7 @@ Result<Container> ProcessRuntime::find(const ContainerId& id, const CallContext&
 
 Result<RuntimeInfo> ProcessRuntime::info(const CallContext& context) {
   if (auto checked = checkContext(context, clock()); !checked) return checked.error();
+  if (auto there = store_.check(); !there) return there.error();
   utsname system{};
   ::uname(&system);
   return RuntimeInfo{
@@ -106,9 +109,9 @@ Result<SignalOutcome> ProcessRuntime::signal(const ContainerId& id, Signal signa
                  "signal " + std::to_string(signal.number) + " is not from 1 to 64");
   const Runs runs = readRuns(container->folder.get());
   if (!runs.running()) return SignalOutcome::kNotRunning;
-  if (sendSignal(*runs.last(), signal.number)) return SignalOutcome::kDelivered;
-  if (errno == EPERM) return systemError(errno, "cannot signal the process");
-  return SignalOutcome::kNotRunning;
+  const auto sent = sendSignal(*runs.last(), signal.number);
+  if (!sent) return sent.error();
+  return *sent ? SignalOutcome::kDelivered : SignalOutcome::kNotRunning;
 }
 
 Result<std::unique_ptr<ExitWatch>> ProcessRuntime::watchExit(const ContainerId& id,
@@ -138,7 +141,9 @@ Result<RemoveOutcome> ProcessRuntime::remove(const ContainerId& id, const Remove
     if (!runs.running()) return std::nullopt;       // its last moments, or its first
     if (!options.force)
       return error(ErrorCode::kWrongState, "the container runs; stop it or use force");
-    killed = sendSignal(*runs.last(), SIGKILL) || killed;
+    const auto sent = sendSignal(*runs.last(), SIGKILL);
+    if (!sent) return sent.error();
+    killed = true;
     return std::nullopt;
   };
   auto removed = bell.waitFor<RemoveOutcome>(context, clock(), take);
@@ -172,8 +177,10 @@ Result<ContainerInfo> ProcessRuntime::inspect(const ContainerId& id, const CallC
 Result<std::vector<ContainerSummary>> ProcessRuntime::list(const ListFilter& filter,
                                                            const CallContext& context) {
   if (auto checked = checkContext(context, clock()); !checked) return checked.error();
+  const auto all = store_.all();
+  if (!all) return all.error();
   std::vector<ContainerSummary> rows;
-  for (const Container& one : store_.all()) {
+  for (const Container& one : *all) {
     if (!carries(one.definition.spec.labels, filter.labels)) continue;
     const Runs runs = readRuns(one.folder.get());
     const ContainerState state = stateOf(runs);

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "files.h"
+#include "engine/files.h"
 #include "streams.h"
 
 namespace process_engine {

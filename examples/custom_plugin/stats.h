@@ -6,8 +6,8 @@
 
 #include <libcontrol/stats.h>
 
-#include "process_tree.h"
-#include "runs.h"
+#include "engine/process_tree.h"
+#include "engine/runs.h"
 
 namespace process_engine {
 

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <random>
 
-#include "events.h"
-#include "layout.h"
+#include "engine/events.h"
+#include "engine/layout.h"
 
 namespace process_engine {
 
@@ -60,6 +60,11 @@ Result<Store> Store::open(const std::string& path) {
   return Store(path, std::move(directory));
 }
 
+Result<void> Store::check() const {
+  if (::access(path_.c_str(), R_OK | W_OK | X_OK) == 0) return {};
+  return systemError(errno, "the state directory " + path_);
+}
+
 std::optional<Container> Store::load(const std::string& name) const {
   Container container{.folder = openDirectory(path_ + '/' + name), .path = path_ + '/' + name};
   const auto text = readFile(container.folder.get(), kSpecFile);
@@ -76,10 +81,12 @@ Result<Container> Store::find(const ContainerId& id) const {
   auto container = nameable ? load(name) : std::nullopt;
   if (container && (name == id.value || container->definition.id == id.value))
     return std::move(*container);
+  if (auto there = check(); !there) return there.error();
   return Error{.code = ErrorCode::kNotFound, .message = "no such container: " + id.value};
 }
 
-std::vector<Container> Store::all() const {
+Result<std::vector<Container>> Store::all() const {
+  if (auto there = check(); !there) return there.error();
   std::vector<Container> found;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(path_, ignored)) {

@@ -5,8 +5,8 @@
 
 #include <libcontrol/runtime.h>
 
-#include "definition.h"
-#include "files.h"
+#include "engine/definition.h"
+#include "engine/files.h"
 #include "waiting.h"
 
 namespace process_engine {
@@ -26,9 +26,11 @@ class Store {
   /// Makes the directory if only its last part is missing.
   static control::Result<Store> open(const std::string& path);
 
+  /// kUnavailable: the directory is gone.
+  control::Result<void> check() const;
   /// By id or name. kNotFound.
   control::Result<Container> find(const control::ContainerId& id) const;
-  std::vector<Container> all() const;
+  control::Result<std::vector<Container>> all() const;
   /// kAlreadyExists.
   control::Result<control::ContainerId> create(const control::ContainerSpec& spec) const;
   /// `lock` is the container's: it does not run.

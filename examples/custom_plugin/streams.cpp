@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 
-#include "events.h"
+#include "engine/events.h"
+#include "engine/layout.h"
+#include "engine/runs.h"
 #include "followed.h"
-#include "layout.h"
-#include "runs.h"
 
 namespace process_engine {
 
@@ -62,11 +62,12 @@ class RunWatch final : public ExitWatch {
  private:
   std::optional<Result<ExitStatus>> look() const {
     Runs runs = readRuns(container_.folder.get());
-    // Of a container that was removed the descriptor still tells how it ended.
-    if (runs.gone) runs = parseRuns(readAll(record_.get()));
+    const bool removed = runs.gone;
+    // The descriptor still tells how it ended.
+    if (removed) runs = parseRuns(readAll(record_.get()));
     const Run* const run = runs.find(run_);
     if (run != nullptr && run->over) return toExitStatus({container_.definition.id}, *run);
-    if (!readRuns(container_.folder.get()).gone) return std::nullopt;
+    if (!removed) return std::nullopt;
     return Error{.code = ErrorCode::kNotFound, .message = "the container was removed"};
   }
 

@@ -10,7 +10,7 @@
 #include <libcontrol/call.h>
 #include <libcontrol/result.h>
 
-#include "files.h"
+#include "engine/files.h"
 
 namespace process_engine {
 

@@ -1,4 +1,4 @@
-#include "files.h"
+#include "engine/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 #include <charconv>
 #include <chrono>
 
-#include "layout.h"
+#include "engine/layout.h"
 
 namespace process_engine {
 

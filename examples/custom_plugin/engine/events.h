@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "definition.h"
-#include "files.h"
+#include "engine/definition.h"
+#include "engine/files.h"
 
 namespace process_engine {
 

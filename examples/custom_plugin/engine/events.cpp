@@ -1,11 +1,11 @@
-#include "events.h"
+#include "engine/events.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 
-#include "layout.h"
+#include "engine/layout.h"
 
 namespace process_engine {
 namespace {

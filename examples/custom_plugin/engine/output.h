@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "files.h"
+#include "engine/files.h"
 
 namespace process_engine {
 

@@ -17,13 +17,13 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "definition.h"
-#include "events.h"
-#include "files.h"
-#include "layout.h"
-#include "output.h"
-#include "process_tree.h"
-#include "runs.h"
+#include "engine/definition.h"
+#include "engine/events.h"
+#include "engine/files.h"
+#include "engine/layout.h"
+#include "engine/output.h"
+#include "engine/process_tree.h"
+#include "engine/runs.h"
 
 namespace process_engine {
 namespace {

@@ -1,4 +1,4 @@
-#include "process_tree.h"
+#include "engine/process_tree.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -6,7 +6,7 @@
 #include <map>
 #include <sstream>
 
-#include "files.h"
+#include "engine/files.h"
 
 namespace process_engine {
 

@@ -1,4 +1,4 @@
-#include "output.h"
+#include "engine/output.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "layout.h"
+#include "engine/layout.h"
 
 namespace process_engine {
 namespace {

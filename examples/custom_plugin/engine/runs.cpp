@@ -1,7 +1,7 @@
-#include "runs.h"
+#include "engine/runs.h"
 
-#include "files.h"
-#include "layout.h"
+#include "engine/files.h"
+#include "engine/layout.h"
 
 namespace process_engine {
 std::string startedLine(const Run& run) {

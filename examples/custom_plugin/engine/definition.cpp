@@ -1,6 +1,6 @@
-#include "definition.h"
+#include "engine/definition.h"
 
-#include "files.h"
+#include "engine/files.h"
 
 namespace process_engine {
 
