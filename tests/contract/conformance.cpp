@@ -166,7 +166,7 @@ ContainerSpec Conformance::shell(const std::string& script) {
   spec.command = {"/bin/sh", "-c", script};
   spec.labels = mine();
   spec.labels[World::kRunKey] = World::instance().runLabel();
-  spec.network = NetworkMode::kNone;
+  spec.network = World::instance().network();
   return spec;
 }
 

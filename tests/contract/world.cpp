@@ -75,7 +75,7 @@ Result<void> World::warmUp() {
     ContainerSpec spec{.name = uniqueName(), .image = options_.image};
     spec.command = {"/bin/sh", "-c", "sleep 0.01"};
     spec.labels = {{kRunKey, run_label_}};
-    spec.network = NetworkMode::kNone;
+    spec.network = network();
     const auto created = (*runtime)->create(spec, context);
     if (!created) return created.error();
     if (const auto started = (*runtime)->start(created->id, context); !started)

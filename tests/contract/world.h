@@ -53,6 +53,11 @@ class World {
   /// Above this, something is left behind.
   const Footprint& baseline() const noexcept { return baseline_; }
 
+  /// None: networks cost time. Containers that cannot have ports have no network to go without.
+  NetworkMode network() const noexcept {
+    return info_.has(Capability::kPorts) ? NetworkMode::kNone : NetworkMode::kDefault;
+  }
+
   /// Names that nothing else on the engine has.
   std::string uniqueName();
 
