@@ -43,7 +43,7 @@ std::string_view toString(Effect effect) noexcept;
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   Effect effect = Effect::kNone;
-  std::string message;
+  std::string message{};
   std::string
       native{};  ///< the engine's own words or status ("409", "EACCES"), for logs; may be empty
 };
