@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <thread>
 
 namespace control::testing {
@@ -181,6 +182,74 @@ TEST(FakeClock, WithNothingToJumpToWaitsForANotification) {
     while (!waiting.flag) clock.waitUntil(lock, waiting.changed, TimePoint::max());
   }
   notifier.join();
+}
+
+// Each of these waited for itself, and so for ever.
+TEST(FakeClock, RefusesATimerThatMovesIt) {
+  FakeClock clock;
+  clock.schedule(clock.now() + 1s, [&] { clock.advance(1s); });
+  EXPECT_THROW(clock.advance(5s), std::logic_error);
+  clock.schedule(clock.now() + 1s, [&] { clock.setAutoAdvance(true); });
+  EXPECT_THROW(clock.advance(5s), std::logic_error);
+}
+
+TEST(FakeClock, RefusesATimerThatWaitsOnIt) {
+  FakeClock clock;
+  Waiting waiting;
+  clock.schedule(clock.now() + 1s, [&] {
+    std::unique_lock lock(waiting.mutex);
+    clock.waitUntil(lock, waiting.changed, clock.now() + 1s);
+  });
+  EXPECT_THROW(clock.advance(5s), std::logic_error);
+}
+
+TEST(FakeClock, GoesOnAfterARefusedTimer) {
+  FakeClock clock;
+  clock.schedule(clock.now() + 1s, [&] { clock.advance(1s); });
+  EXPECT_THROW(clock.advance(5s), std::logic_error);
+  const TimePoint before = clock.now();
+  clock.advance(2s);
+  EXPECT_EQ(clock.now() - before, 2s);
+}
+
+TEST(FakeClock, MovesOnInStepsUntilAConditionHolds) {
+  FakeClock clock;
+  const TimePoint start = clock.now();
+  bool ran = false;
+  clock.schedule(start + 25s, [&] { ran = true; });
+  EXPECT_TRUE(clock.advanceUntil([&] { return ran; }, 10s));
+  EXPECT_EQ(clock.now() - start, 30s);
+  EXPECT_TRUE(clock.advanceUntil([&] { return ran; }, 10s));
+  EXPECT_EQ(clock.now() - start, 30s);
+}
+
+TEST(FakeClock, StopsMovingOnWhenAConditionNeverHolds) {
+  FakeClock clock;
+  const TimePoint start = clock.now();
+  EXPECT_FALSE(clock.advanceUntil([] { return false; }, 10s, 60s));
+  EXPECT_EQ(clock.now() - start, 60s);
+}
+
+TEST(FakeClock, MovesOnForAThreadThatSetsOneTimerAfterTheOther) {
+  FakeClock clock;
+  std::atomic<bool> done{false};
+  std::thread worker([&] {
+    for (int i = 0; i < 5; ++i) {
+      Waiting waiting;
+      std::unique_lock lock(waiting.mutex);
+      const TimePoint deadline = clock.now() + 7s;
+      while (clock.waitUntil(lock, waiting.changed, deadline)) {
+      }
+    }
+    done = true;
+  });
+  EXPECT_TRUE(clock.advanceUntil([&] { return done.load(); }, 1s, 24h));
+  worker.join();
+}
+
+TEST(FakeClock, DoesNotAwaitWaitersForEver) {
+  FakeClock clock;
+  EXPECT_FALSE(clock.awaitWaiters(1, 1ms));
 }
 
 }  // namespace

@@ -4,11 +4,15 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <list>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,8 +32,10 @@ namespace control::testing {
 /// Threads:  any method may run on any thread. Moves are made one after the other.
 /// Blocking: waitUntil, awaitWaiters. advance() waits for the timers it runs, not for the threads
 ///           that it wakes.
-/// Errors:   none. Whoever moves the clock holds no mutex that is used with waitUntil. A timer
-///           neither waits on the clock nor moves it.
+/// Errors:   none. Whoever moves the clock holds no mutex that is used with waitUntil: the move
+///           would never return. A timer that waits on the clock or moves it would not either; it
+///           gets a std::logic_error instead. A thread that waits while nobody moves the clock
+///           waits for ever, and after 10 s of real time says so on the standard error stream.
 class FakeClock : public Clock {
  public:
   using TimerId = std::uint64_t;
@@ -48,25 +54,42 @@ class FakeClock : public Clock {
   bool waitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
                  TimePoint deadline) override {
     if (now() >= deadline) return false;
+    refuseTimer("waits on");
     if (auto_advance_.load()) return letTimeJump(lock, condition, deadline);
     return sleepUntilWoken(lock, condition, deadline);
   }
 
   void advance(Duration by) {
-    const std::lock_guard moving(moving_);
+    const Move move(*this);
     moveTo(CallContext::after(now(), by));
   }
 
   /// A moment in the past changes nothing.
   void advanceTo(TimePoint moment) {
-    const std::lock_guard moving(moving_);
+    const Move move(*this);
     moveTo(moment);
   }
 
+  /// Moves on by one step after the other until `holds()`, and leaves the other threads a moment of
+  /// real time after each: for programs whose own threads have work to do between two timers.
+  /// False when it does not hold once `at_most` has gone by. The threads may be behind the clock,
+  /// so let no deadline of theirs be near.
+  bool advanceUntil(const std::function<bool()>& holds,
+                    Duration step = std::chrono::milliseconds(100),
+                    Duration at_most = std::chrono::minutes(10)) {
+    const TimePoint end = CallContext::after(now(), at_most);
+    while (!holds()) {
+      if (now() >= end) return false;
+      advance(step);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return true;
+  }
+
   void setAutoAdvance(bool on) {
+    const Move move(*this);
     auto_advance_.store(on);
     // Whoever waits comes round again and sees the new mode.
-    const std::lock_guard moving(moving_);
     wake([](const Waiter&) { return true; });
   }
 
@@ -95,10 +118,11 @@ class FakeClock : public Clock {
     return earliest();
   }
 
-  /// Waits, in real time, until at least `count` threads wait on this clock.
-  void awaitWaiters(std::size_t count) {
+  /// Waits until at least `count` threads wait on this clock. False: after `patience` of real time
+  /// they still do not.
+  bool awaitWaiters(std::size_t count, Duration patience = std::chrono::minutes(1)) {
     std::unique_lock lock(mutex_);
-    waiters_changed_.wait(lock, [&] { return waiters_.size() >= count; });
+    return waiters_changed_.wait_for(lock, patience, [&] { return waiters_.size() >= count; });
   }
 
   static constexpr TimePoint startTime() { return TimePoint(std::chrono::hours(1000)); }
@@ -114,6 +138,31 @@ class FakeClock : public Clock {
   };
   using Waiting = std::list<Waiter>::iterator;
 
+  /// One move, and who makes it.
+  class Move {
+   public:
+    explicit Move(FakeClock& clock) : clock_(clock) {
+      clock.refuseTimer("moves");
+      clock.moving_.lock();
+      clock.mover_.store(std::this_thread::get_id());
+    }
+    ~Move() {
+      clock_.mover_.store({});
+      clock_.moving_.unlock();
+    }
+    Move(const Move&) = delete;
+    Move& operator=(const Move&) = delete;
+
+   private:
+    FakeClock& clock_;
+  };
+
+  /// A thread that moves the clock comes here again only from one of the timers that it runs.
+  void refuseTimer(const char* what) const {
+    if (mover_.load() == std::this_thread::get_id())
+      throw std::logic_error(std::string("a timer of a FakeClock ") + what + " the clock");
+  }
+
   Waiting enter(std::mutex* mutex, std::condition_variable* condition, TimePoint deadline,
                 bool asleep) {
     const std::lock_guard lock(mutex_);
@@ -127,9 +176,23 @@ class FakeClock : public Clock {
     const Waiting self = enter(lock.mutex(), &condition, deadline, true);
     // A move between the check and the entry did not see us. One from here on does, and cannot
     // notify before we wait: it needs the mutex that we hold.
-    if (now() < deadline) condition.wait(lock);
+    if (now() < deadline) waitForMove(lock, condition, deadline);
     leave(self, lock);
     return now() < deadline;
+  }
+
+  void waitForMove(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                   TimePoint deadline) {
+    const std::uint64_t moves = moves_.load();
+    const auto woken = condition.wait_for(lock, std::chrono::seconds(10));
+    const bool forgotten = woken == std::cv_status::timeout && moves == moves_.load() &&
+                           deadline != TimePoint::max() && !said_.exchange(true);
+    if (forgotten)
+      std::fprintf(
+          stderr,
+          "FakeClock: a thread waits for %.3f s to pass, and in the last 10 s nobody moved "
+          "the clock: use advance() on another thread, or setAutoAdvance(true) first\n",
+          std::chrono::duration<double>(deadline - now()).count());
   }
 
   /// Nobody may touch the caller's mutex and condition once we are back.
@@ -157,7 +220,7 @@ class FakeClock : public Clock {
     if (next) {
       lock.unlock();
       {
-        const std::lock_guard moving(moving_);
+        const Move move(*this);
         moveTo(*next);
       }
       lock.lock();
@@ -180,8 +243,9 @@ class FakeClock : public Clock {
     return first;
   }
 
-  /// moving_ is held.
+  /// Within a Move.
   void moveTo(TimePoint target) {
+    ++moves_;
     while (auto run = takeTimerUntil(target)) {
       wakeReached();
       (*run)();
@@ -230,6 +294,9 @@ class FakeClock : public Clock {
 
   std::atomic<std::int64_t> now_{startTime().time_since_epoch().count()};
   std::atomic<bool> auto_advance_;
+  std::atomic<std::uint64_t> moves_{0};
+  std::atomic<bool> said_{false};  // that nobody moves it
+  std::atomic<std::thread::id> mover_{};
   std::mutex moving_;         // taken before any other
   mutable std::mutex mutex_;  // taken last
   std::list<Waiter> waiters_;
