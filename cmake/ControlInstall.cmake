@@ -17,6 +17,10 @@ install(FILES "${PROJECT_BINARY_DIR}/libcontrol/include/libcontrol/version.h"
 
 install(EXPORT libcontrolTargets NAMESPACE libcontrol::
   DESTINATION "${control_package_dir}" COMPONENT development)
+# Read only by those who ask for the component `testing`: it needs GoogleTest.
+install(TARGETS control_testing EXPORT libcontrolTestingTargets)
+install(EXPORT libcontrolTestingTargets NAMESPACE libcontrol::
+  DESTINATION "${control_package_dir}" COMPONENT development)
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/libcontrolConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/libcontrolConfig.cmake"
   INSTALL_DESTINATION "${control_package_dir}"

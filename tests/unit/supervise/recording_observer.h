@@ -5,11 +5,11 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <ostream>
 #include <string>
 #include <vector>
 
 #include <libcontrol/supervisor.h>
+#include <libcontrol/testing/printers.h>
 
 namespace control::test {
 
@@ -112,8 +112,3 @@ class RecordingObserver : public SupervisorObserver {
 };
 
 }  // namespace control::test
-
-namespace control {
-inline void PrintTo(EntryState state, std::ostream* out) { *out << toString(state); }
-inline void PrintTo(Reason reason, std::ostream* out) { *out << toString(reason); }
-}  // namespace control

@@ -3,20 +3,46 @@
 #include <gmock/gmock.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <libcontrol/runtime.h>
+#include <libcontrol/testing/mock_streams.h>
 
 namespace control::testing {
 
 /// A runtime whose primitives are gmock methods; the composed operations (stop, run, ...) are the
 /// real ones. For "was this called" and for injected errors; to have containers that behave, use
-/// the mock engine ("mock:///default").
+/// the mock engine (mock_engine.h).
+///
+/// A call that the test has no answer for fails with kUnsupported and says so, for each id where it
+/// is stats(); extension() gives null.
 class MockContainerRuntime : public ContainerRuntime {
  public:
-  explicit MockContainerRuntime(HostContext host = {}) : ContainerRuntime(std::move(host)) {}
+  explicit MockContainerRuntime(HostContext host = {}) : ContainerRuntime(std::move(host)) {
+    using internal::giveNoAnswer;
+    ON_CALL(*this, info).WillByDefault(giveNoAnswer("ContainerRuntime::info"));
+    ON_CALL(*this, create).WillByDefault(giveNoAnswer("ContainerRuntime::create"));
+    ON_CALL(*this, start).WillByDefault(giveNoAnswer("ContainerRuntime::start"));
+    ON_CALL(*this, signal).WillByDefault(giveNoAnswer("ContainerRuntime::signal"));
+    ON_CALL(*this, watchExit).WillByDefault(giveNoAnswer("ContainerRuntime::watchExit"));
+    ON_CALL(*this, remove).WillByDefault(giveNoAnswer("ContainerRuntime::remove"));
+    ON_CALL(*this, inspect).WillByDefault(giveNoAnswer("ContainerRuntime::inspect"));
+    ON_CALL(*this, list).WillByDefault(giveNoAnswer("ContainerRuntime::list"));
+    ON_CALL(*this, stats).WillByDefault([](std::span<const ContainerId> ids, const CallContext&) {
+      return std::vector<Result<StatsSample>>(ids.size(),
+                                              internal::noAnswer("ContainerRuntime::stats"));
+    });
+    ON_CALL(*this, update).WillByDefault(giveNoAnswer("ContainerRuntime::update"));
+    ON_CALL(*this, logs).WillByDefault(giveNoAnswer("ContainerRuntime::logs"));
+    ON_CALL(*this, attach).WillByDefault(giveNoAnswer("ContainerRuntime::attach"));
+    ON_CALL(*this, exec).WillByDefault(giveNoAnswer("ContainerRuntime::exec"));
+    ON_CALL(*this, events).WillByDefault(giveNoAnswer("ContainerRuntime::events"));
+    ON_CALL(*this, pull).WillByDefault(giveNoAnswer("ContainerRuntime::pull"));
+    ON_CALL(*this, findImage).WillByDefault(giveNoAnswer("ContainerRuntime::findImage"));
+  }
 
   MOCK_METHOD(Result<RuntimeInfo>, info, (const CallContext&), (override));
   MOCK_METHOD(Result<CreatedContainer>, create, (const ContainerSpec&, const CallContext&),
@@ -47,15 +73,6 @@ class MockContainerRuntime : public ContainerRuntime {
               (const std::string&, const PullOptions&, const CallContext&), (override));
   MOCK_METHOD(Result<ImageInfo>, findImage, (const std::string&, const CallContext&), (override));
   MOCK_METHOD(void*, extension, (std::string_view), (noexcept, override));
-};
-
-/// An exit watch whose answers are gmock's.
-class MockExitWatch : public ExitWatch {
- public:
-  MOCK_METHOD(Result<ExitStatus>, noticed, (const CallContext&), (override));
-  MOCK_METHOD(Result<ExitStatus>, exited, (const CallContext&), (override));
-  MOCK_METHOD(int, pollFd, (), (const, noexcept, override));
-  MOCK_METHOD(void, cancel, (), (noexcept, override));
 };
 
 }  // namespace control::testing

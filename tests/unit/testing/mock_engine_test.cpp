@@ -1,0 +1,91 @@
+#include <libcontrol/testing/mock_engine.h>
+
+#include <libcontrol/testing/matchers.h>
+
+#include <future>
+
+#include "mock/mock_plugin.h"
+
+namespace control::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const PluginDescriptor* const kLinked[] = {&mock::descriptor()};
+
+MockEngineOptions options(MockEngineOptions::Time time = MockEngineOptions::Time::kJumps) {
+  return {.time = time, .load = {.linked_plugins = kLinked}};
+}
+
+ContainerSpec deafServer() {
+  return {.name = "web", .image = "example/web:1", .labels = {{"mock.ignore_signals", "TERM"}}};
+}
+
+TEST(MockEngine, LetsAStopWithALongGracePeriodTakeNoTime) {
+  MockEngine engine(options());
+  const RunningContainer web = valueOf(engine->run(deafServer(), {}));
+  const TimePoint before = engine.clock().now();
+  EXPECT_THAT(engine->stop(web.id, {.timeout = 30s}, engine.within(60s)),
+              IsOkAnd(Field(&StopReport::outcome, StopOutcome::kKilled)));
+  EXPECT_GE(engine.clock().now() - before, 30s);
+  EXPECT_LT(engine.clock().now() - before, 60s);
+}
+
+TEST(MockEngine, StandsStillWhenTheTestMovesTheClock) {
+  MockEngine engine(options(MockEngineOptions::Time::kByHand));
+  const RunningContainer web = valueOf(engine->run(deafServer(), {}));
+  auto stopping =
+      std::async(std::launch::async, [&] { return engine->stop(web.id, {.timeout = 30s}, {}); });
+  ASSERT_TRUE(engine.clock().awaitWaiters(1));
+  EXPECT_THAT(engine->inspect(web.id, {}),
+              IsOkAnd(Field(&ContainerInfo::state, ContainerState::kRunning)));
+  EXPECT_TRUE(engine.clock().advanceUntil(
+      [&] { return stopping.wait_for(0s) == std::future_status::ready; }, 10s));
+  EXPECT_THAT(stopping.get(), IsOkAnd(Field(&StopReport::outcome, StopOutcome::kKilled)));
+}
+
+TEST(MockEngine, IsSharedWithNobody) {
+  MockEngine one(options());
+  MockEngine other(options());
+  ASSERT_THAT(one->create(deafServer(), {}), IsOk());
+  EXPECT_THAT(one->list({}, {}), IsOkAnd(SizeIs(1)));
+  EXPECT_THAT(other->list({}, {}), IsOkAnd(IsEmpty()));
+}
+
+TEST(MockEngine, LeavesNothingBehindForARuntimeThatOutlivesIt) {
+  std::shared_ptr<ContainerRuntime> runtime;
+  {
+    MockEngine engine(options());
+    ASSERT_THAT(engine->create(deafServer(), {}), IsOk());
+    runtime = engine.runtime();
+  }
+  EXPECT_THAT(runtime->list({}, {}), IsOkAnd(IsEmpty()));
+}
+
+TEST(MockEngine, HandsKeysOfTheUriOn) {
+  MockEngineOptions seeded = options();
+  seeded.query = {{"seed", "7"}};
+  MockEngine one(seeded);
+  MockEngine same(seeded);
+  MockEngine other(options());
+  const ContainerId id = valueOf(one->create(deafServer(), {})).id;
+  EXPECT_EQ(valueOf(same->create(deafServer(), {})).id, id);
+  EXPECT_NE(valueOf(other->create(deafServer(), {})).id, id);
+}
+
+TEST(MockEngine, ThrowsTheReasonWhenItCannotBeOpened) {
+  MockEngineOptions wrong = options();
+  wrong.query = {{"colour", "red"}};
+  try {
+    const MockEngine engine(wrong);
+    FAIL() << "it was opened";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("colour"));
+  }
+}
+
+}  // namespace
+}  // namespace control::testing
