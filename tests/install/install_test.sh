@@ -80,10 +80,20 @@ cp "$work/plugin/libcontrol-good.so" "$prefix"/lib*/libcontrol/ 2>/dev/null ||
   cp "$work/plugin/libcontrol-good.so" "$prefix"/lib/*/libcontrol/
 expect '^0 containers$' "$embed" --runtime good:/// list
 
+say "a whole engine of somebody else's conforms, as docs/writing-a-plugin.md says"
+cp -R "$source_dir/examples/custom_plugin" "$work/process-source"
+build_project process "$work/process-source"
+clean "$prefix/bin/control-conform" --runtime "process://$work/state" --image host \
+  --plugin "$work/process/libcontrol-process.so" \
+  --expect "$work/process-source/expected-skips.txt" >"$work/conform.log" 2>&1 ||
+  { cat "$work/conform.log"; die "control-conform on the process engine"; }
+
 say "quickstart on the mock engine"
 expect '^(stopped|killed)$' "$work/embed/quickstart" mock:///default
-symbols=$(nm -D --defined-only "$work/plugin/libcontrol-good.so" | awk '{print $3}')
-[ "$symbols" = control_plugin_descriptor ] || die "the plugin exports: $symbols"
+for plugin in plugin/libcontrol-good.so process/libcontrol-process.so; do
+  symbols=$(nm -D --defined-only "$work/$plugin" | awk '{print $3}')
+  [ "$symbols" = control_plugin_descriptor ] || die "$plugin exports: $symbols"
+done
 
 agent=$prefix/bin/ctrl-alt-play-agent
 if [ -e "$agent" ]; then
