@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <libcontrol/types.h>
@@ -27,6 +28,7 @@ struct Container {
   WallTime created_at{};
 
   ContainerState state = ContainerState::kCreated;
+  std::string_view raw_state = "created";
   bool removed = false;
   bool hung = false;
   std::string error{};
@@ -34,9 +36,13 @@ struct Container {
   // The latest run.
   RunId run_id{};  // without a container: it never ran
   int pid = 0;
+  std::optional<ExitStatus> over{};  // the process ended, and the engine has not recorded it
   std::optional<ExitStatus> exit{};
   bool oom = false;
   std::vector<PortMapping> bound_ports{};
+  bool stop_asked = false;  // by another client
+  Timers::Id stop_timer = 0;
+  Timers::Id record_timer = 0;          // what the engine has yet to do about an exit, or a removal
   std::unique_ptr<Run::Owner> owner{};  // outlives the run
   std::unique_ptr<Run> run{};
 
@@ -45,10 +51,14 @@ struct Container {
   LogBook log{};
 
   std::vector<WaitPoint*> points{};
+  int input_connections = 0;
 
+  /// As the engine shows it.
   bool running() const noexcept {
-    return state == ContainerState::kRunning || state == ContainerState::kPaused;
+    return state == ContainerState::kRunning || state == ContainerState::kPaused ||
+           state == ContainerState::kStopping;
   }
+  bool alive() const noexcept { return running() && !over; }
   bool everRan() const noexcept { return !run_id.container.value.empty(); }
 };
 using ContainerPtr = std::shared_ptr<Container>;

@@ -1,5 +1,7 @@
 #include "mock/mock_control.h"
 
+#include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include <libcontrol/testing/fake_clock.h>
@@ -7,69 +9,61 @@
 #include "mock/mock_error.h"
 
 namespace control::mock {
+namespace {
+
+Error realClock() {
+  return failure(ErrorCode::kUnsupported,
+                 "the engine lives by the real clock; open it with ?clock=virtual");
+}
+
+}  // namespace
 
 Result<void> Control::advance(Duration by) {
   testing::FakeClock* const clock = engine_->fakeClock();
-  if (clock == nullptr)
-    return failure(ErrorCode::kUnsupported,
-                   "the engine lives by the real clock; open it with ?clock=virtual");
+  if (clock == nullptr) return realClock();
   clock->advance(by);
   return {};
 }
 
-Result<void> Control::crash(const ContainerId& id, int exit_code) {
-  const std::lock_guard lock(engine_->mutex());
-  return engine_->endRun(id, {.exit_code = exit_code & 255});
+Result<Duration> Control::advanceToIdle(Duration limit) {
+  testing::FakeClock* const clock = engine_->fakeClock();
+  if (clock == nullptr) return realClock();
+  const TimePoint began = clock->now();
+  const TimePoint end = CallContext::after(began, limit);
+  while (const auto next = clock->nextPending()) {
+    clock->advanceTo(std::min(*next, end));
+    if (*next > end) break;
+  }
+  return clock->now() - began;
 }
 
-Result<void> Control::kill(const ContainerId& id, Signal signal) {
+Result<void> Control::inject(testing::Rule rule) {
+  if (auto checked = checkRule(rule); !checked) return checked;
   const std::lock_guard lock(engine_->mutex());
-  return engine_->endRun(id, {.exit_code = 128 + signal.number, .signal = signal});
+  engine_->rules().add(std::move(rule), engine_->rules().nextOrigin());
+  return {};
 }
 
-Result<void> Control::oom(const ContainerId& id) {
+std::vector<std::string> Control::unusedRules() const {
   const std::lock_guard lock(engine_->mutex());
-  return engine_->endRun(id, {.exit_code = 137, .signal = Signal::kill(), .oom = true});
+  auto unused = engine_->rules().unused();
+  const auto steps = engine_->timeline().unused();
+  unused.insert(unused.end(), steps.begin(), steps.end());
+  return unused;
 }
 
-Result<void> Control::pause(const ContainerId& id) {
+Result<void> Control::perform(const testing::EngineAction& action) {
   const std::lock_guard lock(engine_->mutex());
-  return engine_->pause(id);
+  return engine_->perform(action);
 }
 
-Result<void> Control::unpause(const ContainerId& id) {
+Result<void> Control::schedule(Duration after, testing::EngineAction action) {
+  if (after < Duration::zero()) return invalid("a moment to come is not before now");
   const std::lock_guard lock(engine_->mutex());
-  return engine_->unpause(id);
-}
-
-Result<void> Control::print(const ContainerId& id, std::string_view bytes) {
-  const std::lock_guard lock(engine_->mutex());
-  return engine_->print(id, bytes);
-}
-
-Result<void> Control::setHung(const ContainerId& id, bool hung) {
-  const std::lock_guard lock(engine_->mutex());
-  return engine_->setHung(id, hung);
-}
-
-void Control::engineDown(bool down) {
-  const std::lock_guard lock(engine_->mutex());
-  engine_->setDown(down);
-}
-
-void Control::failNext(testing::Primitive primitive, Error error, int times) {
-  const std::lock_guard lock(engine_->mutex());
-  engine_->failNext(primitive, std::move(error), times);
-}
-
-void Control::addImage(const std::string& reference) {
-  const std::lock_guard lock(engine_->mutex());
-  engine_->images().set(reference, true);
-}
-
-void Control::removeImage(const std::string& reference) {
-  const std::lock_guard lock(engine_->mutex());
-  engine_->images().set(reference, false);
+  Timeline& timeline = engine_->timeline();
+  timeline.add(CallContext::after(engine_->clock().now(), after), std::move(action),
+               timeline.nextOrigin());
+  return {};
 }
 
 std::vector<testing::JournalEntry> Control::journal() const {
@@ -77,8 +71,26 @@ std::vector<testing::JournalEntry> Control::journal() const {
   return engine_->journal().entries();
 }
 
-void Control::reset() {
+std::string Control::journalText() const {
   const std::lock_guard lock(engine_->mutex());
+  return engine_->journal().text(engine_->clock().now() - engine_->age());
+}
+
+std::size_t Control::openStreams() const {
+  const std::lock_guard lock(engine_->mutex());
+  return engine_->openPoints();
+}
+
+std::size_t Control::liveThreads() const {
+  const std::lock_guard lock(engine_->mutex());
+  return engine_->timers().hasThread() ? 1 : 0;
+}
+
+void Control::reset() {
+  std::vector<std::unique_ptr<ExecSession>> orphans;
+  const std::lock_guard lock(engine_->mutex());
+  // They take the mutex when they go.
+  orphans.swap(engine_->orphans());
   engine_->reset();
 }
 

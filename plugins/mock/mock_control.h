@@ -1,7 +1,7 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
+#include <utility>
 
 #include <libcontrol/testing/mock_control.h>
 
@@ -17,18 +17,15 @@ class Control final : public testing::MockControl {
   TimePoint now() const override { return engine_->clock().now(); }
   testing::FakeClock* fakeClock() noexcept override { return engine_->fakeClock(); }
   Result<void> advance(Duration by) override;
-  Result<void> crash(const ContainerId& id, int exit_code) override;
-  Result<void> kill(const ContainerId& id, Signal signal) override;
-  Result<void> oom(const ContainerId& id) override;
-  Result<void> pause(const ContainerId& id) override;
-  Result<void> unpause(const ContainerId& id) override;
-  Result<void> print(const ContainerId& id, std::string_view bytes) override;
-  Result<void> setHung(const ContainerId& id, bool hung) override;
-  void engineDown(bool down) override;
-  void failNext(testing::Primitive primitive, Error error, int times) override;
-  void addImage(const std::string& reference) override;
-  void removeImage(const std::string& reference) override;
+  Result<Duration> advanceToIdle(Duration limit) override;
+  Result<void> inject(testing::Rule rule) override;
+  std::vector<std::string> unusedRules() const override;
+  Result<void> perform(const testing::EngineAction& action) override;
+  Result<void> schedule(Duration after, testing::EngineAction action) override;
   std::vector<testing::JournalEntry> journal() const override;
+  std::string journalText() const override;
+  std::size_t openStreams() const override;
+  std::size_t liveThreads() const override;
   void reset() override;
 
  private:

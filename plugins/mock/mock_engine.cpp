@@ -4,15 +4,16 @@
 #include <utility>
 
 #include "mock/mock_error.h"
-#include "mock/mock_event_queue.h"
 #include "mock/mock_spec.h"
 
 namespace control::mock {
 namespace {
 
-// Above what any Linux gives out (4194304): nobody signals a real process by mistake.
-constexpr int kFirstPid = 5'000'000;
 constexpr std::size_t kInputLimit = 65536;
+
+Duration roundedUp(Duration duration, Duration unit) {
+  return (duration + unit - Duration(1)) / unit * unit;
+}
 
 }  // namespace
 
@@ -31,8 +32,16 @@ class Engine::RunOwner final : public Run::Owner {
   Container& container_;
 };
 
-Engine::Engine(std::shared_ptr<Clock> clock, std::uint64_t seed)
-    : clock_(clock), seed_(seed), timers_(std::make_shared<Timers>(clock)), random_(seed) {}
+Engine::Engine(std::shared_ptr<Clock> clock, std::uint64_t seed, const Profile& profile)
+    : clock_(clock),
+      seed_(seed),
+      profile_(profile),
+      timers_(std::make_shared<Timers>(clock)),
+      images_(profile.image_id_has_algorithm),
+      rules_(seed),
+      timeline_(*timers_, [this](const testing::EngineAction& action) { return perform(action); }),
+      random_(seed),
+      began_(clock->now()) {}
 
 Engine::~Engine() { timers_->stop(); }
 
@@ -51,10 +60,19 @@ Result<ContainerPtr> Engine::find(const ContainerId& id) const {
 
 Result<ContainerPtr> Engine::findRunning(const ContainerId& id) const {
   auto found = find(id);
+  if (found && (*found)->over) return failure(ErrorCode::kWrongState, "the process has ended");
   if (found && !(*found)->running())
     return failure(ErrorCode::kWrongState,
                    "the container does not run: it is " + std::string(toString((*found)->state)));
   return found;
+}
+
+/// What the engine and the image add to a specification.
+void Engine::completeSpec(ContainerSpec& spec) const {
+  if (spec.stop_timeout)
+    spec.stop_timeout = roundedUp(*spec.stop_timeout, profile_.stop_timeout_unit);
+  if (!spec.stop_signal) spec.stop_signal = images_.stopSignal(spec.image);
+  if (!spec.limits.pids) spec.limits.pids = profile_.default_pids_limit;
 }
 
 Result<CreatedContainer> Engine::create(const ContainerSpec& spec) {
@@ -72,6 +90,7 @@ Result<CreatedContainer> Engine::create(const ContainerSpec& spec) {
   container->spec = spec;
   container->number = ++created_;
   if (spec.name.empty()) container->spec.name = "mock_" + std::to_string(container->number);
+  completeSpec(container->spec);
   container->behaviour = std::move(*behaviour);
   container->program = parseCommand(commandLine(spec));
   container->created_at = clock_->wallNow();
@@ -82,134 +101,21 @@ Result<CreatedContainer> Engine::create(const ContainerSpec& spec) {
   return CreatedContainer{.id = container->id};
 }
 
-Result<StartOutcome> Engine::start(const ContainerId& id) {
-  auto found = find(id);
-  if (!found) return found.error();
-  Container& container = **found;
-  if (container.state == ContainerState::kRunning) return StartOutcome::kAlreadyRunning;
-  if (container.state == ContainerState::kPaused)
-    return failure(ErrorCode::kWrongState, "the container is paused");
-  if (auto prepared = prepareStart(container); !prepared) {
-    container.error = prepared.error().message;
-    return prepared.error();
-  }
-  beginRun(container);
-  return StartOutcome::kStarted;
-}
-
-Result<void> Engine::prepareStart(Container& container) {
-  if (!container.behaviour.start_error.empty())
-    return failure(ErrorCode::kStartFailed, container.behaviour.start_error);
-  if (container.program.kind == Program::Kind::kMissing && !container.behaviour.replaces_command)
-    return failure(ErrorCode::kStartFailed, "exec: \"" + commandLine(container.spec).front() +
-                                                "\": no such file in the container");
-  auto ports = ports_.bind(container.spec.ports, portsInUse());
-  if (!ports) return ports.error();
-  container.bound_ports = std::move(*ports);
-  return {};
-}
-
-std::vector<PortMapping> Engine::portsInUse() const {
-  std::vector<PortMapping> ports;
-  for (const auto& [id, container] : containers_)
-    ports.insert(ports.end(), container->bound_ports.begin(), container->bound_ports.end());
-  return ports;
-}
-
-void Engine::beginRun(Container& container) {
-  // Two runs never begin at the same moment: that is what tells them apart.
-  last_start_ = std::max(clock_->wallNow(), last_start_ + Duration(1));
-  container.run_id = {.container = container.id, .started_at = last_start_};
-  container.pid = kFirstPid + ++last_pid_;
-  container.state = ContainerState::kRunning;
-  container.exit.reset();
-  container.oom = false;
-  container.error.clear();
-  publish(EventType::kStarted, "start", container);
-  container.run = std::make_unique<Run>(container, *timers_, *clock_, *container.owner);
-  Run& run = *container.run;
-  const std::string early = std::exchange(container.early_input, {});
-  run.start();
-  if (!early.empty()) run.input(early);
-  if (std::exchange(container.early_end, false)) run.closeInput();
-}
-
-void Engine::finishRun(Container& container, const ProcessEnd& end) {
-  if (end.oom) {
-    container.oom = true;
-    publish(EventType::kOom, "oom", container);
-  }
-  container.state = ContainerState::kExited;
-  container.bound_ports.clear();
-  container.exit =
-      ExitStatus{.run = container.run_id,
-                 .exit_code = end.exit_code,
-                 .signal = end.signal,
-                 .oom_killed = end.oom,
-                 .finished_at = std::max(clock_->wallNow(), container.run_id.started_at)};
-  publish(EventType::kExited, "die", container, end.exit_code);
-  for (WaitPoint* point : container.points) {
-    point->onRunEnded(*container.exit);
-    point->notify();
-  }
-}
-
-void Engine::killRun(Container& container) {
-  container.run->end({.exit_code = 137, .signal = Signal::kill()});
-}
-
-Result<SignalOutcome> Engine::signal(const ContainerId& id, Signal signal) {
-  if (signal.number < 1 || signal.number > 64)
-    return invalid("signal " + std::to_string(signal.number) + " is not one: use 1 to 64");
-  auto found = find(id);
-  if (!found) return found.error();
-  Container& container = **found;
-  if (!container.running()) return SignalOutcome::kNotRunning;
-  publish(EventType::kSignalled, "kill", container, {}, signal);
-  container.run->signal(signal);
-  return SignalOutcome::kDelivered;
-}
-
-Result<RemoveOutcome> Engine::remove(const ContainerId& id, const RemoveOptions& options) {
-  auto found = find(id);
-  if (!found) return RemoveOutcome::kAbsent;
-  if ((*found)->running()) {
-    if (!options.force)
-      return failure(ErrorCode::kWrongState, "the container runs: stop it first, or use force");
-    killRun(**found);
-  }
-  unlink(*found);
-  return RemoveOutcome::kRemoved;
-}
-
-void Engine::unlink(const ContainerPtr& container) {
-  container->removed = true;
-  containers_.erase(container->id.value);
-  names_.erase(container->spec.name);
-  publish(EventType::kRemoved, "destroy", *container);
-  for (WaitPoint* point : container->points) {
-    point->onRemoved();
-    point->notify();
-  }
-}
-
 Result<ContainerInfo> Engine::inspect(const ContainerId& id) const {
   const auto found = find(id);
   if (!found) return found.error();
   const Container& container = **found;
   ContainerInfo info{.id = container.id, .spec = container.spec};
-  if (container.running()) {
-    info.spec.ports = container.bound_ports;
-    info.pid = container.pid;
-  }
-  info.image_id = imageId(container.spec.image);
+  if (container.running()) info.spec.ports = container.bound_ports;
+  if (container.alive()) info.pid = container.pid;
+  info.image_id = images_.idOf(container.spec.image);
   info.state = container.state;
-  info.raw_state = toString(container.state);
+  info.raw_state = container.raw_state;
   info.error = container.error;
   info.created_at = container.created_at;
   if (container.everRan()) {
     info.started_at = container.run_id.started_at;
-    info.oom_killed = container.oom;
+    if (profile_.oom_report) info.oom_killed = container.oom;
   }
   if (container.exit) info.finished_at = container.exit->finished_at;
   info.exit = container.exit;
@@ -234,7 +140,7 @@ std::vector<ContainerSummary> Engine::list(const ListFilter& filter) const {
                     .name = one->spec.name,
                     .image = one->spec.image,
                     .state = one->state,
-                    .raw_state = std::string(toString(one->state)),
+                    .raw_state = std::string(one->raw_state),
                     .created_at = one->created_at,
                     .labels = one->spec.labels});
   return rows;
@@ -252,7 +158,7 @@ Result<void> Engine::update(const ContainerId& id, const ResourceLimits& limits)
   Container& container = **found;
   const ResourceLimits merged = mergedLimits(container.spec.limits, limits);
   if (auto checked = checkLimits(merged); !checked) return checked;
-  if (container.running()) container.run->account();
+  if (container.alive()) container.run->account();
   container.spec.limits = merged;
   publish(EventType::kUpdated, "update", container);
   return {};
@@ -281,7 +187,7 @@ void Engine::output(Container& container, OutputSource source, std::string_view 
 
 void Engine::putInput(Container& container, std::string_view bytes) {
   if (container.spec.tty) output(container, OutputSource::kConsole, bytes);
-  if (container.running())
+  if (container.alive())
     container.run->input(bytes);
   else
     container.early_input.append(
@@ -289,7 +195,7 @@ void Engine::putInput(Container& container, std::string_view bytes) {
 }
 
 void Engine::endInput(Container& container) {
-  if (container.running())
+  if (container.alive())
     container.run->closeInput();
   else
     container.early_end = true;
@@ -307,18 +213,18 @@ void Engine::detachPoint(WaitPoint& point, Container* container) noexcept {
   if (container != nullptr) std::erase(container->points, &point);
 }
 
-void Engine::publish(EventType type, const char* raw, const Container& container,
+void Engine::publish(EventType type, std::string_view raw, const Container& container,
                      std::optional<int> exit_code, std::optional<Signal> signal) {
-  if (subscribers_.empty()) return;
+  if (down_ || !events_.heard()) return;
   const Event event{.type = type,
-                    .raw_type = raw,
+                    .raw_type = std::string(raw),
                     .container = container.id,
                     .name = container.spec.name,
                     .labels = container.spec.labels,
                     .exit_code = exit_code,
                     .signal = signal,
                     .at = clock_->wallNow()};
-  for (EventQueue* queue : subscribers_) queue->offer(event);
+  events_.publish(event, rules_);
 }
 
 }  // namespace control::mock

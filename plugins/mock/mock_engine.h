@@ -13,24 +13,26 @@
 #include <libcontrol/testing/mock_control.h>
 
 #include "mock/mock_container.h"
+#include "mock/mock_event_hub.h"
 #include "mock/mock_images.h"
 #include "mock/mock_journal.h"
 #include "mock/mock_ports.h"
+#include "mock/mock_profile.h"
 #include "mock/mock_random.h"
+#include "mock/mock_rules.h"
+#include "mock/mock_timeline.h"
 #include "mock/mock_timers.h"
 #include "mock/mock_wait.h"
 
 namespace control::mock {
 
-class EventQueue;
-
 /// An engine in memory. Runtimes of one name share one; it lives as long as the process.
 ///
-/// Threads:  its mutex is held by whoever calls it, but for what is said to take it.
+/// Threads:  its mutex is held by whoever calls it, but for what is said to be without it.
 /// Blocking: none. Waiting is done by WaitPoints.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  Engine(std::shared_ptr<Clock> clock, std::uint64_t seed);
+  Engine(std::shared_ptr<Clock> clock, std::uint64_t seed, const Profile& profile);
   ~Engine();
 
   // Without the mutex.
@@ -39,6 +41,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   const std::shared_ptr<Clock>& sharedClock() const noexcept { return clock_; }
   testing::FakeClock* fakeClock() const noexcept { return timers_->fakeClock(); }
   std::uint64_t seed() const noexcept { return seed_; }
+  const Profile& profile() const noexcept { return profile_; }
 
   // What a runtime asks for.
   Result<CreatedContainer> create(const ContainerSpec& spec);
@@ -51,53 +54,63 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<void> update(const ContainerId& id, const ResourceLimits& limits);
   void putInput(Container& container, std::string_view bytes);
   void endInput(Container& container);
-  Images& images() noexcept { return images_; }
 
   // What happens without a call.
-  Result<void> endRun(const ContainerId& id, const ProcessEnd& end);
-  Result<void> pause(const ContainerId& id);
-  Result<void> unpause(const ContainerId& id);
-  Result<void> print(const ContainerId& id, std::string_view bytes);
-  Result<void> setHung(const ContainerId& id, bool hung);
-  void setDown(bool down);
+  Result<void> perform(const testing::EngineAction& action);
   bool down() const noexcept { return down_; }
-  void failNext(testing::Primitive primitive, Error error, int times);
-  /// The next call of this kind is to fail.
-  std::optional<Error> takeFault(testing::Primitive primitive);
   void reset();
 
   Result<ContainerPtr> find(const ContainerId& id) const;
+  Result<ContainerPtr> findRunning(const ContainerId& id) const;
   void attachPoint(WaitPoint& point, Container* container);
   void detachPoint(WaitPoint& point, Container* container) noexcept;
-  void subscribe(EventQueue& queue) { subscribers_.push_back(&queue); }
-  void unsubscribe(EventQueue& queue) noexcept { std::erase(subscribers_, &queue); }
+  std::size_t openPoints() const noexcept { return points_.size(); }
+  /// Since the engine was made or reset.
+  Duration age() const noexcept { return clock_->now() - began_; }
+
+  Images& images() noexcept { return images_; }
+  EventHub& events() noexcept { return events_; }
+  Rules& rules() noexcept { return rules_; }
+  Timeline& timeline() noexcept { return timeline_; }
   Journal& journal() noexcept { return journal_; }
+  const Journal& journal() const noexcept { return journal_; }
   Timers& timers() noexcept { return *timers_; }
+  /// Processes whose callers were told that they were not started.
+  std::vector<std::unique_ptr<ExecSession>>& orphans() noexcept { return orphans_; }
   /// The number of open runtimes.
   int users = 0;
 
  private:
   class RunOwner;
-  struct Fault {
-    testing::Primitive primitive;
-    Error error;
-    int times;
-  };
 
+  void completeSpec(ContainerSpec& spec) const;
   Result<void> prepareStart(Container& container);
   void beginRun(Container& container);
   void finishRun(Container& container, const ProcessEnd& end);
-  void killRun(Container& container);
-  void unlink(const ContainerPtr& container);
+  void recordExit(Container& container);
+  void kill(Container& container);
+  void unlink(Container& container);
+  void setState(Container& container, ContainerState state, std::string_view raw = {});
+  void noteOom(Container& container);
   void output(Container& container, OutputSource source, std::string_view bytes);
-  void publish(EventType type, const char* raw, const Container& container,
+  void publish(EventType type, std::string_view raw, const Container& container,
                std::optional<int> exit_code = {}, std::optional<Signal> signal = {});
-  Result<ContainerPtr> findRunning(const ContainerId& id) const;
   std::vector<PortMapping> portsInUse() const;
+  void pauseRun(Container& container);
+  void resumeRun(Container& container);
+
+  Result<void> performOnEngine(const testing::EngineAction& action);
+  Result<void> performOn(Container& container, const testing::EngineAction& action);
+  Result<void> performOnRunning(Container& container, const testing::EngineAction& action);
+  Result<void> stopFor(Container& container, std::optional<Duration> timeout);
+  Result<void> removeFor(Container& container);
+  Result<void> rename(Container& container, const std::string& name);
+  void setDown(bool down);
   void loseConnections();
 
   const std::shared_ptr<Clock> clock_;
   const std::uint64_t seed_;
+  const Profile& profile_;
   const std::shared_ptr<Timers> timers_;
   // Guarded by mutex().
   std::map<std::string, ContainerPtr> containers_;  // by id
@@ -105,13 +118,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Images images_;
   Ports ports_;
   std::unordered_set<WaitPoint*> points_;
-  std::vector<EventQueue*> subscribers_;
-  std::vector<Fault> faults_;
+  EventHub events_;
+  Rules rules_;
+  Timeline timeline_;
   Journal journal_;
+  std::vector<std::unique_ptr<ExecSession>> orphans_;
   Random random_;
   std::uint64_t created_ = 0;
   int last_pid_ = 0;
   WallTime last_start_{};
+  TimePoint began_;
   bool down_ = false;
 };
 

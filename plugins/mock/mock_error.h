@@ -19,6 +19,8 @@ inline Error connectionLost() {
   return failure(ErrorCode::kUnavailable, "the connection to the mock engine was lost");
 }
 
+inline Error wasCancelled() { return failure(ErrorCode::kCancelled, "it was cancelled"); }
+
 inline Error removedMeanwhile() {
   return failure(ErrorCode::kNotFound, "the container was removed");
 }

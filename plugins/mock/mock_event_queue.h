@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "mock/mock_engine.h"
 #include "mock/mock_stream.h"
@@ -12,17 +13,18 @@ class EventQueue final : public QueueStream<EventStream, Event> {
  public:
   static constexpr std::size_t kLimit = 1024;
 
-  /// With the mutex held, as all of open() here.
-  static std::unique_ptr<EventQueue> open(const std::shared_ptr<Engine>& engine,
-                                          EventFilter filter);
+  /// With the mutex held, as all of open(), offer() and offerGap().
+  static std::unique_ptr<EventQueue> open(const std::shared_ptr<Engine>& engine, EventFilter filter,
+                                          StreamFault fault);
   ~EventQueue() override;
 
-  /// With the mutex held.
   void offer(const Event& event);
+  /// Something was lost here.
+  void offerGap(WallTime at);
 
  private:
-  EventQueue(std::shared_ptr<Engine> engine, EventFilter filter)
-      : QueueStream(std::move(engine), nullptr), filter_(std::move(filter)) {}
+  EventQueue(std::shared_ptr<Engine> engine, EventFilter filter, StreamFault fault)
+      : QueueStream(std::move(engine), nullptr, std::move(fault)), filter_(std::move(filter)) {}
 
   const EventFilter filter_;
 };

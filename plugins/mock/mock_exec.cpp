@@ -12,8 +12,8 @@ const Behaviour kNoLabels{};
 }  // namespace
 
 ExecProcess::ExecProcess(std::shared_ptr<Engine> engine, ContainerPtr container,
-                         const ExecSpec& spec, Program program)
-    : OutputStream(std::move(engine), std::move(container)),
+                         const ExecSpec& spec, Program program, StreamFault fault)
+    : OutputStream(std::move(engine), std::move(container), std::move(fault)),
       tty_(spec.tty),
       takes_input_(spec.standard_input),
       program_(std::move(program)),
@@ -22,7 +22,7 @@ ExecProcess::ExecProcess(std::shared_ptr<Engine> engine, ContainerPtr container,
 
 Result<std::unique_ptr<ExecSession>> ExecProcess::open(const std::shared_ptr<Engine>& engine,
                                                        const ContainerPtr& container,
-                                                       const ExecSpec& spec) {
+                                                       const ExecSpec& spec, StreamFault fault) {
   if (spec.command.empty()) return invalid("there is no command to run");
   Program program = parseCommand(spec.command);
   if (program.kind == Program::Kind::kOpaque)
@@ -30,23 +30,29 @@ Result<std::unique_ptr<ExecSession>> ExecProcess::open(const std::shared_ptr<Eng
                    "the mock engine does not understand this command: use sh -c with echo, sleep, "
                    "cat, trap, wait, exit and loops without conditions");
   if (container->removed) return removedMeanwhile();
-  if (container->state != ContainerState::kRunning)
+  if (container->state != ContainerState::kRunning || container->over)
     return failure(ErrorCode::kWrongState,
                    "the container does not run: it is " + std::string(toString(container->state)));
   std::unique_ptr<ExecProcess> session(
-      new ExecProcess(engine, container, spec, std::move(program)));
+      new ExecProcess(engine, container, spec, std::move(program), std::move(fault)));
   session->attach();
-  if (session->missing_)
+  if (session->missing_) {
+    session->complain();
     session->ended_ = true;
-  else
+  } else {
+    session->running_in_ = container->run.get();
+    session->running_in_->execStarted();
     session->process_.start();
+  }
   return std::unique_ptr<ExecSession>(std::move(session));
 }
 
 ExecProcess::~ExecProcess() {
   {
     const std::lock_guard lock(mutex());
+    // The process is killed with its session.
     for (const Timers::Id id : timers_) engine_->timers().cancel(id);
+    if (running_in_ != nullptr) running_in_->execEnded();
   }
   detach();
 }
@@ -73,13 +79,20 @@ void ExecProcess::clearTimer(Process::Timer timer) {
   engine_->timers().cancel(std::exchange(timers_[static_cast<std::size_t>(timer)], 0));
 }
 
+/// What a real engine writes into the output when the command is not there.
+void ExecProcess::complain() {
+  if (const auto source = engine_->profile().exec_complaint)
+    print(*source, "OCI runtime exec failed: exec failed: no such file or directory\r\n");
+}
+
 void ExecProcess::ended(const ProcessEnd& end) {
+  std::exchange(running_in_, nullptr)->execEnded();
   exit_code_ = end.exit_code;
   ended_ = true;
   notify();
 }
 
-void ExecProcess::onRunEnded(const ExitStatus&) {
+void ExecProcess::onRunOver(const ExitStatus&) {
   process_.end({.exit_code = 137, .signal = Signal::kill()});
 }
 
@@ -87,7 +100,7 @@ Result<void> ExecProcess::checkInput(const CallContext& context) const {
   if (auto checked = checkContext(context, engine_->clock()); !checked) return checked;
   if (!takes_input_)
     return failure(ErrorCode::kUnsupported, "the command was run without standard input");
-  if (cancelled()) return failure(ErrorCode::kCancelled, "it was cancelled");
+  if (cancelled()) return wasCancelled();
   if (failure_) return *failure_;
   if (ended_) return failure(ErrorCode::kWrongState, "the command has ended");
   return {};
@@ -110,7 +123,7 @@ Result<void> ExecProcess::closeInput(const CallContext& context) {
 
 Result<int> ExecProcess::exitCode(const CallContext& context) {
   const std::lock_guard lock(mutex());
-  if (cancelled()) return failure(ErrorCode::kCancelled, "it was cancelled");
+  if (cancelled()) return wasCancelled();
   if (context.cancellation.stop_requested())
     return failure(ErrorCode::kCancelled, "the caller cancelled it");
   if (failure_) return *failure_;

@@ -7,22 +7,33 @@
 
 namespace control::mock {
 
-/// A call on a container that does not answer: it waits until the container does again.
+/// A call that the engine does not answer yet. Its functions take the mutex themselves.
+/// kDeadlineExceeded, kCancelled: the caller left. kUnavailable: the engine went down.
 class HeldCall final : private WaitPoint {
  public:
-  /// Takes the mutex itself. kDeadlineExceeded, kCancelled, kUnavailable.
-  static Result<void> untilAnswered(const std::shared_ptr<Engine>& engine, ContainerPtr container,
+  /// Until the container is no longer hung, or is gone.
+  static Result<void> whileHung(const std::shared_ptr<Engine>& engine, ContainerPtr container,
+                                const CallContext& context);
+  /// Until the container that is being removed is gone.
+  static Result<void> whileRemoving(const std::shared_ptr<Engine>& engine, ContainerPtr container,
                                     const CallContext& context);
+  /// Until `moment`; TimePoint::max(): for ever.
+  static Result<void> until(const std::shared_ptr<Engine>& engine, TimePoint moment,
+                            const CallContext& context);
   ~HeldCall() override { detach(); }
 
-  void onRemoved() override { released_ = true; }
+  void onRemoved() override { removed_ = true; }
   void onLost() override { lost_ = true; }
 
  private:
-  using WaitPoint::WaitPoint;
-  bool ready() const override { return !container_->hung || released_ || lost_; }
+  enum class Reason { kHung, kRemoving, kMoment };
+  HeldCall(std::shared_ptr<Engine> engine, ContainerPtr container, Reason reason)
+      : WaitPoint(std::move(engine), std::move(container)), reason_(reason) {}
+  Result<void> wait(const CallContext& context, TimePoint moment = TimePoint::max());
+  bool ready() const override;
 
-  bool released_ = false;
+  const Reason reason_;
+  bool removed_ = false;
   bool lost_ = false;
 };
 

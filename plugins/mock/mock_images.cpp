@@ -1,7 +1,7 @@
 #include "mock/mock_images.h"
 
 #include <algorithm>
-#include <functional>
+#include <cstdint>
 
 #include "mock/mock_error.h"
 #include "mock/mock_random.h"
@@ -25,12 +25,16 @@ bool hasPart(std::string_view reference, std::string_view word) {
   return false;
 }
 
-std::string imageId(const std::string& reference) {
-  return "sha256:" + Random(std::hash<std::string>()(reference)).id();
+std::string imageId(const std::string& reference, bool with_algorithm) {
+  // FNV-1a: std::hash differs between machines.
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : reference) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return (with_algorithm ? "sha256:" : "") + Random(hash).id();
 }
 
 bool Images::present(const std::string& reference) const {
-  if (const auto found = known_.find(reference); found != known_.end()) return found->second;
+  if (const auto found = known_.find(reference); found != known_.end())
+    return found->second.present;
   return !hasPart(reference, "missing") && !hasPart(reference, "private") &&
          reference.find("pullable") == std::string::npos;
 }
@@ -38,7 +42,17 @@ bool Images::present(const std::string& reference) const {
 Result<ImageInfo> Images::find(const std::string& reference) const {
   if (!isReference(reference)) return invalid("image '" + reference + "' is not a reference");
   if (!present(reference)) return failure(ErrorCode::kImageNotFound, "no such image: " + reference);
-  return ImageInfo{.id = imageId(reference), .references = {reference}, .size_bytes = 50 << 20};
+  const auto found = known_.find(reference);
+  const ImageFacts facts = found == known_.end() ? ImageFacts{} : found->second;
+  return ImageInfo{.id = idOf(reference),
+                   .references = {reference},
+                   .size_bytes = facts.size_bytes,
+                   .stop_signal = facts.stop_signal};
+}
+
+std::optional<Signal> Images::stopSignal(const std::string& reference) const {
+  const auto found = known_.find(reference);
+  return found == known_.end() ? std::nullopt : found->second.stop_signal;
 }
 
 Result<void> Images::checkPull(const std::string& reference, const PullOptions& options) {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include <libcontrol/testing/mock_control.h>
@@ -14,9 +14,14 @@ class Journal {
  public:
   static constexpr std::size_t kLimit = 4096;
 
-  std::uint64_t begin(testing::JournalEntry entry);
-  void finish(std::uint64_t call, const std::optional<ErrorCode>& error);
+  /// The entry stays where it is until so many more have come.
+  std::uint64_t begin(TimePoint at, testing::Primitive primitive, std::string_view subject,
+                      std::string_view detail);
+  /// Null: it is no longer kept.
+  testing::JournalEntry* find(std::uint64_t call);
   std::vector<testing::JournalEntry> entries() const { return {entries_.begin(), entries_.end()}; }
+  /// A line for each, times counted from `origin`.
+  std::string text(TimePoint origin) const;
   void clear() { entries_.clear(); }
 
  private:

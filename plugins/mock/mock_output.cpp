@@ -10,11 +10,13 @@ namespace control::mock {
 
 std::unique_ptr<LogStream> ContainerLog::open(const std::shared_ptr<Engine>& engine,
                                               const ContainerPtr& container,
-                                              const LogOptions& options) {
-  std::unique_ptr<ContainerLog> stream(new ContainerLog(engine, container, options));
+                                              const LogOptions& options, StreamFault fault) {
+  std::unique_ptr<ContainerLog> stream(
+      new ContainerLog(engine, container, options, std::move(fault)));
   stream->attach();
   stream->putHistory();
-  const bool to_come = container->running() || container->state == ContainerState::kCreated;
+  const bool to_come = container->running() || (container->state == ContainerState::kCreated &&
+                                                !engine->profile().follow_needs_run);
   if (!options.follow || !to_come || container->removed) stream->ended_ = true;
   return stream;
 }
@@ -49,18 +51,39 @@ void ContainerLog::putHistory() {
 
 void ContainerLog::onOutput(OutputSource source, const std::string& bytes, WallTime at) {
   if (!wanted(source, at)) return;
-  put(source, bytes, options_.timestamps ? std::optional(at) : std::nullopt);
+  const Profile& profile = engine_->profile();
+  std::optional<WallTime> shown;
+  if (options_.timestamps) shown = at - at.time_since_epoch() % profile.log_time_unit;
+  std::string_view rest = bytes;
+  while (profile.log_piece > 0 && rest.size() > profile.log_piece) {
+    put(source, std::string(rest.substr(0, profile.log_piece)), shown);
+    rest.remove_prefix(profile.log_piece);
+  }
+  put(source, std::string(rest), shown);
 }
 
 Result<std::unique_ptr<Console>> AttachedConsole::open(const std::shared_ptr<Engine>& engine,
                                                        const ContainerPtr& container,
-                                                       const AttachOptions& options) {
+                                                       const AttachOptions& options,
+                                                       StreamFault fault) {
   if (container->removed) return removedMeanwhile();
   if (container->state == ContainerState::kPaused)
     return failure(ErrorCode::kWrongState, "the container is paused");
-  std::unique_ptr<AttachedConsole> console(new AttachedConsole(engine, container, options));
+  std::unique_ptr<AttachedConsole> console(
+      new AttachedConsole(engine, container, options, std::move(fault)));
   console->attach();
+  if (options.standard_input) ++container->input_connections;
   return std::unique_ptr<Console>(std::move(console));
+}
+
+AttachedConsole::~AttachedConsole() {
+  {
+    const std::lock_guard lock(mutex());
+    if (options_.standard_input && --container_->input_connections == 0 && container_->alive() &&
+        !container_->spec.tty && engine_->profile().stdin_ends_with_connection)
+      engine_->endInput(*container_);
+  }
+  detach();
 }
 
 void AttachedConsole::onOutput(OutputSource source, const std::string& bytes, WallTime) {
@@ -75,7 +98,7 @@ Result<void> AttachedConsole::checkInput(const CallContext& context) const {
     return failure(ErrorCode::kUnsupported, "it was attached without standard input");
   if (!container_->spec.open_stdin)
     return failure(ErrorCode::kUnsupported, "the container was created without open_stdin");
-  if (cancelled()) return failure(ErrorCode::kCancelled, "it was cancelled");
+  if (cancelled()) return wasCancelled();
   if (failure_) return *failure_;
   if (ended_ || input_ended_ || container_->removed)
     return failure(ErrorCode::kWrongState, "standard input has ended");

@@ -11,7 +11,8 @@ namespace control::mock {
 class ContainerLog final : public OutputStream<LogStream> {
  public:
   static std::unique_ptr<LogStream> open(const std::shared_ptr<Engine>& engine,
-                                         const ContainerPtr& container, const LogOptions& options);
+                                         const ContainerPtr& container, const LogOptions& options,
+                                         StreamFault fault);
   ~ContainerLog() override { detach(); }
 
   void onOutput(OutputSource source, const std::string& bytes, WallTime at) override;
@@ -19,8 +20,10 @@ class ContainerLog final : public OutputStream<LogStream> {
   void onRemoved() override { ended_ = true; }
 
  private:
-  ContainerLog(std::shared_ptr<Engine> engine, ContainerPtr container, LogOptions options)
-      : OutputStream(std::move(engine), std::move(container)), options_(options) {}
+  ContainerLog(std::shared_ptr<Engine> engine, ContainerPtr container, LogOptions options,
+               StreamFault fault)
+      : OutputStream(std::move(engine), std::move(container), std::move(fault)),
+        options_(options) {}
   bool wanted(OutputSource source, WallTime at) const;
   void putHistory();
 
@@ -32,8 +35,8 @@ class AttachedConsole final : public OutputStream<Console> {
  public:
   static Result<std::unique_ptr<Console>> open(const std::shared_ptr<Engine>& engine,
                                                const ContainerPtr& container,
-                                               const AttachOptions& options);
-  ~AttachedConsole() override { detach(); }
+                                               const AttachOptions& options, StreamFault fault);
+  ~AttachedConsole() override;
 
   Result<void> write(std::string_view bytes, const CallContext& context) override;
   Result<void> closeInput(const CallContext& context) override;
@@ -42,8 +45,10 @@ class AttachedConsole final : public OutputStream<Console> {
   void onRemoved() override { ended_ = true; }
 
  private:
-  AttachedConsole(std::shared_ptr<Engine> engine, ContainerPtr container, AttachOptions options)
-      : OutputStream(std::move(engine), std::move(container)), options_(options) {}
+  AttachedConsole(std::shared_ptr<Engine> engine, ContainerPtr container, AttachOptions options,
+                  StreamFault fault)
+      : OutputStream(std::move(engine), std::move(container), std::move(fault)),
+        options_(options) {}
   Result<void> checkInput(const CallContext& context) const;
 
   const AttachOptions options_;

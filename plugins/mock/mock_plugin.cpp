@@ -89,7 +89,8 @@ class Engines {
     if (engine && inUse(*engine))
       return invalid("mock engine '" + wanted.name +
                      "' is open with another clock or seed: use another name");
-    engine = std::make_shared<Engine>(chooseClock(wanted, host), wanted.seed.value_or(1));
+    engine = std::make_shared<Engine>(chooseClock(wanted, host), wanted.seed.value_or(1),
+                                      plainProfile());
     return engine;
   }
 

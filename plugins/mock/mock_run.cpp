@@ -89,7 +89,7 @@ void Run::account() {
   const Duration elapsed = now - std::exchange(accounted_at_, now);
   if (paused_ || elapsed == Duration::zero()) return;
   active_ += elapsed;
-  const double usual = container_.behaviour.cpu_percent / 100;
+  const double usual = set_.cpu_percent.value_or(container_.behaviour.cpu_percent) / 100;
   const double wanted = process_.busy() ? std::max(1.0, usual) : usual;
   const auto& limit = container_.spec.limits.nano_cpus;
   const double given = limit ? std::min(wanted, static_cast<double>(*limit) / 1e9) : wanted;
@@ -97,16 +97,41 @@ void Run::account() {
   cpu_throttled_ += share(elapsed, wanted - given);
 }
 
+/// What its network and disk counters go by.
+std::uint64_t Run::activeMilliseconds() const {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(active_).count());
+}
+
+std::uint64_t Run::received() const {
+  return static_cast<std::uint64_t>(rx_offset_) + 1024 + activeMilliseconds();
+}
+
+std::uint64_t Run::sent() const {
+  return static_cast<std::uint64_t>(tx_offset_) + 512 + activeMilliseconds() / 2;
+}
+
+void Run::setStats(const testing::MockStats& stats) {
+  account();
+  if (stats.cpu_percent) set_.cpu_percent = stats.cpu_percent;
+  if (stats.memory_bytes) set_.memory_bytes = stats.memory_bytes;
+  if (stats.pids) set_.pids = stats.pids;
+  // Counters are shifted and go on from there; modulo 2^64, so that they can be lowered too.
+  if (stats.network_rx_bytes)
+    rx_offset_ += static_cast<std::int64_t>(*stats.network_rx_bytes - received());
+  if (stats.network_tx_bytes)
+    tx_offset_ += static_cast<std::int64_t>(*stats.network_tx_bytes - sent());
+}
+
 StatsSample Run::sample() {
   constexpr std::uint64_t kPageCache = 4 << 20;
   account();
-  const auto milliseconds = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(active_).count());
   StatsSample sample{.run = container_.run_id, .taken_at = clock_.now()};
   sample.cpu_time = cpu_used_;
   sample.cpu_throttled = cpu_throttled_;
-  sample.memory_working_set_bytes = container_.behaviour.memory_bytes;
-  sample.memory_usage_bytes = container_.behaviour.memory_bytes + kPageCache;
+  const std::uint64_t memory = set_.memory_bytes.value_or(container_.behaviour.memory_bytes);
+  sample.memory_working_set_bytes = memory;
+  sample.memory_usage_bytes = memory + kPageCache;
   const ResourceLimits& limits = container_.spec.limits;
   if (limits.memory_bytes) {
     sample.memory_limit_bytes = static_cast<std::uint64_t>(*limits.memory_bytes);
@@ -114,16 +139,16 @@ StatsSample Run::sample() {
     sample.memory_working_set_bytes =
         std::min(*sample.memory_working_set_bytes, *sample.memory_limit_bytes);
   }
-  sample.oom_kills = 0;
-  sample.pids = 1;
+  sample.oom_kills = oom_kills_;
+  sample.pids = set_.pids.value_or(1 + execs_);
   if (limits.pids && *limits.pids > 0) sample.pids_limit = static_cast<std::uint64_t>(*limits.pids);
   if (container_.spec.network != NetworkMode::kHost) {
     const bool connected = container_.spec.network == NetworkMode::kDefault;
-    sample.network_rx_bytes = connected ? 1024 + milliseconds : 0;
-    sample.network_tx_bytes = connected ? 512 + milliseconds / 2 : 0;
+    sample.network_rx_bytes = connected ? received() : 0;
+    sample.network_tx_bytes = connected ? sent() : 0;
   }
   sample.block_read_bytes = 1 << 20;
-  sample.block_write_bytes = milliseconds * 4;
+  sample.block_write_bytes = activeMilliseconds() * 4;
   return sample;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <libcontrol/stats.h>
+#include <libcontrol/testing/mock_control.h>
 
 #include "mock/mock_process.h"
 #include "mock/mock_timers.h"
@@ -47,6 +48,11 @@ class Run final : private Process::Host {
   /// Adds up what was used until now. Before anything that changes the rate.
   void account();
   StatsSample sample();
+  void setStats(const testing::MockStats& stats);
+  /// Another process than the first was killed for lack of memory.
+  void killedChild() { ++oom_kills_; }
+  void execStarted() { ++execs_; }
+  void execEnded() { --execs_; }
 
  private:
   TimePoint now() const override { return clock_.now(); }
@@ -55,6 +61,9 @@ class Run final : private Process::Host {
   }
   void setTimer(Process::Timer timer, TimePoint at) override;
   void clearTimer(Process::Timer timer) override;
+  std::uint64_t activeMilliseconds() const;
+  std::uint64_t received() const;
+  std::uint64_t sent() const;
   void ended(const ProcessEnd& end) override;
 
   const Container& container_;
@@ -73,6 +82,11 @@ class Run final : private Process::Host {
   Duration cpu_used_{};
   Duration cpu_throttled_{};
   Duration active_{};
+  testing::MockStats set_{};
+  std::int64_t rx_offset_ = 0;
+  std::int64_t tx_offset_ = 0;
+  std::uint64_t oom_kills_ = 0;
+  std::uint64_t execs_ = 0;
 };
 
 }  // namespace control::mock

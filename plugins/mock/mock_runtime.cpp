@@ -24,40 +24,49 @@ MockRuntime::MockRuntime(HostContext host, std::shared_ptr<Engine> engine, std::
 }
 
 MockRuntime::~MockRuntime() {
+  std::vector<std::unique_ptr<ExecSession>> orphans;
   const std::lock_guard lock(engine_->mutex());
-  --engine_->users;
+  // They hold the engine, and take its mutex when they go.
+  if (--engine_->users == 0) orphans.swap(engine_->orphans());
 }
 
 Result<RuntimeInfo> MockRuntime::info(const CallContext& context) {
   return Call(engine_, Primitive::kInfo, {}, context).run([&]() -> Result<RuntimeInfo> {
     using enum Capability;
-    return RuntimeInfo{.engine = "mock",
-                       .version = CONTROL_VERSION,
-                       .endpoint = endpoint_,
-                       .os = "linux",
-                       .architecture = "x86_64",
-                       .kernel_version = "mock",
-                       .capabilities = {kStats, kStatsFromKernel, kOomReport, kUpdate, kLogs,
-                                        kAttach, kExec, kEvents, kPull, kPorts, kTty}};
+    const Profile& profile = engine_->profile();
+    RuntimeInfo info{.engine = std::string(profile.engine),
+                     .version = profile.version.empty() ? std::string(CONTROL_VERSION)
+                                                        : std::string(profile.version),
+                     .api_version = std::string(profile.api_version),
+                     .endpoint = endpoint_,
+                     .os = "linux",
+                     .architecture = "x86_64",
+                     .kernel_version = "mock",
+                     .cgroup_version = profile.cgroup_version,
+                     .capabilities = {kStats, kStatsFromKernel, kUpdate, kLogs, kAttach, kExec,
+                                      kEvents, kPull, kPorts, kTty}};
+    if (profile.oom_report) info.capabilities.push_back(kOomReport);
+    if (profile.record_delay > Duration::zero()) info.capabilities.push_back(kExitFromKernel);
+    return info;
   });
 }
 
 Result<CreatedContainer> MockRuntime::create(const ContainerSpec& spec,
                                              const CallContext& context) {
-  return Call(engine_, Primitive::kCreate, spec.name, context).run([&] {
-    return engine_->create(spec);
-  });
+  return Call(engine_, Primitive::kCreate, {.name = spec.name, .labels = &spec.labels}, context,
+              spec.image)
+      .run([&] { return engine_->create(spec); });
 }
 
 Result<StartOutcome> MockRuntime::start(const ContainerId& id, const CallContext& context) {
-  return Call(engine_, Primitive::kStart, id.value, context).run(id, [&] {
+  return Call(engine_, Primitive::kStart, {.container = &id}, context).run([&] {
     return engine_->start(id);
   });
 }
 
 Result<SignalOutcome> MockRuntime::signal(const ContainerId& id, Signal signal,
                                           const CallContext& context) {
-  return Call(engine_, Primitive::kSignal, id.value, context, signal.name()).run(id, [&] {
+  return Call(engine_, Primitive::kSignal, {.container = &id}, context, signal.name()).run([&] {
     return engine_->signal(id, signal);
   });
 }
@@ -65,22 +74,23 @@ Result<SignalOutcome> MockRuntime::signal(const ContainerId& id, Signal signal,
 Result<std::unique_ptr<ExitWatch>> MockRuntime::watchExit(const ContainerId& id,
                                                           const CallContext& context) {
   using Watch = Result<std::unique_ptr<ExitWatch>>;
-  return Call(engine_, Primitive::kWatchExit, id.value, context).run(id, [&]() -> Watch {
+  Call call(engine_, Primitive::kWatchExit, {.container = &id}, context);
+  return call.run([&]() -> Watch {
     const auto container = engine_->find(id);
     if (!container) return container.error();
-    return RunWatch::open(engine_, *container);
+    return RunWatch::open(engine_, *container, call.streamFault());
   });
 }
 
 Result<RemoveOutcome> MockRuntime::remove(const ContainerId& id, const RemoveOptions& options,
                                           const CallContext& context) {
-  return Call(engine_, Primitive::kRemove, id.value, context).run(id, [&] {
-    return engine_->remove(id, options);
-  });
+  return Call(engine_, Primitive::kRemove, {.container = &id}, context,
+              options.force ? "force" : "")
+      .run([&] { return engine_->remove(id, options); });
 }
 
 Result<ContainerInfo> MockRuntime::inspect(const ContainerId& id, const CallContext& context) {
-  return Call(engine_, Primitive::kInspect, id.value, context).run(id, [&] {
+  return Call(engine_, Primitive::kInspect, {.container = &id}, context).run([&] {
     return engine_->inspect(id);
   });
 }
@@ -88,26 +98,25 @@ Result<ContainerInfo> MockRuntime::inspect(const ContainerId& id, const CallCont
 Result<std::vector<ContainerSummary>> MockRuntime::list(const ListFilter& filter,
                                                         const CallContext& context) {
   using Rows = Result<std::vector<ContainerSummary>>;
-  return Call(engine_, Primitive::kList, {}, context).run([&]() -> Rows {
+  return Call(engine_, Primitive::kList, {.labels = &filter.labels}, context).run([&]() -> Rows {
     return engine_->list(filter);
   });
 }
 
 std::vector<Result<StatsSample>> MockRuntime::stats(std::span<const ContainerId> ids,
                                                     const CallContext& context) {
-  Call call(engine_, Primitive::kStats, ids.size() == 1 ? ids.front().value : "", context);
-  const auto refused = call.refused();
   std::vector<Result<StatsSample>> samples;
   samples.reserve(ids.size());
   for (const ContainerId& id : ids)
-    samples.push_back(refused ? Result<StatsSample>(*refused) : engine_->stats(id));
-  call.finish(refused ? std::optional(refused->code) : std::nullopt);
+    samples.push_back(Call(engine_, Primitive::kStats, {.container = &id}, context).run([&] {
+      return engine_->stats(id);
+    }));
   return samples;
 }
 
 Result<void> MockRuntime::update(const ContainerId& id, const ResourceLimits& limits,
                                  const CallContext& context) {
-  return Call(engine_, Primitive::kUpdate, id.value, context).run(id, [&] {
+  return Call(engine_, Primitive::kUpdate, {.container = &id}, context).run([&] {
     return engine_->update(id, limits);
   });
 }
@@ -116,10 +125,11 @@ Result<std::unique_ptr<LogStream>> MockRuntime::logs(const ContainerId& id,
                                                      const LogOptions& options,
                                                      const CallContext& context) {
   using Log = Result<std::unique_ptr<LogStream>>;
-  return Call(engine_, Primitive::kLogs, id.value, context).run(id, [&]() -> Log {
+  Call call(engine_, Primitive::kLogs, {.container = &id}, context, options.follow ? "follow" : "");
+  return call.run([&]() -> Log {
     const auto container = engine_->find(id);
     if (!container) return container.error();
-    return ContainerLog::open(engine_, *container, options);
+    return ContainerLog::open(engine_, *container, options, call.streamFault());
   });
 }
 
@@ -127,28 +137,35 @@ Result<std::unique_ptr<Console>> MockRuntime::attach(const ContainerId& id,
                                                      const AttachOptions& options,
                                                      const CallContext& context) {
   using Attached = Result<std::unique_ptr<Console>>;
-  return Call(engine_, Primitive::kAttach, id.value, context).run(id, [&]() -> Attached {
+  Call call(engine_, Primitive::kAttach, {.container = &id}, context);
+  return call.run([&]() -> Attached {
     const auto container = engine_->find(id);
     if (!container) return container.error();
-    return AttachedConsole::open(engine_, *container, options);
+    return AttachedConsole::open(engine_, *container, options, call.streamFault());
   });
 }
 
 Result<std::unique_ptr<ExecSession>> MockRuntime::exec(const ContainerId& id, const ExecSpec& spec,
                                                        const CallContext& context) {
   using Session = Result<std::unique_ptr<ExecSession>>;
-  return Call(engine_, Primitive::kExec, id.value, context).run(id, [&]() -> Session {
-    const auto container = engine_->find(id);
-    if (!container) return container.error();
-    return ExecProcess::open(engine_, *container, spec);
-  });
+  Call call(engine_, Primitive::kExec, {.container = &id}, context,
+            spec.command.empty() ? std::string_view() : std::string_view(spec.command.front()));
+  return call.run(
+      [&]() -> Session {
+        const auto container = engine_->find(id);
+        if (!container) return container.error();
+        return ExecProcess::open(engine_, *container, spec, call.streamFault());
+      },
+      // The process runs, although nobody was told.
+      [&](Session& session) { engine_->orphans().push_back(std::move(*session)); });
 }
 
 Result<std::unique_ptr<EventStream>> MockRuntime::events(const EventFilter& filter,
                                                          const CallContext& context) {
   using Events = Result<std::unique_ptr<EventStream>>;
-  return Call(engine_, Primitive::kEvents, {}, context).run([&]() -> Events {
-    return std::unique_ptr<EventStream>(EventQueue::open(engine_, filter));
+  Call call(engine_, Primitive::kEvents, {.labels = &filter.labels}, context);
+  return call.run([&]() -> Events {
+    return std::unique_ptr<EventStream>(EventQueue::open(engine_, filter, call.streamFault()));
   });
 }
 
@@ -156,13 +173,14 @@ Result<std::unique_ptr<PullStream>> MockRuntime::pull(const std::string& referen
                                                       const PullOptions& options,
                                                       const CallContext& context) {
   using Pull = Result<std::unique_ptr<PullStream>>;
-  return Call(engine_, Primitive::kPull, reference, context).run([&]() -> Pull {
-    return ImagePull::open(engine_, reference, options);
-  });
+  Call call(engine_, Primitive::kPull, {.name = reference}, context);
+  return call.run(
+      [&]() -> Pull { return ImagePull::open(engine_, reference, options, call.streamFault()); },
+      [&](Pull&) { engine_->images().setPresent(reference, true); });
 }
 
 Result<ImageInfo> MockRuntime::findImage(const std::string& reference, const CallContext& context) {
-  return Call(engine_, Primitive::kFindImage, reference, context).run([&] {
+  return Call(engine_, Primitive::kFindImage, {.name = reference}, context).run([&] {
     return engine_->images().find(reference);
   });
 }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 
 namespace control::mock {
 namespace {
@@ -41,6 +42,14 @@ std::optional<Duration> parseDuration(std::string_view text) {
   // Longer than anybody waits, and near the end of what a Duration holds.
   if (!(total < 9e18)) return kForEver;
   return Duration(std::llround(total));
+}
+
+std::string seconds(Duration duration) {
+  const bool negative = duration < Duration::zero();
+  const auto count = static_cast<std::uint64_t>(negative ? -duration.count() : duration.count());
+  std::string fraction = std::to_string(count % 1'000'000'000u);
+  fraction.insert(0, 9 - fraction.size(), '0');
+  return (negative ? "-" : "") + std::to_string(count / 1'000'000'000u) + "." + fraction;
 }
 
 std::string unescape(std::string_view text) {

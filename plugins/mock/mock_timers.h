@@ -32,6 +32,9 @@ class Timers : public std::enable_shared_from_this<Timers> {
   void cancel(Id id);
 
   testing::FakeClock* fakeClock() const noexcept { return fake_; }
+  TimePoint now() const noexcept { return clock_->now(); }
+  /// With the mutex held.
+  bool hasThread() const noexcept { return thread_.joinable(); }
 
  private:
   struct Pending {

@@ -46,16 +46,13 @@ void WaitPoint::notify() {
   setDescriptor(ready() || cancelled_);
 }
 
-Result<void> WaitPoint::await(std::unique_lock<std::mutex>& lock, const CallContext& context) {
-  for (;;) {
-    if (cancelled_) return failure(ErrorCode::kCancelled, "it was cancelled");
-    if (ready()) return {};
-    if (auto checked = checkContext(context, engine_->clock()); !checked) {
-      setDescriptor(false);
-      return checked;
-    }
-    engine_->clock().waitUntil(lock, changed_, context.deadline);
+Result<void> WaitPoint::sleep(std::unique_lock<std::mutex>& lock, const CallContext& context) {
+  if (auto checked = checkContext(context, engine_->clock()); !checked) {
+    setDescriptor(ready());
+    return checked;
   }
+  engine_->clock().waitUntil(lock, changed_, context.deadline);
+  return {};
 }
 
 int WaitPoint::descriptor() const noexcept {

@@ -8,6 +8,8 @@
 #include <libcontrol/result.h>
 #include <libcontrol/streams.h>
 
+#include "mock/mock_error.h"
+
 namespace control::mock {
 
 class Engine;
@@ -24,6 +26,9 @@ class WaitPoint {
   WaitPoint(const WaitPoint&) = delete;
   WaitPoint& operator=(const WaitPoint&) = delete;
 
+  /// The process ended.
+  virtual void onRunOver(const ExitStatus&) {}
+  /// The engine recorded it: at once or a little later.
   virtual void onRunEnded(const ExitStatus&) {}
   virtual void onRemoved() {}
   virtual void onLost() {}
@@ -45,7 +50,16 @@ class WaitPoint {
   virtual bool ready() const = 0;
 
   /// Returns once ready(). kDeadlineExceeded, kCancelled.
-  Result<void> await(std::unique_lock<std::mutex>& lock, const CallContext& context);
+  Result<void> await(std::unique_lock<std::mutex>& lock, const CallContext& context) {
+    return await(lock, context, [this] { return ready(); });
+  }
+  template <class Arrived>
+  Result<void> await(std::unique_lock<std::mutex>& lock, const CallContext& context,
+                     Arrived arrived) {
+    while (!cancelled_ && !arrived())
+      if (auto waited = sleep(lock, context); !waited) return waited;
+    return cancelled_ ? Result<void>(wasCancelled()) : Result<void>();
+  }
 
   /// Made on the first call: an idle watch costs no descriptor. Takes the mutex itself.
   int descriptor() const noexcept;
@@ -73,6 +87,8 @@ class WaitPoint {
   };
 
  private:
+  /// Until something changes.
+  Result<void> sleep(std::unique_lock<std::mutex>& lock, const CallContext& context);
   void setDescriptor(bool readable) const noexcept;
 
   std::condition_variable changed_;
