@@ -44,8 +44,8 @@ build_project() { # NAME SOURCE
 }
 
 build_example() { # NAME
-  # Copied away first: an include of the source tree by a relative path would show.
-  cp -R "$source_dir/examples/$1" "$work/$1-source"
+  # The installed copy: what it includes of the source tree by a relative path would show.
+  cp -R "$prefix/share/doc/libcontrol/examples/$1" "$work/$1-source"
   build_project "$1" "$work/$1-source"
 }
 
