@@ -112,6 +112,7 @@ build dev "dev (g++)" && tests dev "tests"
 
 if ! $quick; then
   build asan "asan (clang++)" "${clang_options[@]}" && tests asan "tests, asan" -LE 'engine|install|bench|lint'
+  FUZZ_JOBS=4 check "fuzzing, 30 s each" scripts/fuzz.sh 30
   if build tsan "tsan (clang++)" "${clang_options[@]}"; then
     tsan_runner
     tests tsan "tests, tsan" -LE 'engine|install|bench|lint'
