@@ -214,7 +214,9 @@ Result<StatsSample> ProcessRuntime::sample(const ContainerId& id,
   const auto container = find(id, context);
   if (!container) return container.error();
   const Runs runs = readRuns(container->folder.get());
-  if (runs.running()) return sampler_.sample(container->definition.id, *runs.last(), all, clock());
+  if (runs.running())
+    return sampler_.sample(container->definition.id, *runs.last(),
+                           keepersOf(*container, *runs.last()), all, clock());
   sampler_.forget(container->definition.id);
   return error(ErrorCode::kWrongState, "the container does not run");
 }

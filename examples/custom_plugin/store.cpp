@@ -10,6 +10,7 @@
 
 #include "engine/events.h"
 #include "engine/layout.h"
+#include "engine/runs.h"
 
 namespace process_engine {
 
@@ -24,6 +25,18 @@ std::string randomText() {
   char text[17];
   std::snprintf(text, sizeof text, "%08x%08x", random(), random());
   return text;
+}
+
+std::vector<pid_t> keepersOf(const Container& container, const Run& run) {
+  std::vector<pid_t> keepers{run.keeper};
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(container.path, ignored)) {
+    if (!entry.path().filename().string().starts_with(kExecPrefix)) continue;
+    const Fd folder = openDirectory(entry.path());
+    const Runs runs = readRuns(folder.get());
+    if (runs.running()) keepers.push_back(runs.last()->keeper);
+  }
+  return keepers;
 }
 
 Result<Fd> makeFolder(const std::string& path, const Definition& definition) {
