@@ -65,15 +65,14 @@ Result<RuntimeInfo> ProcessRuntime::info(const CallContext& context) {
   if (auto there = store_.check(); !there) return there.error();
   utsname system{};
   ::uname(&system);
-  return RuntimeInfo{
-      .engine = "process",
-      .version = CONTROL_VERSION,
-      .endpoint = endpoint_,
-      .os = "linux",
-      .architecture = system.machine,
-      .kernel_version = system.release,
-      .capabilities = {Capability::kStats, Capability::kStatsFromKernel, Capability::kLogs,
-                       Capability::kAttach, Capability::kExec, Capability::kEvents}};
+  return RuntimeInfo{.engine = "process",
+                     .version = CONTROL_VERSION,
+                     .endpoint = endpoint_,
+                     .os = "linux",
+                     .architecture = system.machine,
+                     .kernel_version = system.release,
+                     .capabilities = {Capability::kStats, Capability::kLogs, Capability::kAttach,
+                                      Capability::kExec, Capability::kEvents}};
 }
 
 // ---- Containers ----
