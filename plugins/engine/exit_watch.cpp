@@ -176,6 +176,7 @@ ExitStatus RunWatch::fromKernel() {
   const auto wait_status = process_->waitStatus();
   // The engine learns of an OOM kill on another way than of the exit, at times after it or never.
   if (const auto kills = oom_ ? oom_->kills() : std::nullopt) status.oom_killed = *kills > 0;
+  if (run_ && status.oom_killed) engine_.oomSeen(*run_, *status.oom_killed);
   if (!wait_status) return status;
   if (WIFEXITED(*wait_status)) status.exit_code = WEXITSTATUS(*wait_status);
   if (WIFSIGNALED(*wait_status)) {

@@ -55,6 +55,9 @@ class RunSource {
   /// How a run ended that an inspection no longer tells of, where the engine remembers that.
   virtual std::optional<int> pastExitCode(const RunId&, const CallContext&) { return std::nullopt; }
 
+  /// Told when the kernel has said whether it killed in a run that is over.
+  virtual void oomSeen(const RunId&, bool) {}
+
   virtual Clock& clock() const noexcept = 0;
 };
 

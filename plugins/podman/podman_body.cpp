@@ -75,15 +75,25 @@ void putPorts(const ContainerSpec& spec, Object& body) {
   static constexpr std::array<const char*, 3> kProtocols = {"tcp", "udp", "sctp"};
   if (spec.ports.empty()) return;
   Array list;
+  std::string any;
   for (const PortMapping& port : spec.ports) {
     Object one;
     one.set("container_port", port.container_port);
-    if (port.host_port != 0) one.set("host_port", port.host_port);
+    if (port.host_port != 0)
+      one.set("host_port", port.host_port);
+    else
+      any += (any.empty() ? "" : ",") + std::to_string(port.container_port) + "/" +
+             kProtocols.at(static_cast<std::size_t>(port.protocol));
     if (!port.host_ip.empty()) one.set("host_ip", port.host_ip);
     one.set("protocol", kProtocols.at(static_cast<std::size_t>(port.protocol)));
     list.add(one);
   }
   body.set("portmappings", list);
+  if (any.empty()) return;
+  // The engine chooses now, and does not say later that it was free to.
+  Object annotations;
+  annotations.set(kAnyHostPort, any);
+  body.set("annotations", annotations);
 }
 
 void putMounts(const std::vector<Mount>& mounts, Object& body) {

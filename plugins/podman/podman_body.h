@@ -12,6 +12,9 @@
 /// without a word and not do is refused here: kInvalidArgument.
 namespace control::podman {
 
+/// An annotation that names the ports for which any port of the host is good: "80/tcp,90/udp".
+inline constexpr const char* kAnyHostPort = "control.any-host-port";
+
 /// The body of a create. It carries no restart policy: restarting is the supervisor's.
 Result<std::string> createBody(const ContainerSpec& spec);
 

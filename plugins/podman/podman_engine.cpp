@@ -127,12 +127,19 @@ Result<std::string> PodmanEngine::inspectText(const std::string& id, const CallC
     if (response->head.success()) return std::move(response->body);
     Error error = errorFromReply(response->head.status, response->body, Subject::kContainer);
     if (error.code != ErrorCode::kInternal || attempt == kPausesMs.size()) return error;
-    engine::Wakeup never;
-    const CallContext pause =
-        context.capped(std::chrono::milliseconds(kPausesMs.at(attempt)), clock());
-    engine::WaitScope scope(never, pause, clock());
-    (void)scope.wait(never.fd(), 0);
+    const std::chrono::milliseconds brief(kPausesMs.at(attempt));
+    if (auto waited = pause(brief, context); !waited) return waited.error();
   }
+}
+
+Result<void> PodmanEngine::pause(Duration duration, const CallContext& context) {
+  engine::Wakeup never;
+  const CallContext brief = context.capped(duration, clock());
+  engine::WaitScope scope(never, brief, clock());
+  const auto woken = scope.wait(never.fd(), 0);
+  if (!woken && woken.error().code == ErrorCode::kCancelled) return woken;
+  if (context.deadline <= clock().now()) return engine::deadlineError();
+  return {};
 }
 
 Result<PodmanRun> PodmanEngine::look(const std::string& id, const CallContext& context) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/console.h"
+#include "engine/memory.h"
 #include "engine/stats_reader.h"
 #include "podman/podman_api.h"
 #include "podman/podman_json.h"
@@ -32,6 +33,7 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   Result<std::unique_ptr<engine::EngineWait>> openNotRunning(const std::string& id,
                                                              const CallContext& context) override;
   std::optional<int> pastExitCode(const RunId& run, const CallContext& context) override;
+  void oomSeen(const RunId& run, bool killed) override { memory_.oomSeen(run, killed); }
   Result<StatsSample> readStats(const engine::RunState& run, const CallContext& context) override;
 
   Result<engine::ExecState> inspectExec(const std::string& exec_id,
@@ -45,10 +47,15 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   std::optional<int> exitInEvents(const std::string& id, std::optional<WallTime> since,
                                   bool of_next_run, const CallContext& context);
 
+  /// kCancelled, kDeadlineExceeded: the call ends before.
+  Result<void> pause(Duration duration, const CallContext& context);
+
   Clock& clock() const noexcept override { return api_.clock(); }
+  engine::Memory& memory() noexcept { return memory_; }
 
  private:
   Api& api_;
+  engine::Memory memory_{};
   std::mutex mutex_;
   std::optional<ServiceInfo> service_{};  ///< guarded by mutex_
   std::string service_version_{};         ///< guarded by mutex_; what service_ was asked of

@@ -1,9 +1,11 @@
 #include "podman/podman_json.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "engine/json.h"
+#include "podman/podman_body.h"
 #include "podman/podman_errors.h"
 
 namespace control::podman {
@@ -145,6 +147,22 @@ void readCapabilities(const JsonValue& root, ContainerSpec& spec) {
   spec.add_capabilities = std::move(left);
 }
 
+/// Ports as bound while it runs, as asked for otherwise.
+void readPorts(const JsonValue& root, ContainerInfo& info) {
+  std::vector<PortMapping>& ports = info.spec.ports;
+  if (info.running()) engine::readPorts(root["NetworkSettings"]["Ports"], ports);
+  if (ports.empty()) engine::readPorts(root["HostConfig"]["PortBindings"], ports);
+  engine::joinAllAddresses(ports);
+  if (info.running()) return;
+  static constexpr std::array<const char*, 3> kProtocols = {"tcp", "udp", "sctp"};
+  const std::string any = "," + root["Config"]["Annotations"][kAnyHostPort].stringOrEmpty() + ",";
+  for (PortMapping& port : ports) {
+    const std::string name = "," + std::to_string(port.container_port) + "/" +
+                             kProtocols.at(static_cast<std::size_t>(port.protocol)) + ",";
+    if (any.find(name) != std::string::npos) port.host_port = 0;
+  }
+}
+
 void readConfig(const JsonValue& root, const ContainerId& id, ContainerSpec& spec) {
   const JsonValue config = root["Config"];
   spec.image = config["Image"].stringOrEmpty();
@@ -219,10 +237,7 @@ Result<Inspection> parseInspect(std::string text) {
   info.spec.name = root["Name"].stringOrEmpty();
   readConfig(root, info.id, info.spec);
   readHostConfig(root, info.spec);
-  if (info.running()) engine::readPorts(root["NetworkSettings"]["Ports"], info.spec.ports);
-  if (info.spec.ports.empty())
-    engine::readPorts(root["HostConfig"]["PortBindings"], info.spec.ports);
-  engine::joinAllAddresses(info.spec.ports);
+  readPorts(root, info);
   inspection.in_pod = !root["Pod"].stringOrEmpty().empty();
   return inspection;
 }

@@ -6,7 +6,6 @@
 #include "engine/cgroup_limits.h"
 #include "engine/exit_watch.h"
 #include "engine/streams.h"
-#include "engine/wakeup.h"
 #include "podman/podman_body.h"
 
 namespace control::podman {
@@ -16,6 +15,9 @@ using engine::checkContainerId;
 using engine::HttpRequest;
 using engine::HttpResponse;
 using engine::Method;
+
+/// How often a removal by force is tried.
+constexpr int kMostAttempts = 5;
 
 std::string containerPath(const ContainerId& id, std::string_view rest) {
   return "/containers/" + encoded(id.value) + std::string(rest);
@@ -127,7 +129,13 @@ Result<StartOutcome> PodmanRuntime::start(const ContainerId& name, const CallCon
   tellWatches(*id, response && response->head.success(), context);
   if (!response) return response.error();
   if (response->head.status == 304) return StartOutcome::kAlreadyRunning;
-  if (!response->head.success()) return refused(*response, Subject::kStart);
+  if (!response->head.success()) {
+    Error error = refused(*response, Subject::kStart);
+    if (error.code == ErrorCode::kStartFailed || error.code == ErrorCode::kPortConflict)
+      engine_.memory().startFailed(id->value, error.message);
+    return error;
+  }
+  engine_.memory().started(id->value);
   return StartOutcome::kStarted;
 }
 
@@ -181,33 +189,34 @@ Result<RemoveOutcome> PodmanRuntime::remove(const ContainerId& name, const Remov
   const std::string query = std::string("?volumes=") +
                             (options.anonymous_volumes ? "true" : "false") +
                             (options.force ? "&force=true&timeout=0" : "");
+  // The engine fails to kill what ends by itself at this moment; the next time it does not. What
+  // somebody else removes already is waited for.
+  for (int attempt = 0;; ++attempt) {
+    auto outcome = tryRemove(id, query, context);
+    const bool again = !outcome && (outcome.error().code == ErrorCode::kWrongState ||
+                                    outcome.error().code == ErrorCode::kInternal);
+    if (!again) return outcome;
+    const auto run = engine_.look(id.value, context);
+    if (!run && run.error().code == ErrorCode::kNotFound) return RemoveOutcome::kRemoved;
+    if (!run) return run.error();
+    if (run->state != ContainerState::kRemoving && (!options.force || attempt == kMostAttempts))
+      return outcome;
+    if (auto waited = engine_.pause(std::chrono::milliseconds(50), context); !waited)
+      return waited.error();
+  }
+}
+
+Result<RemoveOutcome> PodmanRuntime::tryRemove(const ContainerId& id, const std::string& query,
+                                               const CallContext& context) {
   auto response =
       api_.call({.method = Method::kDelete, .target = containerPath(id, query)}, context);
   if (!response) return response.error();
   if (response->head.status == 404) return RemoveOutcome::kAbsent;
-  auto removed = response->head.success() ? parseRemoved(std::move(response->body))
-                                          : Result<void>(refused(*response, Subject::kContainer));
-  if (!removed) return afterRefusal(id, std::move(removed).error(), context);
+  if (!response->head.success()) return refused(*response, Subject::kContainer);
+  if (auto removed = parseRemoved(std::move(response->body)); !removed) return removed.error();
   inputs_.forget(id.value);
+  engine_.memory().forget(id.value);
   return RemoveOutcome::kRemoved;
-}
-
-/// Somebody else may be removing it: that is waited for.
-Result<RemoveOutcome> PodmanRuntime::afterRefusal(const ContainerId& id, Error refusal,
-                                                  const CallContext& context) {
-  engine::Wakeup never;
-  for (;;) {
-    const auto run = engine_.look(id.value, context);
-    if (!run && run.error().code == ErrorCode::kNotFound) return RemoveOutcome::kRemoved;
-    if (!run) return run.error();
-    if (run->state != ContainerState::kRemoving) return refusal;
-    const CallContext pause = context.capped(std::chrono::milliseconds(50), clock());
-    engine::WaitScope scope(never, pause, clock());
-    if (auto woken = scope.wait(never.fd(), 0);
-        !woken && woken.error().code == ErrorCode::kCancelled)
-      return woken.error();
-    if (context.deadline <= clock().now()) return engine::deadlineError();
-  }
 }
 
 Result<Inspection> PodmanRuntime::look(const ContainerId& id, const CallContext& context) {
@@ -230,6 +239,7 @@ Result<ContainerInfo> PodmanRuntime::inspect(const ContainerId& id, const CallCo
     const auto now = engine::readCgroupLimits(*info.pid, info.id.value, roots_);
     if (now) takeOver(*now, info.spec.limits);
   }
+  engine_.memory().complete(info);
   return std::move(info);
 }
 

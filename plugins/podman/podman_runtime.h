@@ -55,8 +55,8 @@ class PodmanRuntime final : public ContainerRuntime {
   /// The container of exactly that id or name, by its full id.
   Result<ContainerId> exactly(const ContainerId& id, const CallContext& context);
   Result<Inspection> look(const ContainerId& id, const CallContext& context);
-  Result<RemoveOutcome> afterRefusal(const ContainerId& id, Error refusal,
-                                     const CallContext& context);
+  Result<RemoveOutcome> tryRemove(const ContainerId& id, const std::string& query,
+                                  const CallContext& context);
   void tellWatches(const ContainerId& id, bool started, const CallContext& context);
   /// `body` may be empty.
   Result<engine::HttpResponse> post(std::string target, std::string body,

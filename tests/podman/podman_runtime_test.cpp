@@ -132,13 +132,14 @@ TEST_F(PodmanTest, StartingARunningContainerChangesNothing) {
   EXPECT_EQ(look(id).started_at, started_at);
 }
 
-TEST_F(PodmanTest, StartOfABadCommandIsStartFailedAndLeavesItCreated) {
+TEST_F(PodmanTest, StartOfABadCommandIsStartFailedAndInspectSaysWhy) {
   ContainerSpec spec = shell("");
   spec.command = {"/no/such/program"};
   const ContainerId id = make(spec);
   EXPECT_CODE(runtime_->start(id, soon()), ErrorCode::kStartFailed);
   const ContainerInfo info = look(id);
   EXPECT_EQ(info.state, ContainerState::kCreated);
+  EXPECT_NE(info.error.find("/no/such/program"), std::string::npos) << info.error;
   EXPECT_FALSE(info.exit);
 }
 
@@ -317,6 +318,7 @@ TEST_F(PodmanTest, OomIsReported) {
   const auto exit = (*watch)->exited(soon());
   ASSERT_TRUE(exit) << exit.error().message;
   EXPECT_EQ(exit->oom_killed, true);
+  EXPECT_EQ(look(id).oom_killed, true);
 }
 
 TEST_F(PodmanTest, ListFiltersByLabelAndState) {
