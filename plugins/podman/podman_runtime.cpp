@@ -7,6 +7,7 @@
 #include "engine/exit_watch.h"
 #include "engine/streams.h"
 #include "podman/podman_body.h"
+#include "podman/podman_logs.h"
 
 namespace control::podman {
 namespace {
@@ -18,6 +19,9 @@ using engine::Method;
 
 /// How often a removal by force is tried.
 constexpr int kMostAttempts = 5;
+
+/// The engine gives the lines of a log that lie strictly between two moments.
+constexpr std::chrono::nanoseconds kMoment{1};
 
 std::string containerPath(const ContainerId& id, std::string_view rest) {
   return "/containers/" + encoded(id.value) + std::string(rest);
@@ -303,18 +307,33 @@ Result<std::unique_ptr<LogStream>> PodmanRuntime::logs(const ContainerId& id,
   if (!run) return run.error();
   std::string query = "/logs?stdout=" + std::string(options.standard_output ? "true" : "false") +
                       "&stderr=" + (options.standard_error ? "true" : "false");
-  if (options.follow) query += "&follow=true";
-  if (options.timestamps) query += "&timestamps=true";
-  if (options.tail_lines) query += "&tail=" + std::to_string(*options.tail_lines);
-  // The engine gives what lies strictly between the two.
-  constexpr std::chrono::nanoseconds kMoment{1};
-  if (options.since) query += "&since=" + encoded(timeText(*options.since - kMoment));
+  const bool follow = options.follow && run->running;
+  if (follow || options.timestamps) query += "&timestamps=true";
   if (options.until) query += "&until=" + encoded(timeText(*options.until + kMoment));
-  auto http = api_.open({.method = Method::kGet, .target = containerPath(run->id, query)},
-                        Subject::kContainer, context);
+  const auto open = [this, target = containerPath(run->id, query)](std::optional<WallTime> since,
+                                                                   const std::string& more,
+                                                                   const CallContext& call) {
+    std::string path = target + more;
+    if (since) path += "&since=" + encoded(timeText(*since - kMoment));
+    return api_.open({.method = Method::kGet, .target = std::move(path)}, Subject::kContainer,
+                     call);
+  };
+  std::string first;
+  if (follow) first += "&follow=true";
+  if (options.tail_lines) first += "&tail=" + std::to_string(*options.tail_lines);
+  auto http = open(options.since, first, context);
   if (!http) return http.error();
-  return engine::makeLogStream(std::move(*http),
-                               {.tty = run->tty, .timestamps = options.timestamps});
+  if (!follow)
+    return engine::makeLogStream(std::move(*http),
+                                 {.tty = run->tty, .timestamps = options.timestamps});
+  const auto rest = [open, since = options.since](std::optional<WallTime> last,
+                                                  const CallContext& call) {
+    return open(last ? last : since, {}, call);
+  };
+  return makeFollowedLog(
+      std::move(*http), rest,
+      {.tty = run->tty, .timestamps = options.timestamps, .tail = options.tail_lines.has_value()},
+      clock());
 }
 
 Result<std::unique_ptr<Console>> PodmanRuntime::attach(const ContainerId& id,
