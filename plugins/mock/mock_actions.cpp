@@ -71,6 +71,12 @@ Result<void> Engine::performOn(Container& container, const EngineAction& action)
       return removeFor(container);
     case Kind::kRename:
       return rename(container, action.text);
+    case Kind::kInventState:
+      container.invented_state = action.text;
+      return {};
+    case Kind::kInventEvent:
+      publish(EventType::kUnknown, action.text, container);
+      return {};
     case Kind::kHang:
     case Kind::kRelease:
       container.hung = action.kind == Kind::kHang;

@@ -29,6 +29,7 @@ struct Container {
 
   ContainerState state = ContainerState::kCreated;
   std::string_view raw_state = "created";
+  std::string invented_state{};  ///< shown in place of the state, when not empty
   bool removed = false;
   bool hung = false;
   std::string error{};
@@ -57,6 +58,12 @@ struct Container {
   bool running() const noexcept {
     return state == ContainerState::kRunning || state == ContainerState::kPaused ||
            state == ContainerState::kStopping;
+  }
+  ContainerState shownState() const noexcept {
+    return invented_state.empty() ? state : ContainerState::kUnknown;
+  }
+  std::string_view shownRawState() const noexcept {
+    return invented_state.empty() ? raw_state : std::string_view(invented_state);
   }
   bool alive() const noexcept { return running() && !over; }
   bool everRan() const noexcept { return !run_id.container.value.empty(); }

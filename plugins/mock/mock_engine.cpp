@@ -109,8 +109,8 @@ Result<ContainerInfo> Engine::inspect(const ContainerId& id) const {
   if (container.running()) info.spec.ports = container.bound_ports;
   if (container.alive()) info.pid = container.pid;
   info.image_id = images_.idOf(container.spec.image);
-  info.state = container.state;
-  info.raw_state = container.raw_state;
+  info.state = container.shownState();
+  info.raw_state = container.shownRawState();
   info.error = container.error;
   info.created_at = container.created_at;
   if (container.everRan()) {
@@ -127,7 +127,7 @@ std::vector<ContainerSummary> Engine::list(const ListFilter& filter) const {
   for (const auto& [id, container] : containers_) {
     const bool state_matches =
         filter.states.empty() || std::find(filter.states.begin(), filter.states.end(),
-                                           container->state) != filter.states.end();
+                                           container->shownState()) != filter.states.end();
     if (state_matches && labelsMatch(filter.labels, container->spec.labels))
       matching.push_back(container.get());
   }
@@ -139,8 +139,8 @@ std::vector<ContainerSummary> Engine::list(const ListFilter& filter) const {
     rows.push_back({.id = one->id,
                     .name = one->spec.name,
                     .image = one->spec.image,
-                    .state = one->state,
-                    .raw_state = std::string(one->raw_state),
+                    .state = one->shownState(),
+                    .raw_state = std::string(one->shownRawState()),
                     .created_at = one->created_at,
                     .labels = one->spec.labels});
   return rows;

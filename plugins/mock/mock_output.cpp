@@ -8,9 +8,14 @@
 
 namespace control::mock {
 
-std::unique_ptr<LogStream> ContainerLog::open(const std::shared_ptr<Engine>& engine,
-                                              const ContainerPtr& container,
-                                              const LogOptions& options, StreamFault fault) {
+Result<std::unique_ptr<LogStream>> ContainerLog::open(const std::shared_ptr<Engine>& engine,
+                                                      const ContainerPtr& container,
+                                                      const LogOptions& options,
+                                                      StreamFault fault) {
+  if (!options.standard_output && !options.standard_error)
+    return invalid("neither standard output nor standard error is asked for");
+  if (options.tail_lines && *options.tail_lines < 0)
+    return invalid("the number of lines must not be negative");
   std::unique_ptr<ContainerLog> stream(
       new ContainerLog(engine, container, options, std::move(fault)));
   stream->attach();
@@ -18,7 +23,7 @@ std::unique_ptr<LogStream> ContainerLog::open(const std::shared_ptr<Engine>& eng
   const bool to_come = container->running() || (container->state == ContainerState::kCreated &&
                                                 !engine->profile().follow_needs_run);
   if (!options.follow || !to_come || container->removed) stream->ended_ = true;
-  return stream;
+  return std::unique_ptr<LogStream>(std::move(stream));
 }
 
 bool ContainerLog::wanted(OutputSource source, WallTime at) const {
@@ -33,7 +38,7 @@ void ContainerLog::putHistory() {
     if (wanted(line.source, line.at)) lines.push_back(&line);
   std::size_t first = 0;
   if (options_.tail_lines) {
-    const auto tail = std::max<std::int64_t>(*options_.tail_lines, 0);
+    const std::int64_t tail = *options_.tail_lines;
     std::int64_t ends = 0;
     first = lines.size();
     while (first > 0) {
@@ -67,6 +72,10 @@ Result<std::unique_ptr<Console>> AttachedConsole::open(const std::shared_ptr<Eng
                                                        const AttachOptions& options,
                                                        StreamFault fault) {
   if (container->removed) return removedMeanwhile();
+  if (!options.standard_input && !options.standard_output && !options.standard_error)
+    return invalid("no stream is asked for");
+  if (options.standard_input && !container->spec.open_stdin)
+    return failure(ErrorCode::kUnsupported, "the container was created without open_stdin");
   if (container->state == ContainerState::kPaused)
     return failure(ErrorCode::kWrongState, "the container is paused");
   std::unique_ptr<AttachedConsole> console(
@@ -96,8 +105,6 @@ Result<void> AttachedConsole::checkInput(const CallContext& context) const {
   if (auto checked = checkContext(context, engine_->clock()); !checked) return checked;
   if (!options_.standard_input)
     return failure(ErrorCode::kUnsupported, "it was attached without standard input");
-  if (!container_->spec.open_stdin)
-    return failure(ErrorCode::kUnsupported, "the container was created without open_stdin");
   if (cancelled()) return wasCancelled();
   if (failure_) return *failure_;
   if (ended_ || input_ended_ || container_->removed)

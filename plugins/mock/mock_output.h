@@ -10,9 +10,9 @@ namespace control::mock {
 
 class ContainerLog final : public OutputStream<LogStream> {
  public:
-  static std::unique_ptr<LogStream> open(const std::shared_ptr<Engine>& engine,
-                                         const ContainerPtr& container, const LogOptions& options,
-                                         StreamFault fault);
+  static Result<std::unique_ptr<LogStream>> open(const std::shared_ptr<Engine>& engine,
+                                                 const ContainerPtr& container,
+                                                 const LogOptions& options, StreamFault fault);
   ~ContainerLog() override { detach(); }
 
   void onOutput(OutputSource source, const std::string& bytes, WallTime at) override;

@@ -62,6 +62,9 @@ Result<void> checkSpec(const ContainerSpec& spec) {
 }
 
 ResourceLimits mergedLimits(ResourceLimits present, const ResourceLimits& changes) {
+  // The limit is memory plus swap and follows: what there is of swap stays.
+  if (changes.memory_bytes && present.memory_swap_bytes.value_or(0) > 0)
+    *present.memory_swap_bytes += *changes.memory_bytes - present.memory_bytes.value_or(0);
   if (changes.memory_bytes) present.memory_bytes = changes.memory_bytes;
   if (changes.memory_swap_bytes) present.memory_swap_bytes = changes.memory_swap_bytes;
   if (changes.nano_cpus) present.nano_cpus = changes.nano_cpus;

@@ -185,6 +185,26 @@ TEST_F(MockActionTest, RefusesWhatTheStateDoesNotAllow) {
   EXPECT_FAILS(mock->perform({.kind = Kind::kAddImage, .text = ""}), kInvalidArgument);
 }
 
+TEST_F(MockActionTest, InventsWordsThatNobodyHasHeardOf) {
+  const ContainerId id = runWith({});
+  const auto events = runtime->events({}, {});
+  ASSERT_TRUE(events);
+  ASSERT_TRUE(mock->perform({.kind = Kind::kInventState, .container = id.value, .text = "odd"}));
+  EXPECT_EQ(look(id).state, ContainerState::kUnknown);
+  EXPECT_EQ(look(id).raw_state, "odd");
+  const auto rows = runtime->list({.states = {ContainerState::kUnknown}}, {});
+  ASSERT_TRUE(rows && rows->size() == 1);
+  EXPECT_EQ(rows->front().raw_state, "odd");
+  ASSERT_TRUE(mock->perform({.kind = Kind::kInventState, .container = id.value}));
+  EXPECT_EQ(look(id).state, ContainerState::kRunning);
+  ASSERT_TRUE(mock->perform({.kind = Kind::kInventEvent, .container = id.value, .text = "odd"}));
+  const auto event = (*events)->next(kAtOnce);
+  ASSERT_TRUE(event && *event);
+  EXPECT_EQ((*event)->type, EventType::kUnknown);
+  EXPECT_EQ((*event)->raw_type, "odd");
+  EXPECT_EQ((*event)->container, id);
+}
+
 TEST_F(MockActionTest, AdvancesUntilNothingIsDue) {
   const ContainerId id = runWith({{"mock.run_for", "5s"}});
   runWith({{"mock.run_for", "90s"}});

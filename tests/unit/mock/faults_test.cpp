@@ -65,7 +65,8 @@ class MockFaultTest : public MockTest, public ::testing::WithParamInterface<int>
       case Primitive::kLogs:
         return errorOf(runtime->logs(running_, {}, context));
       case Primitive::kAttach:
-        return errorOf(runtime->attach(running_, {.standard_output = true}, context));
+        return errorOf(
+            runtime->attach(running_, {.standard_input = false, .standard_output = true}, context));
       case Primitive::kExec:
         return errorOf(runtime->exec(running_, {.command = {"sleep", "1000"}}, context));
       case Primitive::kEvents:

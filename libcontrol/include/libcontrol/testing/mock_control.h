@@ -166,6 +166,9 @@ struct EngineAction {
     kRelease = 18,
     kAddImage = 19,     ///< `text`
     kRemoveImage = 20,  ///< `text`
+    // As an engine newer than this library: words that nobody here has heard of.
+    kInventState = 21,  ///< `text`, shown as the container's state from now on; empty: its own
+    kInventEvent = 22,  ///< `text`, told of the container
   };
   Kind kind = Kind::kEngineDown;
   std::string container{};  ///< name or id
