@@ -17,37 +17,38 @@ constexpr std::size_t kMaxThreads = 32;
 
 }  // namespace
 
-StatsReader::Sampler StatsReader::known(const ContainerId& id, TimePoint now) {
+std::shared_ptr<CgroupStats> StatsReader::known(const ContainerId& id, TimePoint now) {
   const std::lock_guard lock(mutex_);
   const auto found = samplers_.find(id.value);
-  if (found == samplers_.end()) return {};
+  if (found == samplers_.end()) return nullptr;
   found->second.used_at = now;
-  return found->second;
+  return found->second.files;
 }
 
-void StatsReader::keep(const ContainerId& id, Sampler sampler) {
+void StatsReader::keep(const ContainerId& id, std::shared_ptr<CgroupStats> files, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (samplers_.size() < kMaxSamplers) samplers_.insert_or_assign(id.value, std::move(sampler));
+  if (samplers_.size() >= kMaxSamplers) return;
+  samplers_.insert_or_assign(id.value, Sampler{std::move(files), now});
 }
 
 void StatsReader::forget(const ContainerId& id) {
-  Sampler dropped;  // files are closed outside the lock
+  std::shared_ptr<CgroupStats> dropped;  // files are closed outside the lock
   const std::lock_guard lock(mutex_);
   const auto found = samplers_.find(id.value);
   if (found == samplers_.end()) return;
-  dropped = std::move(found->second);
+  dropped = std::move(found->second.files);
   samplers_.erase(found);
 }
 
 void StatsReader::dropUnused(TimePoint now) {
-  std::vector<Sampler> dropped;
+  std::vector<std::shared_ptr<CgroupStats>> dropped;
   const std::lock_guard lock(mutex_);
   for (auto one = samplers_.begin(); one != samplers_.end();) {
     if (now - one->second.used_at < kUnusedAfter) {
       ++one;
       continue;
     }
-    dropped.push_back(std::move(one->second));
+    dropped.push_back(std::move(one->second.files));
     one = samplers_.erase(one);
   }
 }
@@ -62,12 +63,8 @@ Result<StatsSample> StatsReader::readOne(const ContainerId& id, const CallContex
     auto files = CgroupStats::open({run->id, *run->started_at}, *run->pid, roots_);
     if (files) {
       auto sample = (*files)->sample(engine_.clock());
-      Sampler sampler{.files = std::move(*files)};
-      if (auto process = Process::open(*run->pid, run->id.value, roots_); process)
-        sampler.process = std::move(*process);
-      if (sample) sampler.used_at = sample->taken_at;
       // A name may come to mean another container.
-      if (sample && id == run->id) keep(id, std::move(sampler));
+      if (sample && id == run->id) keep(id, std::move(*files), sample->taken_at);
       return sample;
     }
   }
@@ -82,9 +79,9 @@ std::vector<Result<StatsSample>> StatsReader::read(std::span<const ContainerId> 
   std::vector<Result<StatsSample>> out;
   std::vector<std::size_t> rest;
   for (const ContainerId& id : ids) {
-    if (const Sampler sampler = known(id, now); sampler.files) {
-      auto sample = sampler.files->sample(engine_.clock());
-      if (sample && !(sampler.process && sampler.process->ended())) {
+    if (const auto files = known(id, now)) {
+      auto sample = files->sample(engine_.clock());
+      if (sample) {
         out.push_back(std::move(sample));
         continue;
       }

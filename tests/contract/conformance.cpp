@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <stdexcept>
 
 #include <libcontrol/testing/mock_control.h>
 
@@ -45,8 +46,20 @@ void Conformance::SetUp() {
 void Conformance::use(std::shared_ptr<ContainerRuntime> runtime) {
   runtime_ = std::move(runtime);
   auto* const mock = runtime_->extension<testing::MockControl>();
+  mock_ = mock != nullptr;
   clock_ = mock == nullptr ? nullptr : mock->fakeClock();
   letTimeFlow(true);
+}
+
+void Conformance::reopen() {
+  const bool time_flowed = time_flows_;
+  runtime_.reset();
+  auto opened =
+      World::instance().open(faults_ ? faults_->uri() : World::instance().options().runtime);
+  // The test cannot go on without a runtime.
+  if (!opened) throw std::runtime_error("cannot open the engine again: " + wordsOf(opened.error()));
+  use(std::move(*opened));
+  letTimeFlow(time_flowed);
 }
 
 void Conformance::letTimeFlow(bool flows) {
@@ -116,11 +129,15 @@ void Conformance::skip(const std::string& reason) {
 }
 
 Faults* Conformance::faults() {
-  faults_ = Faults::make(runtime_);
-  if (!faults_) {
+  Faults* const found = faultsIfAny();
+  if (!found)
     skip("this engine cannot be made to fail: it has no Unix socket to stand in front of");
-    return nullptr;
-  }
+  return found;
+}
+
+Faults* Conformance::faultsIfAny() {
+  faults_ = Faults::make(runtime_);
+  if (!faults_) return nullptr;
   auto opened = World::instance().open(faults_->uri());
   EXPECT_OK(opened);
   if (!opened) return nullptr;
@@ -220,6 +237,18 @@ std::vector<ContainerSummary> Conformance::listMine() {
   auto list = runtime().list({.labels = mine()}, soon());
   EXPECT_OK(list);
   return list ? std::move(*list) : std::vector<ContainerSummary>{};
+}
+
+Result<StatsSample> Conformance::stats(const ContainerId& id) {
+  auto answers = runtime().stats(std::vector{id}, soon());
+  if (answers.size() == 1) return std::move(answers.front());
+  return Error{.message = std::to_string(answers.size()) + " answers for one id"};
+}
+
+void Conformance::awaitText(const ContainerId& id, const std::string& text) {
+  if (!has(Capability::kLogs)) return pass(1s);
+  EXPECT_TRUE(eventually([&] { return logged(id).find(text) != std::string::npos; }))
+      << "'" << text << "' was never printed";
 }
 
 // ---- Streams ----

@@ -33,11 +33,16 @@ class Conformance : public ::testing::Test {
   ContainerRuntime& runtime() { return *runtime_; }
   bool has(Capability capability) const;
 
+  /// Closes the runtime and opens another one on the same engine.
+  void reopen();
+
   // ---- Skips and faults ----
 
   /// Skips the test when the engine's list says so, else fails it. Return after it.
   void skip(const std::string& reason);
-  /// From here on the runtime is one whose engine can be made to fail; null after a skip.
+  /// From here on the runtime is one whose engine can be made to fail; null where none can.
+  Faults* faultsIfAny();
+  /// The same; skips the test where there is none.
   Faults* faults();
 
   // ---- Time, on the engine's clock ----
@@ -91,7 +96,17 @@ class Conformance : public ::testing::Test {
   ExitStatus awaitExit(const ContainerId& id);
   /// The label that only containers of this test carry.
   std::map<std::string, std::string> mine() const { return {{"control.conform.test", label_}}; }
+  const std::string& label() const { return label_; }
   std::vector<ContainerSummary> listMine();
+  Result<StatsSample> stats(const ContainerId& id);
+  /// Waits until the container has printed that; without logs, for a while.
+  void awaitText(const ContainerId& id, const std::string& text);
+
+  /// The mock engine's shell understands little: it gets a script of its own where need be.
+  bool isMock() const { return mock_; }
+  std::string onMock(const std::string& mocks, const std::string& others) const {
+    return mock_ ? mocks : others;
+  }
 
   // ---- Streams ----
 
@@ -125,6 +140,7 @@ class Conformance : public ::testing::Test {
   std::shared_ptr<ContainerRuntime> runtime_;
   testing::FakeClock* clock_ = nullptr;  ///< the engine's, when it is a virtual one
   bool time_flows_ = true;
+  bool mock_ = false;
   std::stop_source hung_;
   std::jthread watchdog_;
 };

@@ -130,7 +130,9 @@ MUST(Create, list_survives_concurrent_removal) {
     for (int i = 0; i < 10; ++i) {
       const auto created = runtime().create(obedient(), soon());
       EXPECT_OK(created);
-      if (created) EXPECT_OK(runtime().remove(created->id, {.force = true}, soon()));
+      if (created) {
+        EXPECT_OK(runtime().remove(created->id, {.force = true}, soon()));
+      }
     }
     over = true;
   });

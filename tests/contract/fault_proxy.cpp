@@ -29,14 +29,6 @@ sockaddr_un addressOf(const std::string& path) {
   return address;
 }
 
-int connectTo(const std::string& path) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_un address = addressOf(path);
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
-  ::close(fd);
-  return -1;
-}
-
 bool sendAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -61,6 +53,14 @@ std::size_t unfinished(std::string_view text, std::string_view wanted) {
 
 }  // namespace
 
+int connectTo(const std::string& path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_un address = addressOf(path);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  ::close(fd);
+  return -1;
+}
+
 struct FaultProxy::Connection {
   explicit Connection(int client_fd) : client(client_fd), wake(::eventfd(0, EFD_CLOEXEC)) {}
   ~Connection() {
@@ -78,6 +78,7 @@ struct FaultProxy::Connection {
   bool client_ended = false;
   bool lose_answer = false;
   bool answered_here = false;
+  int times = 1;  ///< that what the engine sends is passed on
 };
 
 FaultProxy::FaultProxy(std::string engine_socket) : engine_socket_(std::move(engine_socket)) {
@@ -214,8 +215,12 @@ bool FaultProxy::passOn(Connection& connection) {
       lock.unlock();
       return answerHere(connection, found);
     }
-    connection.lose_answer = true;
-    rules_.erase(rule);
+    if (rule->kind == Rule::Kind::kMultiply) {
+      connection.times = rule->times;
+    } else {
+      connection.lose_answer = true;
+      rules_.erase(rule);
+    }
   }
   const std::string bytes = std::exchange(connection.held, {});
   lock.unlock();
@@ -246,7 +251,10 @@ bool FaultProxy::fromEngine(Connection& connection, std::string bytes) {
     connection.tail = text.substr(text.size() - keep);
     text.resize(text.size() - keep);
   }
-  return sendAll(connection.client, text);
+  const int times = text.starts_with("HTTP/") ? 1 : connection.times;
+  for (int i = 0; i < times; ++i)
+    if (!sendAll(connection.client, text)) return false;
+  return true;
 }
 
 void FaultProxy::cut() {
@@ -289,6 +297,11 @@ void FaultProxy::answer(std::string part, std::vector<std::string> pieces,
                         std::chrono::milliseconds interval) {
   const std::lock_guard lock(mutex_);
   rules_.push_back({Rule::Kind::kAnswer, std::move(part), std::move(pieces), interval});
+}
+
+void FaultProxy::multiplyAnswers(std::string part, int times) {
+  const std::lock_guard lock(mutex_);
+  rules_.push_back({.kind = Rule::Kind::kMultiply, .part = std::move(part), .times = times});
 }
 
 void FaultProxy::exchange(std::string from, std::string to) {

@@ -11,6 +11,9 @@
 
 namespace control::conform {
 
+/// Connects to a Unix socket; -1 when nobody listens there.
+int connectTo(const std::string& path);
+
 /// Stands between a plugin and its engine on Unix sockets, passes every byte on, and does on
 /// demand what networks and engines do when they fail. It knows no protocol: it looks for a text
 /// in what the client sends and exchanges texts in what the engine answers.
@@ -43,16 +46,21 @@ class FaultProxy {
   void answer(std::string part, std::vector<std::string> pieces,
               std::chrono::milliseconds interval = {});
 
+  /// Of a connection whose request contained `part`, everything that the engine sends after the
+  /// head of its answer comes so many times.
+  void multiplyAnswers(std::string part, int times);
+
   /// From now on, `from` in the engine's answers reads `to`, which is as long.
   void exchange(std::string from, std::string to);
 
  private:
   struct Connection;
   struct Rule {
-    enum class Kind { kHold, kLoseAnswer, kAnswer } kind;
+    enum class Kind { kHold, kLoseAnswer, kAnswer, kMultiply } kind;
     std::string part{};
     std::vector<std::string> pieces{};
     std::chrono::milliseconds interval{};
+    int times = 1;
   };
 
   void acceptAll();

@@ -1,6 +1,11 @@
 #include "contract/faults.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
 
 #include <libcontrol/testing/mock_control.h>
 
@@ -11,7 +16,9 @@
 namespace control::conform {
 namespace {
 
+using testing::EngineAction;
 using testing::MockControl;
+using testing::Primitive;
 
 class MockFaults final : public Faults {
  public:
@@ -27,9 +34,27 @@ class MockFaults final : public Faults {
   void release(ContainerRuntime&, const ContainerId& id) override {
     (void)control_.setHung(id, false);
   }
-  bool loseAnswerToCreate() override { return false; }
-  bool inventState(const ContainerId&) override { return false; }
-  bool inventEventType() override { return false; }
+  bool loseAnswerToCreate() override {
+    return inject({.when = {.primitive = Primitive::kCreate, .times = 1},
+                   .then = {.drop_connection = testing::CallPhase::kAfter}});
+  }
+  bool inventState(const ContainerId& id) override {
+    return control_
+        .perform({.kind = EngineAction::Kind::kInventState,
+                  .container = id.value,
+                  .text = kInventedState})
+        .has_value();
+  }
+  bool inventEvent(const ContainerId& id) override {
+    return control_
+        .perform({.kind = EngineAction::Kind::kInventEvent,
+                  .container = id.value,
+                  .text = kInventedEvent})
+        .has_value();
+  }
+  bool pause(const ContainerId& id) override { return control_.pause(id).has_value(); }
+  bool removeVolume(const std::string&) override { return true; }
+  bool multiplyEvents(const std::string&, int) override { return false; }
   std::optional<std::string> breakPull(PullCase which) override {
     switch (which) {
       case PullCase::kMissingTag:
@@ -37,20 +62,49 @@ class MockFaults final : public Faults {
         return "registry.test/missing/image:1";
       case PullCase::kBadCredentials:
         return "registry.test/private/image:1";
-      default:
-        return std::nullopt;
+      case PullCase::kSilentRegistry:
+        if (!inject({.when = {.primitive = Primitive::kPull, .times = 1},
+                     .then = {.stall_stream = testing::StreamPoint{.items = 1}}}))
+          return std::nullopt;
+        return "registry.test/pullable/silent:1";
+      case PullCase::kSlowRegistry:
+        // The whole pull takes its time before the first word.
+        if (!inject({.when = {.primitive = Primitive::kPull, .times = 1},
+                     .then = {.latency = kSlowInterval * 5}}))
+          return std::nullopt;
+        return "registry.test/pullable/slow:1";
     }
+    return std::nullopt;
   }
+  std::optional<std::string> pullable() override { return "registry.test/pullable/image:1"; }
 
  private:
+  bool inject(testing::Rule rule) { return control_.inject(std::move(rule)).has_value(); }
+
   const std::shared_ptr<ContainerRuntime> runtime_;  ///< the owner of control_
   MockControl& control_;
 };
 
+/// The status of an HTTP answer; 0 when there is none.
+int statusOf(const std::string& socket, const std::string& method, const std::string& path) {
+  const int fd = connectTo(socket);
+  if (fd < 0) return 0;
+  const std::string request =
+      method + " " + path + " HTTP/1.0\r\nHost: engine\r\nContent-Length: 0\r\n\r\n";
+  std::array<char, 64> answer{};
+  ssize_t got = 0;
+  if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0)
+    got = ::recv(fd, answer.data(), answer.size() - 1, MSG_WAITALL);
+  ::close(fd);
+  int status = 0;
+  if (got > 0) std::sscanf(answer.data(), "HTTP/%*s %d", &status);
+  return status;
+}
+
 class ProxyFaults final : public Faults {
  public:
   ProxyFaults(std::string engine, const std::string& socket)
-      : engine_(std::move(engine)), proxy_(socket) {}
+      : engine_(std::move(engine)), socket_(socket), proxy_(socket) {}
 
   std::string uri() const override { return engine_ + "://" + proxy_.socketPath(); }
   void goDown() override { proxy_.cut(); }
@@ -68,8 +122,18 @@ class ProxyFaults final : public Faults {
     proxy_.exchange("\"running\"", std::string("\"") + kInventedState + "\"");
     return true;
   }
-  bool inventEventType() override {
+  bool inventEvent(const ContainerId&) override {
     proxy_.exchange("\"start\"", std::string("\"") + kInventedEvent + "\"");
+    return true;
+  }
+  bool pause(const ContainerId& id) override {
+    return request("POST", "/containers/" + id.value + "/pause");
+  }
+  bool removeVolume(const std::string& name) override {
+    return request("DELETE", "/volumes/" + name);
+  }
+  bool multiplyEvents(const std::string& filter_text, int times) override {
+    proxy_.multiplyAnswers(filter_text, times);
     return true;
   }
   std::optional<std::string> breakPull(PullCase which) override {
@@ -79,9 +143,17 @@ class ProxyFaults final : public Faults {
                   which == PullCase::kSlowRegistry ? kSlowInterval : std::chrono::milliseconds(0));
     return "registry.test/some/image:1";
   }
+  std::optional<std::string> pullable() override { return std::nullopt; }
 
  private:
+  /// A request of another client, past the proxy.
+  bool request(const std::string& method, const std::string& path) const {
+    const std::string api = engine_ == "podman" ? "/v4.0.0/libpod" : "";
+    return statusOf(socket_, method, api + path) / 100 == 2;
+  }
+
   const std::string engine_;
+  const std::string socket_;
   FaultProxy proxy_;
 };
 

@@ -44,14 +44,26 @@ class Faults {
   virtual bool inventState(const ContainerId& id) = 0;
   static constexpr const char* kInventedState = "sailing";
 
-  /// From now on the engine reports starts as events of this type.
-  virtual bool inventEventType() = 0;
+  /// The engine reports an event of this type: at once, or in place of the next start.
+  virtual bool inventEvent(const ContainerId& id) = 0;
   static constexpr const char* kInventedEvent = "stray";
+
+  /// Stops the processes of a container, as another client of the engine.
+  virtual bool pause(const ContainerId& id) = 0;
+  /// As another client of the engine.
+  virtual bool removeVolume(const std::string& name) = 0;
+
+  /// From now on, each event that a subscription with that text in its filter is about to get comes
+  /// so many times.
+  virtual bool multiplyEvents(const std::string& filter_text, int times) = 0;
 
   /// A reference whose pull goes wrong in that way. A slow registry sends a word every
   /// kSlowInterval, five in all.
-  static constexpr std::chrono::milliseconds kSlowInterval{300};
+  static constexpr std::chrono::milliseconds kSlowInterval{800};
   virtual std::optional<std::string> breakPull(PullCase which) = 0;
+
+  /// A reference that is not here and can be pulled.
+  virtual std::optional<std::string> pullable() = 0;
 };
 
 }  // namespace control::conform

@@ -77,6 +77,7 @@ void Report::OnTestEnd(const ::testing::TestInfo& test) {
 }
 
 void Report::OnTestProgramEnd(const ::testing::UnitTest& program) {
+  if (program.test_to_run_count() == 0) return;
   const World& world = World::instance();
   for (const std::string& name : world.needlesslyListed())
     std::cout << "note: " << name << " is on the list of skips, but passes: take it off "

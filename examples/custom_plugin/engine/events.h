@@ -34,8 +34,7 @@ class EventReader {
 
   /// nullopt: nothing new. A record of type "gap" stands for those that were lost.
   std::optional<EventRecord> next();
-  /// The journal; negative when it cannot be read.
-  int file() const noexcept { return file_.get(); }
+  bool valid() const noexcept { return static_cast<bool>(file_); }
 
  private:
   void readMore();

@@ -1,5 +1,6 @@
 #include "engine/process_tree.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 #include <map>
@@ -30,10 +31,14 @@ std::optional<ProcessStat> processStat(pid_t pid) {
 
 std::vector<ProcessStat> allProcesses() {
   std::vector<ProcessStat> all;
-  const Fd folder = openDirectory("/proc");
-  for (const std::string& name : namesIn(folder.get()))
-    if (const auto pid = toInt(name))
-      if (const auto stat = processStat(*pid)) all.push_back(*stat);
+  DIR* const entries = ::opendir("/proc");
+  if (entries == nullptr) return all;
+  while (const dirent* const entry = ::readdir(entries)) {
+    const auto pid = toNumber(entry->d_name);
+    if (!pid) continue;
+    if (const auto stat = processStat(static_cast<pid_t>(*pid))) all.push_back(*stat);
+  }
+  ::closedir(entries);
   return all;
 }
 

@@ -1,0 +1,311 @@
+#include <algorithm>
+
+#include "contract/conformance.h"
+
+namespace control::conform {
+namespace {
+
+/// A call that may block, by its name.
+struct Blocking {
+  std::string name;
+  std::function<std::optional<Error>(const CallContext&)> call;
+};
+
+template <class AnyResult>
+std::optional<Error> errorOf(const AnyResult& result) {
+  return result.has_value() ? std::nullopt : std::optional(result.error());
+}
+
+/// A container that says nothing and goes on, and all there is to wait for.
+class Silent {
+ public:
+  Silent(ContainerRuntime& runtime, ContainerId id, const CallContext& soon)
+      : runtime_(runtime), id_(std::move(id)) {
+    const auto info = runtime.info(soon);
+    if (!info) return;
+    take("watchExit", runtime.watchExit(id_, soon), watch_);
+    if (info->has(Capability::kLogs))
+      take("logs", runtime.logs(id_, {.follow = true}, soon), logs_);
+    if (info->has(Capability::kEvents))
+      take("events", runtime.events({.labels = {{"no-such-label", "x"}}}, soon), events_);
+    if (info->has(Capability::kExec))
+      take("exec", runtime.exec(id_, {.command = {"/bin/sh", "-c", "sleep 600"}}, soon), exec_);
+    if (info->has(Capability::kAttach))
+      take("attach", runtime.attach(id_, {.standard_input = false, .standard_output = true}, soon),
+           console_);
+  }
+
+  std::vector<Blocking> calls() {
+    std::vector<Blocking> all;
+    all.push_back({"wait", [this](auto& c) { return errorOf(runtime_.wait(id_, c)); }});
+    all.push_back(
+        {"stop", [this](auto& c) { return errorOf(runtime_.stop(id_, {.timeout = 3600s}, c)); }});
+    if (watch_) {
+      all.push_back({"exited", [this](auto& c) { return errorOf(watch_->exited(c)); }});
+      all.push_back({"noticed", [this](auto& c) { return errorOf(watch_->noticed(c)); }});
+    }
+    if (logs_) all.push_back({"logs", [this](auto& c) { return errorOf(logs_->next(c)); }});
+    if (events_) all.push_back({"events", [this](auto& c) { return errorOf(events_->next(c)); }});
+    if (exec_) all.push_back({"exec", [this](auto& c) { return errorOf(exec_->next(c)); }});
+    if (console_) all.push_back({"attach", [this](auto& c) { return errorOf(console_->next(c)); }});
+    return all;
+  }
+
+  /// cancel() of everything that has one.
+  void cancel() {
+    if (watch_) watch_->cancel();
+    if (logs_) logs_->cancel();
+    if (events_) events_->cancel();
+    if (exec_) exec_->cancel();
+    if (console_) console_->cancel();
+  }
+
+ private:
+  template <class Pointer>
+  void take(const char* name, Result<Pointer> made, Pointer& place) {
+    EXPECT_TRUE(made) << name << ": " << wordsOf(made.error());
+    if (made) place = std::move(*made);
+  }
+
+  ContainerRuntime& runtime_;
+  const ContainerId id_;
+  std::unique_ptr<ExitWatch> watch_{};
+  std::unique_ptr<LogStream> logs_{};
+  std::unique_ptr<EventStream> events_{};
+  std::unique_ptr<ExecSession> exec_{};
+  std::unique_ptr<Console> console_{};
+};
+
+/// Ignores TERM and prints nothing.
+constexpr const char* kSilentStubborn = "trap '' TERM; sleep 600 & wait";
+
+MUST(Contract, hung_container_does_not_block_others) {
+  Faults* const engine = faults();
+  if (engine == nullptr) return;
+  const ContainerId hung = runReady(obedient());
+  const ContainerId fine = runReady(obedient());
+  if (!engine->hang(runtime(), hung)) return skip("no container can be made to hang");
+  {
+    const StillTime still(*this);
+    std::stop_source give_up;
+    CallContext patient = soon();
+    patient.cancellation = give_up.get_token();
+    std::vector<std::future<bool>> stuck;
+    for (int i = 0; i < 3; ++i)
+      stuck.push_back(inBackground([&] { return runtime().inspect(hung, patient).has_value(); }));
+    stuck.push_back(inBackground([&] { return runtime().stop(hung, {}, patient).has_value(); }));
+    // They are on their way, and the other container does not care.
+    std::this_thread::sleep_for(20ms);
+    EXPECT_OK(runtime().inspect(fine, soon()));
+    EXPECT_OK(runtime().list({.labels = mine()}, soon()));
+    const auto stopped = runtime().stop(fine, {.timeout = 300s}, soon());
+    EXPECT_OK(stopped);
+    EXPECT_OK(runtime().start(fine, soon()));
+    EXPECT_OK(runtime().remove(fine, {.force = true}, soon()));
+    give_up.request_stop();
+    for (auto& one : stuck) EXPECT_FALSE(one.get());
+  }
+  engine->release(runtime(), hung);
+  EXPECT_EQ(look(hung).state, ContainerState::kRunning);
+}
+
+MUST(Contract, every_blocking_call_returns_within_its_deadline) {
+  const ContainerId id = run(shell(kSilentStubborn));
+  Silent silent(runtime(), id, soon());
+  for (const Blocking& blocking : silent.calls()) {
+    const TimePoint begin = now();
+    const auto error = blocking.call(within(200ms));
+    ASSERT_TRUE(error) << blocking.name;
+    EXPECT_EQ(error->code, ErrorCode::kDeadlineExceeded)
+        << blocking.name << ": " << wordsOf(*error);
+    EXPECT_GE(now() - begin, 200ms) << blocking.name;
+    EXPECT_LE(now() - begin, 200ms + slack()) << blocking.name;
+  }
+  // A deadline in the past is over at once, and nothing is done.
+  EXPECT_CODE(runtime().signal(id, Signal::kill(), atOnce()), kDeadlineExceeded);
+  EXPECT_EQ(look(id).state, ContainerState::kRunning);
+}
+
+MUST(Contract, cancel_unblocks_every_blocking_call) {
+  const ContainerId id = run(shell(kSilentStubborn));
+  Silent silent(runtime(), id, soon());
+  const StillTime still(*this);
+  for (const Blocking& blocking : silent.calls()) {
+    std::stop_source stop;
+    CallContext context = soon();
+    context.cancellation = stop.get_token();
+    auto waiting = inBackground([&] { return blocking.call(context); });
+    std::this_thread::sleep_for(5ms);  // so that it mostly waits already; either way it ends
+    stop.request_stop();
+    const auto error = waiting.get();
+    ASSERT_TRUE(error) << blocking.name;
+    EXPECT_EQ(error->code, ErrorCode::kCancelled) << blocking.name << ": " << wordsOf(*error);
+  }
+  std::vector<std::future<std::optional<Error>>> waiting;
+  auto calls = silent.calls();
+  std::erase_if(calls, [](const Blocking& one) {
+    return one.name == "wait" || one.name == "stop" || one.name == "noticed";
+  });
+  for (const Blocking& blocking : calls)
+    waiting.push_back(inBackground([&] { return blocking.call(soon()); }));
+  std::this_thread::sleep_for(5ms);
+  silent.cancel();
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const auto error = waiting[i].get();
+    ASSERT_TRUE(error) << calls[i].name;
+    EXPECT_EQ(error->code, ErrorCode::kCancelled) << calls[i].name << ": " << wordsOf(*error);
+    const auto again = calls[i].call(soon());
+    ASSERT_TRUE(again) << calls[i].name;
+    EXPECT_EQ(again->code, ErrorCode::kCancelled) << "cancelled is for ever: " << calls[i].name;
+  }
+  EXPECT_EQ(look(id).state, ContainerState::kRunning);
+}
+
+MUST(Contract, destroying_the_runtime_leaves_containers_running) {
+  const ContainerId id = run(obedient());
+  const ContainerId made = create(obedient());
+  const auto before = look(id);
+  reopen();
+  const auto after = look(id);
+  EXPECT_EQ(after.state, ContainerState::kRunning);
+  EXPECT_EQ(after.started_at, before.started_at);
+  EXPECT_EQ(after.pid, before.pid);
+  EXPECT_EQ(look(made).state, ContainerState::kCreated);
+}
+
+MUST(Contract, reopened_runtime_finds_the_same_runs) {
+  const ContainerId id = runReady(obedient());
+  const ContainerId over = run(shell("exit 3"));
+  const ExitStatus first = awaitExit(over);
+  const auto started_at = look(id).started_at;
+  ASSERT_TRUE(started_at);
+  reopen();
+  const ExitStatus again = awaitExit(over);
+  EXPECT_EQ(again.run, first.run);
+  EXPECT_EQ(again.exit_code, 3);
+  EXPECT_EQ(listMine().size(), 2U);
+  const auto armed = watch(id);
+  ASSERT_NE(armed, nullptr);
+  ASSERT_OK(runtime().signal(id, Signal::term(), soon()));
+  const auto exit = armed->exited(soon());
+  ASSERT_OK(exit);
+  EXPECT_EQ(exit->exit_code, 42);
+  EXPECT_EQ(exit->run, (RunId{id, *started_at}));
+}
+
+MUST(Contract, adopting_never_changes_anything) {
+  ContainerSpec spec = obedient();
+  spec.open_stdin = has(Capability::kAttach);
+  const ContainerId id = runReady(spec);
+  const auto before = look(id);
+  const auto first = World::instance().open();
+  ASSERT_OK(first);
+  std::unique_ptr<EventStream> events;
+  if (has(Capability::kEvents)) {
+    auto opened = (*first)->events({.labels = mine()}, soon());
+    ASSERT_OK(opened);
+    events = std::move(*opened);
+  }
+  reopen();
+  {
+    const auto found = listMine();
+    ASSERT_EQ(found.size(), 1U);
+    const auto info = look(found[0].id);
+    const auto armed = watch(info.id);
+    if (has(Capability::kStats)) EXPECT_OK(stats(info.id));
+    if (has(Capability::kLogs)) EXPECT_OK(runtime().logs(info.id, {.follow = true}, soon()));
+    if (has(Capability::kAttach)) EXPECT_OK(runtime().attach(info.id, {}, soon()));
+  }
+  reopen();
+  pass(200ms);
+  const auto after = look(id);
+  EXPECT_EQ(after.state, before.state);
+  EXPECT_EQ(after.started_at, before.started_at);
+  EXPECT_EQ(after.pid, before.pid);
+  EXPECT_EQ(after.spec.limits, before.spec.limits);
+  EXPECT_EQ(after.spec.labels, before.spec.labels);
+  while (events) {
+    const auto event = events->next(atOnce());
+    if (!event) break;
+    ASSERT_TRUE(*event);
+    // Looking on may be an event of the engine's own; nothing may have happened to the container.
+    EXPECT_EQ((*event)->type, EventType::kUnknown) << (*event)->raw_type;
+  }
+}
+
+MUST(Contract, create_of_unknown_effect_is_discoverable) {
+  Faults* const engine = faults();
+  if (engine == nullptr) return;
+  if (!engine->loseAnswerToCreate()) return skip("no answer can be lost on this engine");
+  const ContainerSpec spec = obedient();
+  const auto created = runtime().create(spec, soon());
+  EXPECT_CODE(created, kUnavailable);
+  EXPECT_TRUE(created || created.error().effect == Effect::kUnknown);
+  const auto found = look({spec.name});
+  EXPECT_EQ(found.spec.name, spec.name);
+  EXPECT_EQ(found.state, ContainerState::kCreated);
+  ASSERT_EQ(listMine().size(), 1U);
+  EXPECT_EQ(listMine().front().id, found.id);
+  EXPECT_CODE(runtime().create(spec, soon()), kAlreadyExists);
+}
+
+MUST(Contract, no_threads_descriptors_or_containers_leak) {
+  const auto use = [&] {
+    const ContainerId id = run(shell(kSilentStubborn));
+    {
+      Silent silent(runtime(), id, soon());
+      for (const Blocking& blocking : silent.calls()) (void)blocking.call(within(20ms));
+      if (has(Capability::kStats)) EXPECT_OK(stats(id));
+    }
+    EXPECT_OK(runtime().remove(id, {.force = true}, soon()));
+    EXPECT_CODE(runtime().inspect(id, soon()), kNotFound);
+  };
+  use();  // connections that are kept for later, up to a bound
+  const Footprint before = Footprint::now();
+  use();
+  use();
+  const auto settled = [&] {
+    const Footprint now = Footprint::now();
+    return now.threads <= before.threads && now.descriptors <= before.descriptors;
+  };
+  EXPECT_TRUE(eventually(settled))
+      << Footprint::now().threads << " threads, " << Footprint::now().descriptors
+      << " descriptors; there were " << before.threads << " and " << before.descriptors;
+  EXPECT_TRUE(listMine().empty());
+}
+
+MUST(Contract, spec_round_trips_through_inspect) {
+  ContainerSpec spec = obedient();
+  spec.environment = {{"KEY", "value = \"1\""}};
+  spec.stop_signal = Signal::interrupt();
+  spec.stop_timeout = 7s;
+  spec.tty = has(Capability::kTty);
+  spec.open_stdin = has(Capability::kAttach);
+  if (has(Capability::kUpdate)) spec.limits = {.memory_bytes = 64 << 20, .pids = 50};
+  const ContainerSpec first = look(create(spec)).spec;
+  EXPECT_EQ(first.stop_signal, spec.stop_signal);
+  EXPECT_EQ(first.stop_timeout, spec.stop_timeout);
+  EXPECT_EQ(first.tty, spec.tty);
+  EXPECT_EQ(first.open_stdin, spec.open_stdin);
+  EXPECT_EQ(first.network, spec.network);
+  ContainerSpec again = first;
+  again.name = World::instance().uniqueName();
+  const ContainerSpec second = look(create(again)).spec;
+  EXPECT_EQ(second.image, first.image);
+  EXPECT_EQ(second.entrypoint, first.entrypoint);
+  EXPECT_EQ(second.command, first.command);
+  EXPECT_EQ(second.environment, first.environment);
+  EXPECT_EQ(second.labels, first.labels);
+  EXPECT_EQ(second.working_directory, first.working_directory);
+  EXPECT_EQ(second.user, first.user);
+  EXPECT_EQ(second.stop_signal, first.stop_signal);
+  EXPECT_EQ(second.stop_timeout, first.stop_timeout);
+  EXPECT_EQ(second.limits, first.limits);
+  EXPECT_EQ(second.ports, first.ports);
+  EXPECT_EQ(second.mounts, first.mounts);
+  EXPECT_EQ(second.network, first.network);
+  EXPECT_EQ(second.engine_options, first.engine_options);
+}
+
+}  // namespace
+}  // namespace control::conform
