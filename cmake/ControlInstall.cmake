@@ -35,6 +35,14 @@ install(FILES
   "${PROJECT_SOURCE_DIR}/cmake/libcontrolPlugin.map"
   DESTINATION "${control_package_dir}" COMPONENT development)
 
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs/"
+  DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT development FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY
+  "${PROJECT_SOURCE_DIR}/examples/embed"
+  "${PROJECT_SOURCE_DIR}/examples/custom_plugin"
+  "${PROJECT_SOURCE_DIR}/examples/ci_with_mock"
+  DESTINATION "${CMAKE_INSTALL_DOCDIR}/examples" COMPONENT development)
+
 if(CONTROL_BUILD_AGENT)
   configure_file("${PROJECT_SOURCE_DIR}/packaging/ctrl-alt-play-agent.service.in"
     "${PROJECT_BINARY_DIR}/ctrl-alt-play-agent.service" @ONLY)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Measures what BENCHMARKS.md shows and prints it as a table: libcontrol on a private Docker engine,
-# then the agent on the mock engine. Takes about five minutes; nothing else should run meanwhile.
+# Measures what BENCHMARKS.md shows and prints it as a table: the core's own cost on the mock engine,
+# libcontrol on a private Docker engine, then the agent on the mock engine. Takes about five minutes;
+# nothing else should run meanwhile.
 #
 #   scripts/bench.sh [containers]     default 100
 set -euo pipefail
@@ -13,10 +14,13 @@ need_packages $(test_packages)
 mapfile -t launcher < <(launcher_options)
 echo "building" >&2
 cmake --preset release -B build/bench -DCONTROL_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
-cmake --build build/bench --target engine_bench ctrl-alt-play-agent control_mock_module >/dev/null
+cmake --build build/bench \
+  --target core_bench engine_bench ctrl-alt-play-agent control_mock_module >/dev/null
 tests/agent/install.sh >/dev/null
 
 printf '%s, %s\n' "$(date -u +%F)" "$(. /etc/os-release && echo "$PRETTY_NAME")"
+build/bench/tests/bench/core_bench "$PWD/build/bench/plugins/libcontrol-mock.so"
+printf '\n'
 build/bench/tests/bench/engine_bench "$containers"
 printf '\n| what | ours | against | ratio | goal |\n|---|---|---|---|---|\n'
 AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build/bench/plugins" \

@@ -64,4 +64,7 @@ launcher_options() {
   printf '%s\n' -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_C_COMPILER_LAUNCHER=ccache
 }
 
+# The compiler of the sanitizers and fuzzers; a whole build from nothing is wanted soon.
+clang_options=(-DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCMAKE_DISABLE_PRECOMPILE_HEADERS=OFF)
+
 processors() { nproc 2>/dev/null || echo 2; }

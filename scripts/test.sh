@@ -111,9 +111,9 @@ step "packages" need_packages $(test_packages) || exit 1
 build dev "dev (g++)" && tests dev "tests"
 
 if ! $quick; then
-  clang=(-DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang -DCMAKE_DISABLE_PRECOMPILE_HEADERS=OFF)
-  build asan "asan (clang++)" "${clang[@]}" && tests asan "tests, asan" -LE 'engine|install|bench|lint'
-  if build tsan "tsan (clang++)" "${clang[@]}"; then
+  build asan "asan (clang++)" "${clang_options[@]}" && tests asan "tests, asan" -LE 'engine|install|bench|lint'
+  FUZZ_JOBS=4 check "fuzzing, 30 s each" scripts/fuzz.sh 30
+  if build tsan "tsan (clang++)" "${clang_options[@]}"; then
     tsan_runner
     tests tsan "tests, tsan" -LE 'engine|install|bench|lint'
     runner=()

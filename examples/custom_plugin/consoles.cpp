@@ -309,7 +309,8 @@ Result<std::unique_ptr<ExecSession>> runBeside(const Engine& engine, const Conta
                             spec.environment.end());
   if (!spec.working_directory.empty()) wanted.working_directory = spec.working_directory;
   wanted.open_stdin = spec.standard_input;
-  Container beside{.path = container.path + "/exec-" + randomText(), .definition = definition};
+  Container beside{.path = container.path + '/' + kExecPrefix + randomText(),
+                   .definition = definition};
   auto folder = makeFolder(beside.path, definition);
   if (!folder) return folder.error();
   beside.folder = std::move(*folder);

@@ -17,7 +17,7 @@ class Followed : public Base {
   int pollFd() const noexcept override { return bell_.fd(); }
   void cancel() noexcept override { bell_.cancel(); }
 
-  control::Result<void> listen(int folder) { return bell_.listen(folder); }
+  control::Result<void> listen(int file) { return bell_.listen(file); }
 
  protected:
   explicit Followed(const Engine& engine) : engine_(engine), bell_(*engine.monitor) {}

@@ -33,7 +33,9 @@ Result<std::string> findKeeper() {
     return Error{.code = ErrorCode::kUnavailable,
                  .message = "no " + path + ": install it beside the plugin"};
   // The loader has checked the plugin and the folders; this file we run as well.
-  if (::geteuid() == 0 && (status.st_uid != 0 || (status.st_mode & 022) != 0))
+  const bool others =
+      (status.st_mode & S_IWOTH) != 0 || ((status.st_mode & S_IWGRP) != 0 && status.st_gid != 0);
+  if (::geteuid() == 0 && (status.st_uid != 0 || others))
     return Error{.code = ErrorCode::kPermissionDenied,
                  .message = path + " must be root's and not writable by others"};
   return path;

@@ -65,15 +65,14 @@ Result<RuntimeInfo> ProcessRuntime::info(const CallContext& context) {
   if (auto there = store_.check(); !there) return there.error();
   utsname system{};
   ::uname(&system);
-  return RuntimeInfo{
-      .engine = "process",
-      .version = CONTROL_VERSION,
-      .endpoint = endpoint_,
-      .os = "linux",
-      .architecture = system.machine,
-      .kernel_version = system.release,
-      .capabilities = {Capability::kStats, Capability::kStatsFromKernel, Capability::kLogs,
-                       Capability::kAttach, Capability::kExec, Capability::kEvents}};
+  return RuntimeInfo{.engine = "process",
+                     .version = CONTROL_VERSION,
+                     .endpoint = endpoint_,
+                     .os = "linux",
+                     .architecture = system.machine,
+                     .kernel_version = system.release,
+                     .capabilities = {Capability::kStats, Capability::kLogs, Capability::kAttach,
+                                      Capability::kExec, Capability::kEvents}};
 }
 
 // ---- Containers ----
@@ -214,7 +213,9 @@ Result<StatsSample> ProcessRuntime::sample(const ContainerId& id,
   const auto container = find(id, context);
   if (!container) return container.error();
   const Runs runs = readRuns(container->folder.get());
-  if (runs.running()) return sampler_.sample(container->definition.id, *runs.last(), all, clock());
+  if (runs.running())
+    return sampler_.sample(container->definition.id, *runs.last(),
+                           keepersOf(*container, *runs.last()), all, clock());
   sampler_.forget(container->definition.id);
   return error(ErrorCode::kWrongState, "the container does not run");
 }

@@ -41,22 +41,25 @@ control::Duration fromTicks(std::int64_t ticks) {
 }  // namespace
 
 control::StatsSample Sampler::sample(const std::string& id, const Run& run,
+                                     const std::vector<pid_t>& keepers,
                                      const std::vector<ProcessStat>& all,
                                      const control::Clock& clock) {
   control::StatsSample sample{.run = {.container = {id}, .started_at = toWallTime(run.started_at)},
                               .taken_at = clock.now()};
-  // The keeper waits for orphans: what they used is in its sum, what it used itself is not theirs.
   std::int64_t ticks = 0;
-  for (const ProcessStat& one : all)
-    if (one.pid == run.keeper) ticks += one.waited_cpu_ticks;
   std::uint64_t threads = 0;
   Memory memory;
-  for (const ProcessStat& one : descendants(all, run.keeper)) {
-    ticks += one.cpu_ticks + one.waited_cpu_ticks;
-    threads += static_cast<std::uint64_t>(one.threads);
-    const Memory its = memoryOf(one.pid);
-    memory.resident += its.resident;
-    memory.without_files += its.without_files;
+  for (const pid_t keeper : keepers) {
+    // It waits for orphans: what they used is in its sum. What it used itself is not theirs.
+    for (const ProcessStat& one : all)
+      if (one.pid == keeper) ticks += one.waited_cpu_ticks;
+    for (const ProcessStat& one : descendants(all, keeper)) {
+      ticks += one.cpu_ticks + one.waited_cpu_ticks;
+      threads += static_cast<std::uint64_t>(one.threads);
+      const Memory its = memoryOf(one.pid);
+      memory.resident += its.resident;
+      memory.without_files += its.without_files;
+    }
   }
   sample.pids = threads;
   sample.memory_usage_bytes = memory.resident;

@@ -11,11 +11,12 @@
 
 namespace process_engine {
 
-/// Figures of a run from /proc: sums over process 1 and all that descend from it. There are no
-/// cgroups, so there is no page cache in them, no limits and no network; those stay absent.
+/// Figures of a run from /proc: sums over all that descend from its keepers. There are no cgroups,
+/// so there is no page cache in them, no limits and no network; those stay absent.
 class Sampler {
  public:
   control::StatsSample sample(const std::string& id, const Run& run,
+                              const std::vector<pid_t>& keepers,
                               const std::vector<ProcessStat>& all, const control::Clock& clock);
   void forget(const std::string& id);
 

@@ -4,26 +4,38 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cinttypes>
 #include <cstdio>
 #include <filesystem>
-#include <random>
 
 #include "engine/events.h"
 #include "engine/layout.h"
+#include "engine/runs.h"
 
 namespace process_engine {
 
-namespace fs = std::filesystem;
 using control::ContainerId;
 using control::Error;
 using control::ErrorCode;
 using control::Result;
 
 std::string randomText() {
-  std::random_device random;
+  std::uint64_t number = 0;
+  if (::getentropy(&number, sizeof number) != 0) number = static_cast<std::uint64_t>(wallClock());
   char text[17];
-  std::snprintf(text, sizeof text, "%08x%08x", random(), random());
+  std::snprintf(text, sizeof text, "%016" PRIx64, number);
   return text;
+}
+
+std::vector<pid_t> keepersOf(const Container& container, const Run& run) {
+  std::vector<pid_t> keepers{run.keeper};
+  for (const std::string& name : namesIn(container.folder.get())) {
+    if (!name.starts_with(kExecPrefix)) continue;
+    const Fd folder = openDirectory(container.path + '/' + name);
+    const Runs runs = readRuns(folder.get());
+    if (runs.running()) keepers.push_back(runs.last()->keeper);
+  }
+  return keepers;
 }
 
 Result<Fd> makeFolder(const std::string& path, const Definition& definition) {
@@ -42,7 +54,7 @@ Result<Fd> makeFolder(const std::string& path, const Definition& definition) {
 
 void removeFolder(const std::string& path) noexcept {
   std::error_code ignored;
-  fs::remove_all(path, ignored);
+  std::filesystem::remove_all(path, ignored);
 }
 
 Result<Store> Store::open(const std::string& path) {
@@ -88,9 +100,7 @@ Result<Container> Store::find(const ContainerId& id) const {
 Result<std::vector<Container>> Store::all() const {
   if (auto there = check(); !there) return there.error();
   std::vector<Container> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path_, ignored)) {
-    const std::string name = entry.path().filename();
+  for (const std::string& name : namesIn(directory_.get())) {
     if (name[0] == '.') continue;
     if (auto container = load(name)) found.push_back(std::move(*container));
   }
@@ -123,9 +133,8 @@ void Store::erase(const Container& container, const Fd&) const {
   ::rename(container.path.c_str(), (path_ + "/.dead-" + container.definition.id).c_str());
   appendEvent(directory_.get(), "removed", container.definition);
   // This one, and those of whoever was killed in the middle of this.
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path_, ignored))
-    if (entry.path().filename().string().starts_with(".dead-")) removeFolder(entry.path());
+  for (const std::string& name : namesIn(directory_.get()))
+    if (name.starts_with(".dead-")) removeFolder(path_ + '/' + name);
 }
 
 }  // namespace process_engine

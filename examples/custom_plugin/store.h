@@ -46,6 +46,8 @@ class Store {
   Fd directory_;
 };
 
+/// The keepers of a running container: of its run, and of the processes beside it.
+std::vector<pid_t> keepersOf(const Container& container, const struct Run& run);
 std::string randomText();
 /// The folder of a container that nobody knows yet.
 control::Result<Fd> makeFolder(const std::string& path, const Definition& definition);

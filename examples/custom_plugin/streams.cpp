@@ -94,7 +94,10 @@ class Journal final : public Followed<EventStream, Event> {
   Journal(const Engine& engine, int state_directory, EventFilter filter)
       : Followed(engine), reader_(state_directory), filter_(std::move(filter)) {}
 
-  bool valid() const { return reader_.valid(); }
+  Result<void> listen() {
+    if (reader_.file() < 0) return systemError(errno, "cannot read the events");
+    return Followed::listen(reader_.file());
+  }
 
  private:
   std::optional<Result<std::optional<Event>>> take() override {
@@ -127,8 +130,7 @@ Result<std::unique_ptr<ExitWatch>> watchRun(const Engine& engine, Container cont
 Result<std::unique_ptr<EventStream>> readEvents(const Engine& engine, int state_directory,
                                                 const EventFilter& filter) {
   auto journal = std::make_unique<Journal>(engine, state_directory, filter);
-  if (!journal->valid()) return systemError(errno, "cannot read the events");
-  if (auto listening = journal->listen(state_directory); !listening) return listening.error();
+  if (auto listening = journal->listen(); !listening) return listening.error();
   return std::unique_ptr<EventStream>(std::move(journal));
 }
 

@@ -65,8 +65,8 @@ Monitor::~Monitor() {
   thread_.join();
 }
 
-Result<void> Monitor::add(int folder, Bell& bell) {
-  const std::string path = "/proc/self/fd/" + std::to_string(folder);
+Result<void> Monitor::add(int file, Bell& bell) {
+  const std::string path = "/proc/self/fd/" + std::to_string(file);
   const std::lock_guard lock(mutex_);
   // IN_CLOSE_WRITE tells of locks too: a keeper's is free when its file is closed.
   const int watch = ::inotify_add_watch(
@@ -122,9 +122,9 @@ Bell::Bell(Monitor& monitor)
 
 Bell::~Bell() { monitor_.remove(*this); }
 
-Result<void> Bell::listen(int folder) {
+Result<void> Bell::listen(int file) {
   if (!event_) return systemError(EMFILE, "cannot make an event descriptor");
-  return monitor_.add(folder, *this);
+  return monitor_.add(file, *this);
 }
 
 void Bell::ring() noexcept {

@@ -19,7 +19,7 @@ class Bell;
 control::Error systemError(int error, const std::string& what);
 control::Error cancelledError();
 
-/// Rings bells when something changes in a folder. One inotify instance and one thread, however
+/// Rings bells when a file or folder changes. One inotify instance and one thread, however
 /// many bells there are: a user has few instances.
 ///
 /// Threads: any.
@@ -34,7 +34,7 @@ class Monitor {
  private:
   friend class Bell;
   Monitor() = default;
-  control::Result<void> add(int folder, Bell& bell);
+  control::Result<void> add(int file, Bell& bell);
   void remove(Bell& bell) noexcept;
   void run();
   static void ringAll(const std::set<Bell*>& bells) noexcept;
@@ -54,8 +54,8 @@ class Bell {
   Bell(const Bell&) = delete;
   Bell& operator=(const Bell&) = delete;
 
-  /// Rings from now on when something in `folder` changes.
-  control::Result<void> listen(int folder);
+  /// Rings from now on when a file, or what is in a folder, changes.
+  control::Result<void> listen(int file);
 
   int fd() const noexcept { return event_.get(); }
   void ring() noexcept;

@@ -44,13 +44,22 @@ Result<RunState> DockerEngine::inspectRun(const std::string& id, const CallConte
   return parseRunState(std::move(*reply));
 }
 
+Result<std::unique_ptr<EngineWait>> DockerEngine::openNextExit(const RunState& before,
+                                                               const CallContext& context) {
+  return openWait(before.id.value, "next-exit", context);
+}
+
+Result<std::unique_ptr<EngineWait>> DockerEngine::openNotRunning(const std::string& id,
+                                                                 const CallContext& context) {
+  return openWait(id, "not-running", context);
+}
+
 Result<std::unique_ptr<EngineWait>> DockerEngine::openWait(const std::string& id,
-                                                           Condition condition,
+                                                           const char* condition,
                                                            const CallContext& context) {
-  const char* const word = condition == Condition::kNextExit ? "next-exit" : "not-running";
-  auto http = api_.open(
-      {.method = Method::kPost, .target = "/containers/" + encoded(id) + "/wait?condition=" + word},
-      Subject::kContainer, context);
+  auto http = api_.open({.method = Method::kPost,
+                         .target = "/containers/" + encoded(id) + "/wait?condition=" + condition},
+                        Subject::kContainer, context);
   if (!http) return http.error();
   return std::unique_ptr<EngineWait>(std::make_unique<DockerWait>(std::move(*http)));
 }

@@ -17,8 +17,10 @@ class DockerEngine final : public engine::StatsSource, public engine::ExecSource
   explicit DockerEngine(Api& api) : api_(api) {}
 
   Result<RunState> inspectRun(const std::string& id, const CallContext& context) override;
-  Result<std::unique_ptr<engine::EngineWait>> openWait(const std::string& id, Condition condition,
-                                                       const CallContext& context) override;
+  Result<std::unique_ptr<engine::EngineWait>> openNextExit(const RunState& before,
+                                                           const CallContext& context) override;
+  Result<std::unique_ptr<engine::EngineWait>> openNotRunning(const std::string& id,
+                                                             const CallContext& context) override;
   Result<StatsSample> readStats(const RunState& run, const CallContext& context) override;
 
   Result<ExecState> inspectExec(const std::string& exec_id, const CallContext& context) override;
@@ -29,6 +31,9 @@ class DockerEngine final : public engine::StatsSource, public engine::ExecSource
   Clock& clock() const noexcept override { return api_.clock(); }
 
  private:
+  Result<std::unique_ptr<engine::EngineWait>> openWait(const std::string& id, const char* condition,
+                                                       const CallContext& context);
+
   Api& api_;
 };
 

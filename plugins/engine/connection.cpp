@@ -1,7 +1,9 @@
 #include "engine/connection.h"
 
 #include <curl/curl.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -302,6 +304,11 @@ Result<void> Connection::finishSending() {
                  .message = "over TLS the input cannot be ended without ending the output"};
   if (::shutdown(fd(), SHUT_WR) != 0) return unavailable("the connection to the engine was lost");
   return {};
+}
+
+bool Connection::allRead() const noexcept {
+  int unread = 0;
+  return ::ioctl(fd(), SIOCOUTQ, &unread) != 0 || unread == 0;
 }
 
 bool Connection::quiet() const noexcept {

@@ -52,6 +52,9 @@ class Connection {
   /// Ends our direction. kUnsupported: over TLS it cannot be done alone.
   Result<void> finishSending();
 
+  /// Whether the peer has read all that was sent; on a Unix socket.
+  bool allRead() const noexcept;
+
   /// Whether the peer has neither closed the connection nor sent anything unasked.
   bool quiet() const noexcept;
 

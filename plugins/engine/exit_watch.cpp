@@ -15,8 +15,6 @@
 namespace control::engine {
 namespace {
 
-using Condition = RunSource::Condition;
-
 /// How long after the end of a process its parent may take to collect it: only then does the
 /// kernel tell how it ended.
 constexpr int kCollectMs = 5;
@@ -83,7 +81,7 @@ Result<void> RunWatch::arm(const CallContext& context) {
   id_ = run->id.value;  // its name may come to mean another container
   if (run->running) return armRunning(*run, context);
   started_.setContainer(id_, run->name);
-  auto wait = engine_.openWait(id_, Condition::kNextExit, context);
+  auto wait = engine_.openNextExit(*run, context);
   if (!wait) return wait.error();
   return watchFd(replaceWait(std::move(*wait))->pollFd());
 }
@@ -92,7 +90,7 @@ Result<void> RunWatch::armRunning(const RunState& first, const CallContext& cont
   if (adoptProcess(first)) return {};
   // Not on this host, or over this very moment: the engine tells. It is asked again after the wait
   // stands, for only then is it sure which run is waited for.
-  auto wait = engine_.openWait(id_, Condition::kNotRunning, context);
+  auto wait = engine_.openNotRunning(id_, context);
   if (!wait) return wait.error();
   auto run = engine_.inspectRun(id_, context);
   if (!run) return run.error();
@@ -157,7 +155,7 @@ Result<void> RunWatch::takeWaitReply(const CallContext& context) {
 
 /// In place of a wait that was lost. Nullopt: it stands, and our run goes on.
 std::optional<Result<ExitStatus>> RunWatch::renewWait(const CallContext& context) {
-  auto wait = engine_.openWait(id_, Condition::kNotRunning, context);
+  auto wait = engine_.openNotRunning(id_, context);
   if (!wait && wait.error().code == ErrorCode::kNotFound)
     return withoutRecord("the container was removed");
   if (!wait) return wait.error();
@@ -178,6 +176,7 @@ ExitStatus RunWatch::fromKernel() {
   const auto wait_status = process_->waitStatus();
   // The engine learns of an OOM kill on another way than of the exit, at times after it or never.
   if (const auto kills = oom_ ? oom_->kills() : std::nullopt) status.oom_killed = *kills > 0;
+  if (run_ && status.oom_killed) engine_.oomSeen(*run_, *status.oom_killed);
   if (!wait_status) return status;
   if (WIFEXITED(*wait_status)) status.exit_code = WEXITSTATUS(*wait_status);
   if (WIFSIGNALED(*wait_status)) {
@@ -252,7 +251,7 @@ Result<ExitStatus> RunWatch::engineWord(const CallContext& context) {
     if (auto status = recorded(*run, context)) return *status;
     // Not recorded yet. The wait must stand before the next look: else it might wait for a run
     // that began in between.
-    auto wait = engine_.openWait(id_, Condition::kNotRunning, context);
+    auto wait = engine_.openNotRunning(id_, context);
     if (!wait && wait.error().code != ErrorCode::kNotFound) return wait.error();
     if (!wait) continue;
     run = engine_.inspectRun(id_, context);
@@ -276,7 +275,8 @@ std::optional<Result<ExitStatus>> RunWatch::recorded(const RunState& run,
   if (!run.started_at) return withoutRecord("the container never ran");
   ExitStatus status = noticed_.value_or(ExitStatus{});
   status.run = {run.id, *run.started_at};
-  status.exit_code = wait_code_ ? wait_code_ : run.exit_code;
+  if (wait_code_ || run.exit_code) status.exit_code = wait_code_ ? wait_code_ : run.exit_code;
+  if (!status.exit_code) status.exit_code = engine_.pastExitCode(status.run, context);
   if (run.oom_killed && !status.oom_killed.value_or(false)) status.oom_killed = run.oom_killed;
   status.finished_at = run.finished_at;
   return remember(std::move(status));

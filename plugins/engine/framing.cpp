@@ -24,11 +24,11 @@ void compact(std::string& buffer, std::size_t& begin) {
 Result<std::optional<std::string>> LineSplitter::next() {
   for (;;) {
     const std::size_t end = buffer_.find('\n', std::max(begin_, searched_));
+    if (std::min(end, buffer_.size()) - begin_ > max_)
+      return Error{
+          .code = ErrorCode::kInternal,
+          .message = "the engine sent a line of more than " + std::to_string(max_) + " bytes"};
     if (end == std::string::npos) {
-      if (buffer_.size() - begin_ > max_)
-        return Error{
-            .code = ErrorCode::kInternal,
-            .message = "the engine sent a line of more than " + std::to_string(max_) + " bytes"};
       compact(buffer_, begin_);
       searched_ = buffer_.size();
       return std::optional<std::string>();

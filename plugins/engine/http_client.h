@@ -45,6 +45,8 @@ class HttpStream {
   /// On a hijacked connection only. `written` counts what left, also on failure.
   Result<void> write(std::string_view bytes, std::size_t& written, const CallContext& context);
   Result<void> finishWriting();
+  /// Whether the peer has read all that was written; on a Unix socket.
+  bool allRead() const noexcept { return connection_->allRead(); }
 
   /// Readable when read() may return something, and after keepReadable(true) or cancel().
   int pollFd() const noexcept { return epoll_; }

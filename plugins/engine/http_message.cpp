@@ -124,7 +124,7 @@ Result<void> HttpReader::step(std::string_view& bytes, std::string& body) {
       const std::size_t end = pending_.find("\r\n\r\n", search_from);
       if (end == std::string::npos ? pending_.size() > kMaxHeadBytes : end > kMaxHeadBytes)
         return notHttp("the head is longer than 64 KiB");
-      if (before < 5 && std::string_view("HTTP/1.").compare(
+      if (before < 7 && std::string_view("HTTP/1.").compare(
                             0, std::min<std::size_t>(7, pending_.size()), pending_, 0,
                             std::min<std::size_t>(7, pending_.size())) != 0)
         return notHttp("it does not begin with HTTP/1.");

@@ -60,8 +60,9 @@ Result<std::optional<Output>> OutputDecoder::nextFramed() {
   std::optional<Output> output;
   for (;;) {
     auto piece = takePiece();
-    if (!piece) return piece.error();
-    if (!*piece) return output;
+    if (!piece && !output) return piece.error();
+    // What came before an error is handed on first; the error comes again.
+    if (!piece || !*piece) return output;
     const OutputSource source = form_.tty ? OutputSource::kConsole : sourceOf((*piece)->source);
     if (form_.timestamps) {
       if ((*piece)->first) in_stamp_ = true;

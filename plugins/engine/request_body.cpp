@@ -240,6 +240,15 @@ std::string labelFilter(const std::map<std::string, std::string>& labels) {
   return "\"label\":[" + out + "]";
 }
 
+bool couldBePartOfAnId(std::string_view id) {
+  return id.size() < 64 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+Error noSuchContainer(std::string_view id) {
+  return {.code = ErrorCode::kNotFound,
+          .message = "no container has the id or the name '" + std::string(id.substr(0, 64)) + "'"};
+}
+
 Result<void> checkContainerId(const ContainerId& id) {
   if (isName(id.value, 1)) return {};
   return invalid("'" + id.value.substr(0, 64) + "' is neither the id nor the name of a container");

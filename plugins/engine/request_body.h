@@ -29,6 +29,11 @@ bool isText(std::string_view text);
 Result<void> checkSpec(const ContainerSpec& spec);
 Result<void> checkUpdate(const ResourceLimits& limits);
 
+/// Whether engines could take it for the beginning of a container's id: then it must be compared
+/// with what they answer, for it is to reach no other container.
+bool couldBePartOfAnId(std::string_view id);
+Error noSuchContainer(std::string_view id);
+
 /// A container's id or name that can stand in a path.
 Result<void> checkContainerId(const ContainerId& id);
 /// An image reference that can stand in a path.

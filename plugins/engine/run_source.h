@@ -38,22 +38,25 @@ class EngineWait {
 /// Blocking: until the context's deadline or cancellation.
 class RunSource {
  public:
-  enum class Condition {
-    kNextExit,    ///< the end of the run that begins next
-    kNotRunning,  ///< that no process of the container is left
-  };
-
   virtual ~RunSource() = default;
 
   /// The state of a container's latest run. kNotFound.
   virtual Result<RunState> inspectRun(const std::string& id, const CallContext& context) = 0;
 
-  /// When it returns, what happens from then on is not missed. kNotFound.
-  virtual Result<std::unique_ptr<EngineWait>> openWait(const std::string& id, Condition condition,
-                                                       const CallContext& context) = 0;
+  /// Waits for the end of the run that follows `before`. When it returns, none is missed.
+  /// kNotFound.
+  virtual Result<std::unique_ptr<EngineWait>> openNextExit(const RunState& before,
+                                                           const CallContext& context) = 0;
 
-  /// How a run ended that is no longer the latest, where the engine remembers that.
+  /// Waits until no process of the container is left. kNotFound.
+  virtual Result<std::unique_ptr<EngineWait>> openNotRunning(const std::string& id,
+                                                             const CallContext& context) = 0;
+
+  /// How a run ended that an inspection no longer tells of, where the engine remembers that.
   virtual std::optional<int> pastExitCode(const RunId&, const CallContext&) { return std::nullopt; }
+
+  /// Told when the kernel has said whether it killed in a run that is over.
+  virtual void oomSeen(const RunId&, bool) {}
 
   virtual Clock& clock() const noexcept = 0;
 };

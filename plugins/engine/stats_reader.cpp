@@ -17,38 +17,37 @@ constexpr std::size_t kMaxThreads = 32;
 
 }  // namespace
 
-std::shared_ptr<CgroupStats> StatsReader::known(const ContainerId& id, TimePoint now) {
+StatsReader::Sampler StatsReader::known(const ContainerId& id, TimePoint now) {
   const std::lock_guard lock(mutex_);
   const auto found = samplers_.find(id.value);
-  if (found == samplers_.end()) return nullptr;
+  if (found == samplers_.end()) return {};
   found->second.used_at = now;
-  return found->second.files;
+  return found->second;
 }
 
-void StatsReader::keep(const ContainerId& id, std::shared_ptr<CgroupStats> files, TimePoint now) {
+void StatsReader::keep(const ContainerId& id, Sampler sampler) {
   const std::lock_guard lock(mutex_);
-  if (samplers_.size() >= kMaxSamplers) return;
-  samplers_.insert_or_assign(id.value, Sampler{std::move(files), now});
+  if (samplers_.size() < kMaxSamplers) samplers_.insert_or_assign(id.value, std::move(sampler));
 }
 
 void StatsReader::forget(const ContainerId& id) {
-  std::shared_ptr<CgroupStats> dropped;  // files are closed outside the lock
+  Sampler dropped;  // files are closed outside the lock
   const std::lock_guard lock(mutex_);
   const auto found = samplers_.find(id.value);
   if (found == samplers_.end()) return;
-  dropped = std::move(found->second.files);
+  dropped = std::move(found->second);
   samplers_.erase(found);
 }
 
 void StatsReader::dropUnused(TimePoint now) {
-  std::vector<std::shared_ptr<CgroupStats>> dropped;
+  std::vector<Sampler> dropped;
   const std::lock_guard lock(mutex_);
   for (auto one = samplers_.begin(); one != samplers_.end();) {
     if (now - one->second.used_at < kUnusedAfter) {
       ++one;
       continue;
     }
-    dropped.push_back(std::move(one->second.files));
+    dropped.push_back(std::move(one->second));
     one = samplers_.erase(one);
   }
 }
@@ -63,8 +62,12 @@ Result<StatsSample> StatsReader::readOne(const ContainerId& id, const CallContex
     auto files = CgroupStats::open({run->id, *run->started_at}, *run->pid, roots_);
     if (files) {
       auto sample = (*files)->sample(engine_.clock());
+      Sampler sampler{.files = std::move(*files)};
+      if (auto process = Process::open(*run->pid, run->id.value, roots_); process)
+        sampler.process = std::move(*process);
+      if (sample) sampler.used_at = sample->taken_at;
       // A name may come to mean another container.
-      if (sample && id == run->id) keep(id, std::move(*files), sample->taken_at);
+      if (sample && id == run->id) keep(id, std::move(sampler));
       return sample;
     }
   }
@@ -79,9 +82,9 @@ std::vector<Result<StatsSample>> StatsReader::read(std::span<const ContainerId> 
   std::vector<Result<StatsSample>> out;
   std::vector<std::size_t> rest;
   for (const ContainerId& id : ids) {
-    if (const auto files = known(id, now)) {
-      auto sample = files->sample(engine_.clock());
-      if (sample) {
+    if (const Sampler sampler = known(id, now); sampler.files) {
+      auto sample = sampler.files->sample(engine_.clock());
+      if (sample && !(sampler.process && sampler.process->ended())) {
         out.push_back(std::move(sample));
         continue;
       }

@@ -13,6 +13,7 @@
 
 #include "engine/cgroup_stats.h"
 #include "engine/host_roots.h"
+#include "engine/process.h"
 #include "engine/run_source.h"
 
 namespace control::engine {
@@ -45,11 +46,13 @@ class StatsReader {
  private:
   struct Sampler {
     std::shared_ptr<CgroupStats> files{};
+    /// Of process 1, where the kernel lets us: the cgroup of a run may outlive it.
+    std::shared_ptr<const Process> process{};
     TimePoint used_at{};
   };
 
-  std::shared_ptr<CgroupStats> known(const ContainerId& id, TimePoint now);
-  void keep(const ContainerId& id, std::shared_ptr<CgroupStats> files, TimePoint now);
+  Sampler known(const ContainerId& id, TimePoint now);
+  void keep(const ContainerId& id, Sampler sampler);
   void dropUnused(TimePoint now);
   Result<StatsSample> readOne(const ContainerId& id, const CallContext& context);
 

@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -85,6 +87,14 @@ class ProcessEngine : public ::testing::Test {
       ASSERT_TRUE(item && *item) << seen;
       seen += (*item)->bytes;
     }
+  }
+
+  /// The parent of process 1.
+  static int keeperOf(int pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string stat;
+    std::getline(file, stat);
+    return std::stoi(stat.substr(stat.rfind(')') + 4));
   }
 
   std::string directory_;
@@ -218,10 +228,7 @@ TEST_F(ProcessEngine, RunsOutliveTheRuntime) {
 TEST_F(ProcessEngine, KilledKeeperEndsTheRunWithoutAStatus) {
   auto container = run(shell("exec sleep 600"));
   const auto info = runtime_->inspect(container.id, soon());
-  std::string stat;
-  std::getline(std::ifstream("/proc/" + std::to_string(*info->pid) + "/stat"), stat);
-  const int keeper = std::stoi(stat.substr(stat.rfind(')') + 4));
-  ASSERT_EQ(::kill(keeper, SIGKILL), 0);
+  ASSERT_EQ(::kill(keeperOf(*info->pid), SIGKILL), 0);
   const auto exit = container.exit->exited(soon());
   ASSERT_TRUE(exit) << exit.error().message;
   EXPECT_FALSE(exit->exit_code);
@@ -263,6 +270,120 @@ TEST_F(ProcessEngine, WhatProcessesCannotHaveIsRefusedByName) {
     EXPECT_NE(created.error().message.find(field), std::string::npos) << created.error().message;
   }
   EXPECT_TRUE(runtime_->list({}, soon())->empty());
+}
+
+TEST_F(ProcessEngine, OneOfManyStartsStarts) {
+  for (int round = 0; round < 5; ++round) {
+    const auto created = runtime_->create(shell("exec sleep 600"), soon());
+    ASSERT_TRUE(created);
+    std::atomic<int> started{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i)
+      threads.emplace_back([&] {
+        const auto outcome = runtime_->start(created->id, soon());
+        EXPECT_TRUE(outcome) << outcome.error().message;
+        if (outcome && *outcome == StartOutcome::kStarted) ++started;
+      });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(started, 1);
+  }
+}
+
+TEST_F(ProcessEngine, RunsOutliveAKilledHost) {
+  const std::string host = fs::canonical("/proc/self/exe").parent_path() / "killed_host";
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::execl(host.c_str(), host.c_str(), directory_.c_str(), nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  ASSERT_TRUE(WIFSIGNALED(status)) << status;
+  const auto info = runtime_->inspect({"survivor"}, soon());
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_EQ(info->state, ContainerState::kRunning);
+  auto watch = runtime_->watchExit(info->id, soon());
+  ASSERT_TRUE(watch);
+  auto input = runtime_->attach(info->id, {}, soon());
+  ASSERT_TRUE(input) << input.error().message;
+  ASSERT_TRUE((*input)->write("still here\n", soon()));
+  EXPECT_EQ((*watch)->exited(soon())->exit_code, 4);
+  EXPECT_EQ(logged(info->id), "still here\n");
+}
+
+TEST_F(ProcessEngine, LateReaderOfOutputFindsAGap) {
+  auto container = run(shell("head -c 20000000 /dev/zero"));
+  ASSERT_TRUE(container.exit->exited(soon()));
+  const auto log = runtime_->logs(container.id, {}, soon());
+  ASSERT_TRUE(log);
+  const auto first = (*log)->next(soon());
+  ASSERT_TRUE(first && *first);
+  EXPECT_EQ((*first)->source, OutputSource::kGap);
+  const std::size_t kept = textOf(**log, OutputSource::kStdout).size();
+  EXPECT_GT(kept, 10'000'000u);
+  EXPECT_LT(kept, 20'000'000u);
+}
+
+TEST_F(ProcessEngine, SlowReaderOfEventsGetsAGapAndGoesOn) {
+  auto slow = runtime_->events({}, soon());
+  auto quick = runtime_->events({}, soon());
+  ASSERT_TRUE(slow && quick);
+  const auto churn = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      ContainerSpec spec = shell("true");
+      spec.labels["padding"] = std::string(1000, 'x');
+      const auto created = runtime_->create(spec, soon());
+      ASSERT_TRUE(created);
+      ASSERT_TRUE(runtime_->remove(created->id, {}, soon()));
+      for (int event = 0; event < 2; ++event)
+        EXPECT_NE((*(*quick)->next(soon()))->type, EventType::kGap);
+    }
+  };
+  churn(400);
+  const auto first = (*slow)->next(soon());
+  ASSERT_TRUE(first && *first);
+  EXPECT_EQ((*first)->type, EventType::kGap);
+  churn(1);
+  EXPECT_EQ((*(*slow)->next(soon()))->type, EventType::kCreated);
+  // The space of what nobody can read is given back.
+  struct stat status {};
+  ASSERT_EQ(::stat((directory_ + "/.events").c_str(), &status), 0);
+  EXPECT_GT(status.st_size, 800'000);
+  EXPECT_LT(status.st_blocks * 512, 700'000);
+}
+
+TEST_F(ProcessEngine, CallsEndInTimeWhenAKeeperDoesNot) {
+  auto container = run(shell("exec sleep 600"));
+  const auto info = runtime_->inspect(container.id, soon());
+  const int keeper = keeperOf(*info->pid);
+  ASSERT_EQ(::kill(keeper, SIGSTOP), 0);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto removed = runtime_->remove(container.id, {.force = true}, CallContext::within(200ms));
+  EXPECT_EQ(removed.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(removed.error().effect, Effect::kUnknown);
+  EXPECT_EQ(container.exit->exited(CallContext::within(200ms)).error().code,
+            ErrorCode::kDeadlineExceeded);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
+  std::stop_source stop;
+  std::thread waiting([&] {
+    CallContext context = soon();
+    context.cancellation = stop.get_token();
+    EXPECT_EQ(runtime_->remove(container.id, {.force = true}, context).error().code,
+              ErrorCode::kCancelled);
+  });
+  stop.request_stop();
+  waiting.join();
+  ASSERT_EQ(::kill(keeper, SIGCONT), 0);
+  EXPECT_EQ(container.exit->exited(soon())->signal, Signal::kill());
+}
+
+TEST_F(ProcessEngine, LostStateDirectoryIsUnavailable) {
+  fs::rename(directory_, directory_ + ".away");
+  EXPECT_EQ(runtime_->list({}, soon()).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(runtime_->inspect({"x"}, soon()).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(runtime_->create(shell("true"), soon()).error().code, ErrorCode::kUnavailable);
+  fs::rename(directory_ + ".away", directory_);
+  EXPECT_TRUE(runtime_->list({}, soon()));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the build tree to a prefix of its own, moves it, and builds and runs examples/embed
-# against it, as somebody would who has only the installed package.
+# Installs the build tree to a prefix of its own, moves it, and builds and runs the examples against
+# it, as somebody would who has only the installed package.
 #
 #   install_test.sh SOURCE_DIR BUILD_DIR [ENGINE_URI_FILE]
 set -eu
@@ -34,17 +34,22 @@ clean() {
 
 build_project() { # NAME SOURCE
   say "build $1 against the installed package"
-  clean cmake -S "$2" -B "$work/$1" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER="${CXX:-c++}" \
+  clean cmake -S "$2" -B "$work/$1" -G Ninja -DCMAKE_BUILD_TYPE= -DCMAKE_CXX_COMPILER="${CXX:-c++}" \
     -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF \
-    -DCMAKE_CXX_FLAGS="-Wall -Wextra" >"$work/$1.log" 2>&1 || { cat "$work/$1.log"; die "configure $1"; }
+    -DCMAKE_CXX_FLAGS="-O0 -Wall -Wextra" >"$work/$1.log" 2>&1 ||
+    { cat "$work/$1.log"; die "configure $1"; }
   clean cmake --build "$work/$1" >"$work/$1.log" 2>&1 || { cat "$work/$1.log"; die "build $1"; }
   grep -F "warning:" "$work/$1.log" && die "$1 has warnings"
   return 0
 }
 
-# Copied away first: an include of the source tree by a relative path would show.
-cp -R "$source_dir/examples/embed" "$work/embed-source"
-build_project embed "$work/embed-source"
+build_example() { # NAME
+  # The installed copy: what it includes of the source tree by a relative path would show.
+  cp -R "$prefix/share/doc/libcontrol/examples/$1" "$work/$1-source"
+  build_project "$1" "$work/$1-source"
+}
+
+build_example embed
 mkdir "$work/plugin-source"
 cp "$source_dir/tests/install/plugin/CMakeLists.txt" \
   "$source_dir/tests/fixtures/plugins/good.cpp" \
@@ -94,6 +99,31 @@ for plugin in plugin/libcontrol-good.so process/libcontrol-process.so; do
   symbols=$(nm -D --defined-only "$work/$plugin" | awk '{print $3}')
   [ "$symbols" = control_plugin_descriptor ] || die "$plugin exports: $symbols"
 done
+
+build_example ci_with_mock
+say "the tests of a program that embeds the library, without any engine or setting"
+clean "$work/ci_with_mock/nightly_test" >"$work/nightly.log" 2>&1 ||
+  { cat "$work/nightly.log"; die "nightly_test"; }
+expect '^backup: done$' "$work/ci_with_mock/nightly" mock:///default backup example/backup:1 true
+
+say "what docs/testing.md shows"
+cp -R "$source_dir/tests/install/guide" "$work/guide-source"
+build_project guide "$work/guide-source"
+clean "$work/guide/guide_test" >"$work/guide.log" 2>&1 || { cat "$work/guide.log"; die "guide_test"; }
+
+say "a component that is missing is an error that names the remedy"
+refused() { # PATTERN CMAKE-OPTION...
+  pattern=$1
+  shift
+  if clean cmake -S "$work/guide-source" -B "$work/refused" -G Ninja \
+    -DCMAKE_PREFIX_PATH="$prefix" "$@" >"$work/refused.log" 2>&1; then
+    die "it was configured $*"
+  fi
+  grep -q "$pattern" "$work/refused.log" || { cat "$work/refused.log"; die "/$pattern/ is not said"; }
+}
+refused 'libgmock-dev' -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON
+sed -i 's/COMPONENTS testing/COMPONENTS nosuch/' "$work/guide-source/CMakeLists.txt"
+refused "unknown component 'nosuch'"
 
 agent=$prefix/bin/ctrl-alt-play-agent
 if [ -e "$agent" ]; then

@@ -66,6 +66,8 @@ std::size_t containerCount(ContainerRuntime& runtime) {
   return list ? list->size() : 999;
 }
 
+// Tests in lower case are the behaviours of the loader that the contract names.
+
 TEST_F(Loader, LoadsAPluginByEngineName) {
   place("good");
   const auto runtime = loadRuntime("good:///", {.plugin_directory = folder().string()});
@@ -117,7 +119,7 @@ TEST_F(Loader, NeverFallsBackToAnotherEngine) {
   EXPECT_FALSE(loadRuntime("docker:///", {.plugin_directory = folder().string()}));
 }
 
-TEST_F(Loader, RefusesAMissingFile) {
+TEST_F(Loader, missing_file) {
   const auto runtime = load("good:///", folder() / "libcontrol-good.so");
   ASSERT_FALSE(runtime);
   EXPECT_EQ(runtime.error().code, ErrorCode::kInvalidArgument);
@@ -125,7 +127,7 @@ TEST_F(Loader, RefusesAMissingFile) {
                                              HasSubstr("No such file")));
 }
 
-TEST_F(Loader, RefusesARelativePath) {
+TEST_F(Loader, relative_path) {
   const fs::path file = place("good");
   const auto relative = load("good:///", fs::relative(file));
   ASSERT_FALSE(relative);
@@ -154,7 +156,7 @@ void expectRefusedForRoot(const Result<std::shared_ptr<ContainerRuntime>>& runti
   EXPECT_THAT(runtime.error().message, HasSubstr("'" + culprit + "'"));
 }
 
-TEST_F(Loader, RefusesAFileWritableByOthersWhenRoot) {
+TEST_F(Loader, file_writable_by_others) {
   const fs::path file = place("good");
   ::chmod(file.c_str(), 0646);
   expectRefusedForRoot(load("good:///", file), file.string());
@@ -175,7 +177,7 @@ TEST_F(Loader, RefusesAFileOfAnotherUserWhenRoot) {
   expectRefusedForRoot(load("good:///", file), file.string());
 }
 
-TEST_F(Loader, RefusesAFolderWritableByOthersWhenRoot) {
+TEST_F(Loader, folder_writable_by_others) {
   const fs::path file = place("good");
   ::chmod(folder().c_str(), 0777);
   expectRefusedForRoot(load("good:///", file), folder().string());
@@ -207,26 +209,58 @@ TEST_F(Loader, RefusesTheWritersBeforeItLooksInside) {
   EXPECT_EQ(runtime.error().code, ErrorCode::kPermissionDenied);
 }
 
-TEST_F(Loader, RefusesAFileThatIsNoLibrary) {
+TEST_F(Loader, not_a_library) {
   const Error error = failureOf("not_a_library");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_THAT(error.message, AllOf(HasSubstr("cannot be loaded"), HasSubstr("not_a_library")));
 }
 
-TEST_F(Loader, RefusesALibraryWithoutTheSymbol) {
+TEST_F(Loader, RefusesALibraryOfAnotherMachine) {
+  const fs::path file = place("good");
+  constexpr std::streamoff kMachine = 18;  // Elf64_Ehdr::e_machine
+  std::fstream library(file, std::ios::in | std::ios::out | std::ios::binary);
+  library.seekp(kMachine);
+  library.write("\xff\xfe", 2);
+  library.close();
+  const auto runtime = load("good:///", file);
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kInternal);
+  EXPECT_THAT(runtime.error().message, HasSubstr("cannot be loaded"));
+}
+
+TEST_F(Loader, RefusesAFolder) {
+  const auto runtime = load("good:///", folder());
+  ASSERT_FALSE(runtime);
+  EXPECT_EQ(runtime.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(runtime.error().message, HasSubstr("is not a file"));
+}
+
+// It waited for a writer, for ever.
+TEST_F(Loader, RefusesAPipeWithoutWaitingForAWriter) {
+  const fs::path pipe = folder() / "libcontrol-good.so";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0644), 0);
+  for (const auto& runtime :
+       {load("good:///", pipe), loadRuntime("good:///", {.plugin_directory = folder().string()})}) {
+    ASSERT_FALSE(runtime);
+    EXPECT_EQ(runtime.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(runtime.error().message, HasSubstr("is not a file"));
+  }
+}
+
+TEST_F(Loader, missing_symbol) {
   const Error error = failureOf("missing_symbol");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_THAT(error.message,
               AllOf(HasSubstr("expected the symbol control_plugin_descriptor"), HasSubstr("none")));
 }
 
-TEST_F(Loader, RefusesANullDescriptor) {
+TEST_F(Loader, null_descriptor) {
   const Error error = failureOf("null_descriptor");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_THAT(error.message, HasSubstr("returned null"));
 }
 
-TEST_F(Loader, RefusesANewerAbiAndReadsNothingBeyondIt) {
+TEST_F(Loader, newer_abi) {
   const Error error = failureOf("newer_abi");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_THAT(error.message,
@@ -234,7 +268,7 @@ TEST_F(Loader, RefusesANewerAbiAndReadsNothingBeyondIt) {
                     HasSubstr("found " + std::to_string(CONTROL_PLUGIN_ABI_VERSION + 1))));
 }
 
-TEST_F(Loader, RefusesAnOlderAbiAndReadsNothingBeyondIt) {
+TEST_F(Loader, older_abi) {
   const Error error = failureOf("older_abi");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_THAT(error.message,
@@ -242,7 +276,7 @@ TEST_F(Loader, RefusesAnOlderAbiAndReadsNothingBeyondIt) {
                     HasSubstr("found " + std::to_string(CONTROL_PLUGIN_ABI_VERSION - 1))));
 }
 
-TEST_F(Loader, RefusesAnotherBuildBeforeItLooksAtTheName) {
+TEST_F(Loader, other_build) {
   const Error error = failureOf("other_build");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_THAT(error.message, AllOf(HasSubstr(std::string("expected build '") + CONTROL_BUILD_ID),
@@ -250,7 +284,7 @@ TEST_F(Loader, RefusesAnotherBuildBeforeItLooksAtTheName) {
                                    Not(HasSubstr("expected the engine"))));
 }
 
-TEST_F(Loader, RefusesAnotherNameThanTheOneAskedFor) {
+TEST_F(Loader, other_name) {
   const Error error = failureOf("other_name");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_THAT(error.message,
@@ -269,14 +303,14 @@ TEST_F(Loader, RefusesADescriptorWithoutCreate) {
   EXPECT_THAT(failureOf("null_create").message, HasSubstr("no create function"));
 }
 
-TEST_F(Loader, HandsOnTheErrorOfCreate) {
+TEST_F(Loader, create_fails) {
   const Error error = failureOf("create_fails");
   EXPECT_EQ(error.code, ErrorCode::kUnavailable);
   EXPECT_THAT(error.message, HasSubstr("the fixture engine is switched off"));
   EXPECT_EQ(error.native, "ENOENT");
 }
 
-TEST_F(Loader, TurnsAnExceptionOfCreateIntoAnError) {
+TEST_F(Loader, create_throws) {
   const Error error = failureOf("create_throws");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_THAT(error.message, HasSubstr("the fixture engine fell over"));
@@ -292,7 +326,7 @@ TEST_F(Loader, RefusesASuccessWithoutARuntime) {
   EXPECT_THAT(error.message, HasSubstr("create returned nothing"));
 }
 
-TEST_F(Loader, LoadsTheSamePluginTwice) {
+TEST_F(Loader, loaded_twice_works) {
   const fs::path file = place("good");
   const auto first = load("good:///?greeting=one", file);
   const auto second = load("good:///?greeting=two", file);
@@ -302,7 +336,7 @@ TEST_F(Loader, LoadsTheSamePluginTwice) {
   EXPECT_EQ(engineVersion(**second), "two");
 }
 
-TEST_F(Loader, KeepsTwoInstancesOfOnePluginApart) {
+TEST_F(Loader, two_instances_are_isolated) {
   const fs::path file = place("good");
   const auto first = load("good:///", file);
   const auto second = load("good:///", file);
@@ -312,7 +346,7 @@ TEST_F(Loader, KeepsTwoInstancesOfOnePluginApart) {
   EXPECT_EQ(containerCount(**second), 0u);
 }
 
-TEST_F(Loader, BehavesTheSameWithThePluginLinkedIn) {
+TEST_F(Loader, static_and_loaded_behave_the_same) {
   const std::array<const PluginDescriptor*, 1> linked{&fixture::goodDescriptor()};
   const auto in_program = loadRuntime("good:///", {.linked_plugins = linked});
   const auto from_file = load("good:///", place("good"));
@@ -347,7 +381,7 @@ TEST_F(Loader, PrefersTheFileThatIsAskedForToALinkedPlugin) {
   EXPECT_EQ(runtime.error().code, ErrorCode::kUnavailable);
 }
 
-TEST_F(Loader, LeavesARuntimeThatOutlivesEverythingThatLoadedIt) {
+TEST_F(Loader, runtime_outlives_everything_that_loaded_it) {
   std::shared_ptr<ContainerRuntime> survivor;
   {
     std::string uri = "good:///?greeting=still+here";

@@ -34,7 +34,8 @@ class EventReader {
 
   /// nullopt: nothing new. A record of type "gap" stands for those that were lost.
   std::optional<EventRecord> next();
-  bool valid() const noexcept { return static_cast<bool>(file_); }
+  /// The journal; negative when it cannot be read.
+  int file() const noexcept { return file_.get(); }
 
  private:
   void readMore();

@@ -1,5 +1,6 @@
 #include "engine/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -68,6 +69,19 @@ std::int64_t wallClock() {
 
 Fd openDirectory(const std::string& path) {
   return Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+std::vector<std::string> namesIn(int folder) {
+  std::vector<std::string> names;
+  // A descriptor of its own: reading moves it.
+  const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* const entries = copy < 0 ? nullptr : ::fdopendir(copy);
+  if (entries == nullptr) return names;
+  while (const dirent* const entry = ::readdir(entries))
+    if (const std::string_view name = entry->d_name; name != "." && name != "..")
+      names.emplace_back(name);
+  ::closedir(entries);
+  return names;
 }
 
 std::optional<std::string> readFile(int directory, const char* name) {

@@ -52,6 +52,8 @@ std::int64_t wallClock();
 
 /// Every descriptor made here is close-on-exec.
 Fd openDirectory(const std::string& path);
+/// The names in a folder, in no order; empty when it cannot be read.
+std::vector<std::string> namesIn(int folder);
 /// The whole file; nullopt with errno when it cannot be read.
 std::optional<std::string> readFile(int directory, const char* name);
 std::string readAll(int file);

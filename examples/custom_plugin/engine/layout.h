@@ -18,6 +18,7 @@ inline constexpr const char* kRunsFile = "runs";
 inline constexpr const char* kLockFile = "lock";
 inline constexpr const char* kStdinFile = "stdin";
 inline constexpr const char* kOutputFolder = "out";
+inline constexpr const char* kExecPrefix = "exec-";
 
 /// The program that looks after one run, installed beside the plugin. Its argument is the id of the
 /// process to end with (0: none); it is given these descriptors.

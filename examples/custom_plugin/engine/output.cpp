@@ -1,6 +1,5 @@
 #include "engine/output.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -33,17 +32,12 @@ std::string fileName(int number, int run) {
 /// Number and run of each, in order.
 std::vector<std::pair<int, int>> listSegments(int folder) {
   std::vector<std::pair<int, int>> found;
-  const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR* const entries = copy < 0 ? nullptr : ::fdopendir(copy);
-  if (entries == nullptr) return found;
-  while (const dirent* const entry = ::readdir(entries)) {
-    const std::string_view name = entry->d_name;
+  for (const std::string& name : namesIn(folder)) {
     const std::size_t dot = name.find('.');
-    const auto number = toNumber(name.substr(0, dot));
-    const auto run = dot == name.npos ? std::nullopt : toNumber(name.substr(dot + 1));
-    if (number && run) found.emplace_back(static_cast<int>(*number), static_cast<int>(*run));
+    const auto number = toInt(std::string_view(name).substr(0, dot));
+    const auto run = dot == name.npos ? std::nullopt : toInt(name.substr(dot + 1));
+    if (number && run) found.emplace_back(*number, *run);
   }
-  ::closedir(entries);
   std::sort(found.begin(), found.end());
   return found;
 }

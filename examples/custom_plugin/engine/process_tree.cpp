@@ -1,6 +1,5 @@
 #include "engine/process_tree.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 
 #include <map>
@@ -31,14 +30,10 @@ std::optional<ProcessStat> processStat(pid_t pid) {
 
 std::vector<ProcessStat> allProcesses() {
   std::vector<ProcessStat> all;
-  DIR* const entries = ::opendir("/proc");
-  if (entries == nullptr) return all;
-  while (const dirent* const entry = ::readdir(entries)) {
-    const auto pid = toNumber(entry->d_name);
-    if (!pid) continue;
-    if (const auto stat = processStat(static_cast<pid_t>(*pid))) all.push_back(*stat);
-  }
-  ::closedir(entries);
+  const Fd folder = openDirectory("/proc");
+  for (const std::string& name : namesIn(folder.get()))
+    if (const auto pid = toInt(name))
+      if (const auto stat = processStat(*pid)) all.push_back(*stat);
   return all;
 }
 

@@ -88,6 +88,10 @@ Result<fs::path> locate(const Endpoint& endpoint, const LoadOptions& options) {
     return invalid("plugin path '" + asked.string() + "' is not absolute: name it from '/'");
   std::error_code error;
   fs::path canonical = fs::canonical(asked, error);
+  // Opening a pipe would wait for somebody to write to it.
+  if (!error && !fs::is_regular_file(canonical, error))
+    return invalid("plugin file '" + asked.string() + "' is not a file" +
+                   (error ? ": " + error.message() : ""));
   if (!error) return canonical;
   if (by_file) return invalid("plugin file '" + asked.string() + "': " + error.message());
   return invalid("unknown engine '" + endpoint.engine + "': no " + asked.string() +

@@ -52,6 +52,15 @@ TEST(EngineOutput, HandsATerminalsBytesOnAsTheyAre) {
   EXPECT_EQ((*item)->bytes, std::string("\x01\0\0\0raw", 7));
 }
 
+TEST(EngineOutput, HandsOnWhatCameBeforeBytesThatAreNoFrame) {
+  OutputDecoder decoder({});
+  decoder.feed(std::string("\1\0\0\0\0\0\0\4last", 12) + "not a frame");
+  const auto item = decoder.next();
+  ASSERT_TRUE(item && *item);
+  EXPECT_EQ((*item)->bytes, "last");
+  EXPECT_FALSE(decoder.next());
+}
+
 TEST(EngineOutput, CallsFramesOfATerminalItsConsole) {
   OutputDecoder decoder({.tty = true});
   decoder.feed(std::string("\2\0\0\0\0\0\0\3raw", 11));

@@ -31,6 +31,12 @@ TEST(LineSplitter, RefusesALineThatHasNoEnd) {
   EXPECT_EQ(line.error().code, ErrorCode::kInternal);
 }
 
+TEST(LineSplitter, RefusesALineThatIsTooLongAndComesWithItsEnd) {
+  LineSplitter lines(100);
+  lines.feed(std::string(101, 'x') + "\nshort\n");
+  EXPECT_FALSE(lines.next());
+}
+
 TEST(FrameSplitter, ComesToTheSameHoweverTheBytesArrive) {
   const std::string text =
       frame(1, "hello") + frame(2, "") + frame(2, "problem") + frame(1, std::string(3000, 'x'));

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/console.h"
+#include "engine/memory.h"
+#include "engine/stats_reader.h"
+#include "podman/podman_api.h"
+#include "podman/podman_json.h"
+
+namespace control::podman {
+
+/// Podman's answers to what all plugins ask for waiting, measuring and exec sessions.
+///
+/// A wait of Podman's own says nothing until it is over, and of a container that never ran it says
+/// at once that it ended with 0. So waits here look at the container's state, as Podman's do inside
+/// the service, and ask the events that the service kept where a run was over before that.
+class PodmanEngine final : public engine::StatsSource, public engine::ExecSource {
+ public:
+  explicit PodmanEngine(Api& api) : api_(api) {}
+
+  Result<PodmanRun> look(const std::string& id, const CallContext& context);
+  /// The text of an inspection of exactly that container: a part of an id finds none.
+  Result<std::string> inspectText(const std::string& id, const CallContext& context);
+  /// What the service is; asked for once, since it takes the service half a second.
+  Result<ServiceInfo> service(const CallContext& context);
+
+  Result<engine::RunState> inspectRun(const std::string& id, const CallContext& context) override;
+  Result<std::unique_ptr<engine::EngineWait>> openNextExit(const engine::RunState& before,
+                                                           const CallContext& context) override;
+  Result<std::unique_ptr<engine::EngineWait>> openNotRunning(const std::string& id,
+                                                             const CallContext& context) override;
+  std::optional<int> pastExitCode(const RunId& run, const CallContext& context) override;
+  void oomSeen(const RunId& run, bool killed) override { memory_.oomSeen(run, killed); }
+  Result<StatsSample> readStats(const engine::RunState& run, const CallContext& context) override;
+
+  Result<engine::ExecState> inspectExec(const std::string& exec_id,
+                                        const CallContext& context) override;
+  Result<void> resizeExec(const std::string& exec_id, int columns, int rows,
+                          const CallContext& context) override;
+  std::optional<ErrorCode> startFailure(int exit_code, std::string_view output) const override;
+
+  /// The first exit that the service's events tell of after `since`; with `of_next_run` the first
+  /// one that follows a start.
+  std::optional<int> exitInEvents(const std::string& id, std::optional<WallTime> since,
+                                  bool of_next_run, const CallContext& context);
+
+  /// kCancelled, kDeadlineExceeded: the call ends before.
+  Result<void> pause(Duration duration, const CallContext& context);
+
+  Clock& clock() const noexcept override { return api_.clock(); }
+  engine::Memory& memory() noexcept { return memory_; }
+
+ private:
+  Api& api_;
+  engine::Memory memory_{};
+  std::mutex mutex_;
+  std::optional<ServiceInfo> service_{};  ///< guarded by mutex_
+  std::string service_version_{};         ///< guarded by mutex_; what service_ was asked of
+};
+
+}  // namespace control::podman

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <libcontrol/result.h>
+
+namespace control::podman {
+
+/// What a request was about: the same status means different things.
+enum class Subject { kEngine, kContainer, kCreate, kStart, kUpdate, kImage, kPull, kExec };
+
+/// The engine's words in an error body: the message of {"cause":…,"message":…}, with the cause
+/// where the message does not hold it, else the plain text.
+std::string errorText(std::string_view body);
+
+/// The Error for an answer that is no success. Podman answers 500 to nearly everything, so that
+/// the words decide before the status does. `effect` is kNone: the engine refused.
+Error errorFromReply(int status, std::string_view body, Subject subject);
+
+/// The Error for a failure that is told in the middle of a pull.
+Error pullError(const std::string& text);
+
+/// A refusal because the container is not in a state for it.
+bool speaksOfState(std::string_view text);
+
+}  // namespace control::podman

@@ -1,0 +1,504 @@
+#include "podman/podman_json.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "engine/json.h"
+#include "podman/podman_body.h"
+#include "podman/podman_errors.h"
+
+namespace control::podman {
+
+using engine::fromUnix;
+using engine::JsonDocument;
+using engine::JsonValue;
+using engine::missing;
+using engine::smallInteger;
+using engine::strings;
+
+ContainerState containerState(std::string_view word) noexcept {
+  // "initialized" has been set up for a start that has not come yet.
+  if (word == "created" || word == "configured" || word == "initialized")
+    return ContainerState::kCreated;
+  if (word == "running") return ContainerState::kRunning;
+  if (word == "paused") return ContainerState::kPaused;
+  if (word == "restarting") return ContainerState::kRestarting;
+  if (word == "stopping") return ContainerState::kStopping;
+  // "stopped" is over too; the engine has only not cleared up after it.
+  if (word == "stopped" || word == "exited") return ContainerState::kExited;
+  if (word == "removing") return ContainerState::kRemoving;
+  if (word == "dead") return ContainerState::kDead;
+  return ContainerState::kUnknown;
+}
+
+// ---- inspect ----
+
+namespace {
+
+bool hasProcess(ContainerState state) {
+  return state == ContainerState::kRunning || state == ContainerState::kPaused ||
+         state == ContainerState::kStopping;
+}
+
+bool isOver(std::string_view state_word) {
+  return state_word == "stopped" || state_word == "exited" || state_word == "removing";
+}
+
+/// What the engine does not know it writes as -1.
+std::optional<int> exitCode(const JsonValue& state) {
+  const auto code = smallInteger(state["ExitCode"]);
+  return code && *code >= 0 ? code : std::nullopt;
+}
+
+/// The engine sees few of the kernel's kills: its "no" says nothing.
+std::optional<bool> oomKilled(const JsonValue& state) {
+  return state["OOMKilled"].isTrue() ? std::optional<bool>(true) : std::nullopt;
+}
+
+/// A number before version 5, a name since.
+std::optional<Signal> stopSignal(const JsonValue& value) {
+  if (const auto number = smallInteger(value); number && *number > 0) return Signal{*number};
+  return engine::readSignal(value);
+}
+
+void readLimits(const JsonValue& host, ResourceLimits& limits) {
+  limits.memory_bytes = engine::positive(host["Memory"]);
+  if (const auto swap = host["MemorySwap"].integer(); swap && *swap != 0)
+    limits.memory_swap_bytes = swap;
+  limits.nano_cpus = engine::positive(host["NanoCpus"]);
+  limits.pids = engine::positive(host["PidsLimit"]);
+  if (const auto weight = smallInteger(host["BlkioWeight"]); weight && *weight > 0)
+    limits.io_weight = weight;
+}
+
+/// Version 4 joins the words of an entrypoint with spaces; all words of the process stand apart
+/// in Path and Args.
+std::vector<std::string> entrypointOf(const JsonValue& root, const JsonValue& config,
+                                      const std::vector<std::string>& command) {
+  if (config["Entrypoint"].isArray()) return strings(config["Entrypoint"]);
+  const std::string joined = config["Entrypoint"].stringOrEmpty();
+  if (joined.empty()) return {};
+  std::vector<std::string> words = strings(root["Args"]);
+  words.insert(words.begin(), root["Path"].stringOrEmpty());
+  const bool fits = words.size() > command.size() &&
+                    std::equal(command.begin(), command.end(),
+                               words.end() - static_cast<std::ptrdiff_t>(command.size()));
+  if (!fits) return {joined};
+  words.resize(words.size() - command.size());
+  return words;
+}
+
+bool isAnonymous(const std::string& volume) {
+  return volume.size() == 64 && volume.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+void readMounts(const JsonValue& root, std::vector<Mount>& mounts) {
+  root["Mounts"].forEachElement([&](const JsonValue& one) {
+    const std::string type = one["Type"].stringOrEmpty();
+    if (type != "bind" && type != "volume") return;
+    Mount mount{.type = type == "bind" ? Mount::Type::kBind : Mount::Type::kVolume};
+    mount.source = one[type == "bind" ? "Source" : "Name"].stringOrEmpty();
+    if (mount.type == Mount::Type::kVolume && isAnonymous(mount.source)) mount.source.clear();
+    mount.target = one["Destination"].stringOrEmpty();
+    mount.read_only = one["RW"].boolean() == false;
+    mounts.push_back(std::move(mount));
+  });
+  root["HostConfig"]["Tmpfs"].forEachMember([&](std::string target, const JsonValue& options) {
+    const std::string text = "," + options.stringOrEmpty() + ",";
+    mounts.push_back({.type = Mount::Type::kTmpfs,
+                      .target = std::move(target),
+                      .read_only = text.find(",ro,") != std::string::npos});
+  });
+}
+
+/// In the order of their names, for the engine keeps none; without the variables that it gives to
+/// each container anew.
+void readEnvironment(const JsonValue& config, ContainerSpec& spec) {
+  spec.environment = engine::environmentIn(config["Env"]);
+  const std::string hostname = config["Hostname"].stringOrEmpty();
+  std::erase_if(spec.environment, [&](const auto& one) {
+    return (one.first == "container" && one.second == "podman") ||
+           (one.first == "TERM" && one.second == "xterm") ||
+           (one.first == "HOSTNAME" && one.second == hostname);
+  });
+  std::sort(spec.environment.begin(), spec.environment.end());
+}
+
+std::string plainCapability(std::string name) {
+  if (name.starts_with("CAP_")) name.erase(0, 4);
+  return name;
+}
+
+std::vector<std::string> capabilities(const JsonValue& list) {
+  std::vector<std::string> names = strings(list);
+  std::transform(names.begin(), names.end(), names.begin(), plainCapability);
+  return names;
+}
+
+/// Of a request to drop all and add some back the engine keeps only what it dropped. What is left
+/// tells the same.
+void readCapabilities(const JsonValue& root, ContainerSpec& spec) {
+  spec.drop_capabilities = capabilities(root["HostConfig"]["CapDrop"]);
+  spec.add_capabilities = capabilities(root["HostConfig"]["CapAdd"]);
+  std::vector<std::string> left = capabilities(root["BoundingCaps"]);
+  if (spec.drop_capabilities.size() < 2 || left.size() >= spec.drop_capabilities.size()) return;
+  spec.drop_capabilities = {"ALL"};
+  spec.add_capabilities = std::move(left);
+}
+
+/// Ports as bound while it runs, as asked for otherwise.
+void readPorts(const JsonValue& root, ContainerInfo& info) {
+  std::vector<PortMapping>& ports = info.spec.ports;
+  if (info.running()) engine::readPorts(root["NetworkSettings"]["Ports"], ports);
+  if (ports.empty()) engine::readPorts(root["HostConfig"]["PortBindings"], ports);
+  engine::joinAllAddresses(ports);
+  if (info.running()) return;
+  static constexpr std::array<const char*, 3> kProtocols = {"tcp", "udp", "sctp"};
+  const std::string any = "," + root["Config"]["Annotations"][kAnyHostPort].stringOrEmpty() + ",";
+  for (PortMapping& port : ports) {
+    const std::string name = "," + std::to_string(port.container_port) + "/" +
+                             kProtocols.at(static_cast<std::size_t>(port.protocol)) + ",";
+    if (any.find(name) != std::string::npos) port.host_port = 0;
+  }
+}
+
+void readConfig(const JsonValue& root, const ContainerId& id, ContainerSpec& spec) {
+  const JsonValue config = root["Config"];
+  spec.image = config["Image"].stringOrEmpty();
+  if (spec.image.empty()) spec.image = root["ImageName"].stringOrEmpty();
+  spec.command = strings(config["Cmd"]);
+  spec.entrypoint = entrypointOf(root, config, spec.command);
+  readEnvironment(config, spec);
+  spec.labels = engine::stringMap(config["Labels"]);
+  spec.working_directory = config["WorkingDir"].stringOrEmpty();
+  spec.user = config["User"].stringOrEmpty();
+  spec.hostname = config["Hostname"].stringOrEmpty();
+  // The engine's own choice: a container made from this one gets another.
+  if (spec.hostname == id.value.substr(0, 12)) spec.hostname.clear();
+  spec.tty = config["Tty"].isTrue();
+  spec.open_stdin = config["OpenStdin"].isTrue();
+  spec.stop_signal = stopSignal(config["StopSignal"]);
+  if (const auto seconds = config["StopTimeout"].integer();
+      seconds && *seconds >= 0 && *seconds < 1'000'000'000)
+    spec.stop_timeout = std::chrono::seconds(*seconds);
+}
+
+void readHostConfig(const JsonValue& root, ContainerSpec& spec) {
+  const JsonValue host = root["HostConfig"];
+  readLimits(host, spec.limits);
+  readMounts(root, spec.mounts);
+  readCapabilities(root, spec);
+  const std::string network = host["NetworkMode"].stringOrEmpty();
+  if (network == "none") spec.network = NetworkMode::kNone;
+  if (network == "host") {
+    spec.network = NetworkMode::kHost;
+    spec.hostname.clear();  // the host's own
+  }
+  for (const std::string& option : strings(host["SecurityOpt"]))
+    if (option.starts_with("no-new-privileges")) spec.no_new_privileges = true;
+  spec.init = host["Init"].isTrue();
+  spec.read_only_root = host["ReadonlyRootfs"].isTrue();
+  spec.log_driver = host["LogConfig"]["Type"].stringOrEmpty();
+  if (const std::string parent = host["CgroupParent"].stringOrEmpty(); !parent.empty())
+    spec.engine_options.emplace("cgroup_parent", parent);
+}
+
+void readState(const JsonValue& state, ContainerInfo& info) {
+  info.raw_state = state["Status"].stringOrEmpty();
+  info.state = containerState(info.raw_state);
+  info.error = state["Error"].stringOrEmpty();
+  if (const auto pid = smallInteger(state["Pid"]); pid && *pid > 0 && info.running())
+    info.pid = pid;
+  info.started_at = engine::timeIn(state["StartedAt"]);
+  info.finished_at = engine::timeIn(state["FinishedAt"]);
+  if (info.started_at) info.oom_killed = oomKilled(state);
+  if (!info.started_at || !isOver(info.raw_state)) return;
+  info.exit = ExitStatus{.run = {.container = info.id, .started_at = *info.started_at},
+                         .exit_code = exitCode(state),
+                         .oom_killed = info.oom_killed,
+                         .finished_at = info.finished_at};
+}
+
+}  // namespace
+
+Result<Inspection> parseInspect(std::string text) {
+  auto document = JsonDocument::parse(std::move(text));
+  if (!document) return document.error();
+  const JsonValue root = document->root();
+  Inspection inspection;
+  ContainerInfo& info = inspection.info;
+  info.id.value = root["Id"].stringOrEmpty();
+  if (info.id.value.empty()) return missing("'Id'");
+  if (!root["State"]["Status"].string()) return missing("'State.Status'");
+  info.image_id = root["Image"].stringOrEmpty();
+  info.created_at = engine::timeIn(root["Created"]);
+  readState(root["State"], info);
+  info.spec.name = root["Name"].stringOrEmpty();
+  readConfig(root, info.id, info.spec);
+  readHostConfig(root, info.spec);
+  readPorts(root, info);
+  inspection.in_pod = !root["Pod"].stringOrEmpty().empty();
+  return inspection;
+}
+
+Result<PodmanRun> parseRunState(std::string text) {
+  auto document = JsonDocument::parse(std::move(text));
+  if (!document) return document.error();
+  const JsonValue root = document->root();
+  const JsonValue state = root["State"];
+  PodmanRun run;
+  run.id.value = root["Id"].stringOrEmpty();
+  if (run.id.value.empty()) return missing("'Id'");
+  run.name = root["Name"].stringOrEmpty();
+  const auto word = state["Status"].string();
+  if (!word) return missing("'State.Status'");
+  run.state = containerState(*word);
+  run.paused = run.state == ContainerState::kPaused;
+  run.running =
+      run.state == ContainerState::kUnknown ? state["Running"].isTrue() : hasProcess(run.state);
+  if (const auto pid = smallInteger(state["Pid"]); pid && *pid > 0 && run.running) run.pid = pid;
+  run.started_at = engine::timeIn(state["StartedAt"]);
+  run.finished_at = engine::timeIn(state["FinishedAt"]);
+  if (isOver(*word)) run.exit_code = exitCode(state);
+  run.oom_killed = oomKilled(state);
+  run.tty = root["Config"]["Tty"].isTrue();
+  run.open_stdin = root["Config"]["OpenStdin"].isTrue();
+  return run;
+}
+
+// ---- the smaller ones ----
+
+Result<std::vector<ContainerSummary>> parseList(std::string text) {
+  auto document = JsonDocument::parse(std::move(text));
+  if (!document) return document.error();
+  std::vector<ContainerSummary> list;
+  if (document->root().isNull()) return list;
+  if (!document->root().isArray()) return missing("list");
+  bool complete = true;
+  document->root().forEachElement([&](const JsonValue& row) {
+    ContainerSummary summary;
+    summary.id.value = row["Id"].stringOrEmpty();
+    complete = complete && !summary.id.value.empty();
+    if (auto names = strings(row["Names"]); !names.empty()) summary.name = std::move(names.front());
+    summary.image = row["Image"].stringOrEmpty();
+    summary.raw_state = row["State"].stringOrEmpty();
+    summary.state = containerState(summary.raw_state);
+    summary.created_at = engine::timeIn(row["Created"]);
+    summary.labels = engine::stringMap(row["Labels"]);
+    list.push_back(std::move(summary));
+  });
+  if (!complete) return missing("'Id'");
+  return list;
+}
+
+Result<ImageInfo> parseImage(std::string text) {
+  auto document = JsonDocument::parse(std::move(text));
+  if (!document) return document.error();
+  const JsonValue root = document->root();
+  ImageInfo image;
+  image.id = root["Id"].stringOrEmpty();
+  if (image.id.empty()) return missing("'Id'");
+  image.references = strings(root["RepoTags"]);
+  for (std::string& digest : strings(root["RepoDigests"]))
+    image.references.push_back(std::move(digest));
+  image.size_bytes = root["Size"].integer().value_or(0);
+  image.stop_signal = engine::readSignal(root["Config"]["StopSignal"]);
+  return image;
+}
+
+Result<engine::ExecState> parseExecState(std::string text) {
+  auto document = JsonDocument::parse(text);
+  if (!document) return document.error();
+  // Before and during the run the exit code reads 0.
+  const bool over = document->root()["CanRemove"].isTrue();
+  auto state = engine::parseExecState(std::move(text));
+  if (state && (state->running || !over)) state->exit_code.reset();
+  return state;
+}
+
+Result<ServiceInfo> parseInfo(std::string text) {
+  auto document = JsonDocument::parse(std::move(text));
+  if (!document) return document.error();
+  const JsonValue host = document->root()["host"];
+  if (!host.isObject()) return missing("'host'");
+  ServiceInfo info{.version = document->root()["version"]["Version"].stringOrEmpty(),
+                   .os = host["os"].stringOrEmpty(),
+                   .architecture = host["arch"].stringOrEmpty(),
+                   .kernel = host["kernel"].stringOrEmpty()};
+  const std::string cgroups = host["cgroupVersion"].stringOrEmpty();
+  info.cgroup_version = cgroups == "v1" ? 1 : cgroups == "v2" ? 2 : 0;
+  info.rootless = host["security"]["rootless"].isTrue();
+  info.events = host["eventLogger"].stringOrEmpty() != "none";
+  info.memory_bytes = host["memTotal"].natural().value_or(0);
+  return info;
+}
+
+Result<void> parseRemoved(std::string text) {
+  if (text.empty()) return {};
+  auto document = JsonDocument::parse(std::move(text));
+  if (!document) return document.error();
+  std::string problem;
+  document->root().forEachElement([&](const JsonValue& one) {
+    if (const auto error = one["Err"].string(); error && !error->empty()) problem = *error;
+    if (one["Err"].isObject() && problem.empty()) problem = "no reason given";
+  });
+  if (problem.empty()) return {};
+  return Error{.code = ErrorCode::kInternal, .message = "the engine did not remove it: " + problem};
+}
+
+// ---- streams ----
+
+namespace {
+
+EventType eventType(std::string_view word) {
+  if (word == "create") return EventType::kCreated;
+  if (word == "start") return EventType::kStarted;
+  if (word == "died" || word == "die") return EventType::kExited;
+  if (word == "remove") return EventType::kRemoved;
+  if (word == "oom") return EventType::kOom;
+  if (word == "pause") return EventType::kPaused;
+  if (word == "unpause") return EventType::kUnpaused;
+  if (word == "rename") return EventType::kRenamed;
+  if (word == "update") return EventType::kUpdated;
+  if (word == "kill") return EventType::kSignalled;
+  return EventType::kUnknown;
+}
+
+/// Attributes are the labels with the engine's own facts mixed in; one of those that has the
+/// name of a label hides it.
+void readAttributes(std::map<std::string, std::string> attributes, Event& event) {
+  event.name = attributes["name"];
+  // Every event carries an exit code; it is one where the container died.
+  if (event.type == EventType::kExited) {
+    const auto code = engine::numberIn(attributes, "containerExitCode");
+    if (code && *code >= 0) event.exit_code = code;
+  }
+  for (const char* own : {"name", "image", "containerExitCode", "podId", "execID", "oomKilled"})
+    attributes.erase(own);
+  event.labels = std::move(attributes);
+}
+
+Error toldInPlace(const JsonValue& root) {
+  const std::string words = root["message"].string().value_or(root["cause"].stringOrEmpty());
+  return {.code = ErrorCode::kInternal,
+          .message = "the engine ended the answer: " + words,
+          .native = root["cause"].stringOrEmpty()};
+}
+
+}  // namespace
+
+Result<std::optional<Event>> parseEvent(std::string line) {
+  auto document = JsonDocument::parse(std::move(line));
+  if (!document) return document.error();
+  const JsonValue root = document->root();
+  if (!root.isObject()) return missing("event");
+  if (root["Type"].isMissing() && root["cause"].string()) return toldInPlace(root);
+  if (root["Type"].stringOrEmpty() != "container") return std::optional<Event>();
+  Event event;
+  event.raw_type = root["Action"].stringOrEmpty();
+  event.type = eventType(event.raw_type);
+  event.container.value = root["Actor"]["ID"].stringOrEmpty();
+  if (event.container.value.empty()) return missing("'Actor.ID'");
+  readAttributes(engine::stringMap(root["Actor"]["Attributes"]), event);
+  if (const auto at = root["timeNano"].integer(); at) event.at = fromUnix(0, *at);
+  return std::optional<Event>(std::move(event));
+}
+
+namespace {
+
+/// "Copying blob sha256:…\n" and newer services' figures.
+void readProgress(const JsonValue& root, PullProgress& progress) {
+  progress.status = root["stream"].string().value_or(root["status"].stringOrEmpty());
+  while (progress.status.ends_with('\n')) progress.status.pop_back();
+  if (progress.status.starts_with("Copying blob "))
+    progress.layer = progress.status.substr(13, progress.status.find(' ', 13) - 13);
+  const JsonValue figures = root["pullProgress"];
+  if (!figures.isObject()) return;
+  progress.layer = figures["progressComponentID"].stringOrEmpty();
+  if (const auto status = figures["status"].string()) progress.status = *status;
+  progress.current_bytes = figures["current"].integer();
+  progress.total_bytes = figures["total"].integer();
+}
+
+}  // namespace
+
+Result<engine::PullStep> parsePullStep(std::string line) {
+  auto document = JsonDocument::parse(std::move(line));
+  if (!document) return document.error();
+  const JsonValue root = document->root();
+  if (!root.isObject()) return missing("progress");
+  engine::PullStep step;
+  step.error = root["error"].string().value_or(
+      root["images"].isMissing() ? root["cause"].stringOrEmpty() : std::string());
+  if (step.error.empty() && root["error"].string()) step.error = "no reason given";
+  readProgress(root, step.progress);
+  step.finished =
+      step.error.empty() && (root["images"].isArray() || !root["id"].stringOrEmpty().empty());
+  if (step.finished && step.progress.status.empty()) step.progress.status = "complete";
+  return step;
+}
+
+// ---- statistics ----
+
+namespace {
+
+std::optional<Duration> nanoseconds(const JsonValue& value) {
+  const auto count = value.natural();
+  if (!count || *count > static_cast<std::uint64_t>(Duration::max().count())) return std::nullopt;
+  return Duration(static_cast<std::int64_t>(*count));
+}
+
+void readNetwork(const JsonValue& one, bool swapped, StatsSample& sample) {
+  if (one["Network"].isObject()) {  // since version 5
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+    one["Network"].forEachMember([&](const std::string&, const JsonValue& interface) {
+      received += interface["RxBytes"].natural().value_or(0);
+      sent += interface["TxBytes"].natural().value_or(0);
+    });
+    sample.network_rx_bytes = received;
+    sample.network_tx_bytes = sent;
+    return;
+  }
+  sample.network_rx_bytes = one[swapped ? "NetOutput" : "NetInput"].natural();
+  sample.network_tx_bytes = one[swapped ? "NetInput" : "NetOutput"].natural();
+}
+
+void readMemory(const JsonValue& one, const StatsDialect& dialect, StatsSample& sample) {
+  if (dialect.cgroup_version == 1) sample.memory_usage_bytes = one["MemUsage"].natural();
+  if (dialect.cgroup_version == 2) sample.memory_working_set_bytes = one["MemUsage"].natural();
+  const auto limit = one["MemLimit"].natural();
+  if (limit && *limit > 0 && *limit < (std::uint64_t{1} << 62) &&
+      *limit != dialect.host_memory_bytes)
+    sample.memory_limit_bytes = limit;
+}
+
+}  // namespace
+
+Result<StatsSample> parseStats(std::string text, const RunId& run, const StatsDialect& dialect) {
+  auto document = JsonDocument::parse(std::move(text));
+  if (!document) return document.error();
+  const JsonValue root = document->root();
+  if (!root.isObject()) return missing("statistics");
+  // A failure comes with the status of a success, at times without its words.
+  if (const std::string cause = root["cause"].stringOrEmpty(); !cause.empty())
+    return errorFromReply(500, document->root()["message"].stringOrEmpty() + ": " + cause,
+                          Subject::kContainer);
+  std::optional<StatsSample> sample;
+  root["Stats"].forEachElement([&](const JsonValue& one) {
+    if (sample || one["ContainerID"].stringOrEmpty() != run.container.value) return;
+    sample.emplace(StatsSample{.run = run, .cpu_time = nanoseconds(one["CPUNano"])});
+    readMemory(one, dialect, *sample);
+    readNetwork(one, dialect.network_swapped, *sample);
+    sample->block_read_bytes = one["BlockInput"].natural();
+    sample->block_write_bytes = one["BlockOutput"].natural();
+    sample->pids = one["PIDs"].natural();
+  });
+  if (sample) return *sample;
+  if (root["Error"].isNull() || root["Error"].isMissing()) return missing("statistics");
+  return Error{.code = ErrorCode::kNotFound,
+               .message = "the engine gives no statistics of the container"};
+}
+
+}  // namespace control::podman

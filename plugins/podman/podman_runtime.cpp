@@ -1,0 +1,432 @@
+#include "podman/podman_runtime.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/cgroup_limits.h"
+#include "engine/exit_watch.h"
+#include "engine/streams.h"
+#include "podman/podman_body.h"
+#include "podman/podman_logs.h"
+
+namespace control::podman {
+namespace {
+
+using engine::checkContainerId;
+using engine::HttpRequest;
+using engine::HttpResponse;
+using engine::Method;
+
+/// How often a removal by force is tried.
+constexpr int kMostAttempts = 5;
+
+/// The engine gives the lines of a log that lie strictly between two moments.
+constexpr std::chrono::nanoseconds kMoment{1};
+
+std::string containerPath(const ContainerId& id, std::string_view rest) {
+  return "/containers/" + encoded(id.value) + std::string(rest);
+}
+
+Error refused(const HttpResponse& response, Subject subject) {
+  return errorFromReply(response.head.status, response.body, subject);
+}
+
+bool matches(const ContainerSummary& one, const ListFilter& filter) {
+  for (const auto& [key, value] : filter.labels) {
+    const auto found = one.labels.find(key);
+    if (found == one.labels.end() || (!value.empty() && found->second != value)) return false;
+  }
+  return filter.states.empty() ||
+         std::find(filter.states.begin(), filter.states.end(), one.state) != filter.states.end();
+}
+
+/// The limits that hold `now`; the weight of I/O is not among them.
+void takeOver(const ResourceLimits& now, ResourceLimits& limits) {
+  const auto weight = limits.io_weight;
+  const auto swap = limits.memory_swap_bytes;
+  limits = now;
+  limits.io_weight = weight;
+  if (!now.memory_swap_bytes) limits.memory_swap_bytes = swap;
+}
+
+Error wrongState(std::string message) {
+  return {.code = ErrorCode::kWrongState, .message = std::move(message)};
+}
+
+}  // namespace
+
+PodmanRuntime::PodmanRuntime(engine::Address address, HostContext host, engine::HostRoots roots)
+    : ContainerRuntime(std::move(host)),
+      api_(std::move(address), this->host()),
+      roots_(std::move(roots)),
+      engine_(api_),
+      stats_(engine_, roots_, false),
+      inputs_(api_) {}
+
+Result<void> PodmanRuntime::connect(const CallContext& context) {
+  auto version = api_.version(context, true);
+  if (!version) return version.error();
+  return {};
+}
+
+Result<HttpResponse> PodmanRuntime::post(std::string target, std::string body,
+                                         const CallContext& context) {
+  HttpRequest request{
+      .method = Method::kPost, .target = std::move(target), .body = std::move(body)};
+  if (!request.body.empty()) request.content_type = "application/json";
+  return api_.call(std::move(request), context);
+}
+
+Result<ContainerId> PodmanRuntime::exactly(const ContainerId& id, const CallContext& context) {
+  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  if (!engine::couldBePartOfAnId(id.value)) return id;
+  auto run = engine_.look(id.value, context);
+  if (!run) return run.error();
+  return run->id;
+}
+
+// ---- the engine ----
+
+Result<RuntimeInfo> PodmanRuntime::info(const CallContext& context) {
+  const auto version = api_.version(context, true);
+  if (!version) return version.error();
+  const auto service = engine_.service(context);
+  if (!service) return service.error();
+  RuntimeInfo info{.engine = "podman",
+                   .version = service->version.empty() ? version->text : service->version,
+                   .api_version = version->text,
+                   .endpoint = api_.address().toString(),
+                   .os = service->os,
+                   .architecture = service->architecture,
+                   .kernel_version = service->kernel,
+                   .cgroup_version = service->cgroup_version};
+  info.capabilities = {Capability::kLogs, Capability::kAttach, Capability::kExec,
+                       Capability::kPull, Capability::kPorts,  Capability::kTty};
+  if (service->events) info.capabilities.push_back(Capability::kEvents);
+  // Without version 2 of cgroups a rootless service has none to limit and to measure with.
+  if (!service->rootless || service->cgroup_version == 2)
+    info.capabilities.insert(
+        info.capabilities.end(),
+        {Capability::kStats, Capability::kStatsFromKernel, Capability::kExitFromKernel,
+         Capability::kOomReport, Capability::kUpdate});
+  return info;
+}
+
+// ---- containers ----
+
+Result<CreatedContainer> PodmanRuntime::create(const ContainerSpec& spec,
+                                               const CallContext& context) {
+  auto body = createBody(spec);
+  if (!body) return body.error();
+  auto response = post("/containers/create", std::move(*body), context);
+  if (!response) return response.error();
+  if (!response->head.success()) return refused(*response, Subject::kCreate);
+  auto created = engine::parseCreated(std::move(response->body));
+  if (!created) created.error().effect = Effect::kApplied;
+  return created;
+}
+
+Result<StartOutcome> PodmanRuntime::start(const ContainerId& name, const CallContext& context) {
+  const auto id = exactly(name, context);
+  if (!id) return id.error();
+  auto response = post(containerPath(*id, "/start"), {}, context);
+  tellWatches(*id, response && response->head.success(), context);
+  if (!response) return response.error();
+  if (response->head.status == 304) return StartOutcome::kAlreadyRunning;
+  if (!response->head.success()) {
+    Error error = refused(*response, Subject::kStart);
+    if (error.code == ErrorCode::kStartFailed || error.code == ErrorCode::kPortConflict)
+      engine_.memory().startFailed(id->value, error.message);
+    return error;
+  }
+  engine_.memory().started(id->value);
+  return StartOutcome::kStarted;
+}
+
+/// For watches armed before a start. After a failure it may have started all the same.
+void PodmanRuntime::tellWatches(const ContainerId& id, bool started, const CallContext& context) {
+  if (!notices_.watched(id.value)) return;
+  const engine::Start start = engine::lookAtStart(engine_, id.value, roots_, context);
+  if (started || start.run) notices_.started(id.value, start);
+}
+
+Result<SignalOutcome> PodmanRuntime::signal(const ContainerId& name, Signal signal,
+                                            const CallContext& context) {
+  if (signal.number < 1 || signal.number > 64)
+    return Error{.code = ErrorCode::kInvalidArgument,
+                 .message = "signal " + std::to_string(signal.number) + " is not from 1 to 64"};
+  const auto id = exactly(name, context);
+  if (!id) return id.error();
+  auto response =
+      post(containerPath(*id, "/kill?signal=" + std::to_string(signal.number)), {}, context);
+  if (!response) return response.error();
+  if (response->head.success()) return SignalOutcome::kDelivered;
+  if (speaksOfState(response->body)) return SignalOutcome::kNotRunning;
+  Error error = refused(*response, Subject::kContainer);
+  if (error.code != ErrorCode::kInternal) return error;
+  // The process may have ended under the engine's hands.
+  const auto run = engine_.look(id->value, context);
+  if (run && !run->running) return SignalOutcome::kNotRunning;
+  return error;
+}
+
+Result<std::unique_ptr<ExitWatch>> PodmanRuntime::watchExit(const ContainerId& id,
+                                                            const CallContext& context) {
+  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  return engine::watchExit(engine_, notices_, id, roots_, context);
+}
+
+Result<RemoveOutcome> PodmanRuntime::remove(const ContainerId& name, const RemoveOptions& options,
+                                            const CallContext& context) {
+  if (auto checked = checkContainerId(name); !checked) return checked.error();
+  ContainerId id = name;
+  // Before 4.4 a removal of a container that is just being stopped forgets its process.
+  if (!options.force || engine::couldBePartOfAnId(name.value)) {
+    const auto run = engine_.look(name.value, context);
+    if (!run && run.error().code == ErrorCode::kNotFound) return RemoveOutcome::kAbsent;
+    if (!run) return run.error();
+    if (!options.force && run->running)
+      return wrongState("the container runs; stop it first, or remove it with force");
+    id = run->id;
+  }
+  stats_.forget(id);
+  const std::string query = std::string("?volumes=") +
+                            (options.anonymous_volumes ? "true" : "false") +
+                            (options.force ? "&force=true&timeout=0" : "");
+  // The engine fails to kill what ends by itself at this moment; the next time it does not. What
+  // somebody else removes already is waited for.
+  for (int attempt = 0;; ++attempt) {
+    auto outcome = tryRemove(id, query, context);
+    const bool again = !outcome && (outcome.error().code == ErrorCode::kWrongState ||
+                                    outcome.error().code == ErrorCode::kInternal);
+    if (!again) return outcome;
+    const auto run = engine_.look(id.value, context);
+    if (!run && run.error().code == ErrorCode::kNotFound) return RemoveOutcome::kRemoved;
+    if (!run) return run.error();
+    if (run->state != ContainerState::kRemoving && (!options.force || attempt == kMostAttempts))
+      return outcome;
+    if (auto waited = engine_.pause(std::chrono::milliseconds(50), context); !waited)
+      return waited.error();
+  }
+}
+
+Result<RemoveOutcome> PodmanRuntime::tryRemove(const ContainerId& id, const std::string& query,
+                                               const CallContext& context) {
+  auto response =
+      api_.call({.method = Method::kDelete, .target = containerPath(id, query)}, context);
+  if (!response) return response.error();
+  if (response->head.status == 404) return RemoveOutcome::kAbsent;
+  if (!response->head.success()) return refused(*response, Subject::kContainer);
+  if (auto removed = parseRemoved(std::move(response->body)); !removed) return removed.error();
+  inputs_.forget(id.value);
+  engine_.memory().forget(id.value);
+  return RemoveOutcome::kRemoved;
+}
+
+Result<Inspection> PodmanRuntime::look(const ContainerId& id, const CallContext& context) {
+  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  auto text = engine_.inspectText(id.value, context);
+  if (!text) return text.error();
+  auto inspection = parseInspect(std::move(*text));
+  if (inspection && inspection->info.id != id && inspection->info.spec.name != id.value)
+    return engine::noSuchContainer(id.value);
+  return inspection;
+}
+
+Result<ContainerInfo> PodmanRuntime::inspect(const ContainerId& id, const CallContext& context) {
+  auto inspection = look(id, context);
+  if (!inspection) return inspection.error();
+  ContainerInfo& info = inspection->info;
+  const auto version = api_.version(context);
+  // Before version 5 an update is not written down: only the kernel knows of it.
+  if (info.pid && version && !version->atLeast(5, 0)) {
+    const auto now = engine::readCgroupLimits(*info.pid, info.id.value, roots_);
+    if (now) takeOver(*now, info.spec.limits);
+  }
+  engine_.memory().complete(info);
+  return std::move(info);
+}
+
+Result<std::vector<ContainerSummary>> PodmanRuntime::list(const ListFilter& filter,
+                                                          const CallContext& context) {
+  std::string target = "/containers/json?all=true";
+  if (const std::string filters = listFilters(filter); !filters.empty())
+    target += "&filters=" + encoded(filters);
+  // The engine gives up on the whole list when one container vanishes from under it.
+  for (int attempt = 0;; ++attempt) {
+    auto reply = api_.get(target, Subject::kContainer, context);
+    if (!reply && reply.error().code == ErrorCode::kNotFound && attempt < 20) continue;
+    if (!reply) return reply.error();
+    auto list = parseList(std::move(*reply));
+    if (list)
+      std::erase_if(*list, [&](const ContainerSummary& one) { return !matches(one, filter); });
+    return list;
+  }
+}
+
+std::vector<Result<StatsSample>> PodmanRuntime::stats(std::span<const ContainerId> ids,
+                                                      const CallContext& context) {
+  return stats_.read(ids, context);
+}
+
+Result<void> PodmanRuntime::update(const ContainerId& name, const ResourceLimits& limits,
+                                   const CallContext& context) {
+  if (auto body = updateBody(limits); !body) return body.error();
+  const auto now = inspect(name, context);
+  if (!now) return now.error();
+  if (!now->running())
+    return wrongState("Podman changes the limits of a running container only; start it first");
+  ResourceLimits wanted = limits;
+  // The engine's limit is memory plus swap and must follow: the swap itself stays what it is.
+  const ResourceLimits& present = now->spec.limits;
+  if (limits.memory_bytes && !limits.memory_swap_bytes && present.memory_swap_bytes &&
+      *present.memory_swap_bytes > 0)
+    wanted.memory_swap_bytes =
+        *limits.memory_bytes + *present.memory_swap_bytes - present.memory_bytes.value_or(0);
+  auto body = updateBody(wanted);
+  if (!body) return body.error();
+  auto response = post(containerPath(now->id, "/update"), std::move(*body), context);
+  if (!response) return response.error();
+  if (!response->head.success()) return refused(*response, Subject::kUpdate);
+  return {};
+}
+
+// ---- streams ----
+
+Result<std::unique_ptr<LogStream>> PodmanRuntime::logs(const ContainerId& id,
+                                                       const LogOptions& options,
+                                                       const CallContext& context) {
+  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  if (!options.standard_output && !options.standard_error)
+    return Error{.code = ErrorCode::kInvalidArgument,
+                 .message = "neither stdout nor stderr is asked for"};
+  if (options.tail_lines && *options.tail_lines < 0)
+    return Error{.code = ErrorCode::kInvalidArgument,
+                 .message = "the number of lines must not be negative"};
+  const auto run = engine_.look(id.value, context);
+  if (!run) return run.error();
+  std::string query = "/logs?stdout=" + std::string(options.standard_output ? "true" : "false") +
+                      "&stderr=" + (options.standard_error ? "true" : "false");
+  const bool follow = options.follow && run->running;
+  if (follow || options.timestamps) query += "&timestamps=true";
+  if (options.until) query += "&until=" + encoded(timeText(*options.until + kMoment));
+  const auto open = [this, target = containerPath(run->id, query)](std::optional<WallTime> since,
+                                                                   const std::string& more,
+                                                                   const CallContext& call) {
+    std::string path = target + more;
+    if (since) path += "&since=" + encoded(timeText(*since - kMoment));
+    return api_.open({.method = Method::kGet, .target = std::move(path)}, Subject::kContainer,
+                     call);
+  };
+  std::string first;
+  if (follow) first += "&follow=true";
+  if (options.tail_lines) first += "&tail=" + std::to_string(*options.tail_lines);
+  auto http = open(options.since, first, context);
+  if (!http) return http.error();
+  if (!follow)
+    return engine::makeLogStream(std::move(*http),
+                                 {.tty = run->tty, .timestamps = options.timestamps});
+  const auto rest = [open, since = options.since](std::optional<WallTime> last,
+                                                  const CallContext& call) {
+    return open(last ? last : since, {}, call);
+  };
+  return makeFollowedLog(
+      std::move(*http), rest,
+      {.tty = run->tty, .timestamps = options.timestamps, .tail = options.tail_lines.has_value()},
+      clock());
+}
+
+Result<std::unique_ptr<Console>> PodmanRuntime::attach(const ContainerId& id,
+                                                       const AttachOptions& options,
+                                                       const CallContext& context) {
+  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  const auto run = engine_.look(id.value, context);
+  if (!run) return run.error();
+  if (!options.standard_input && !options.standard_output && !options.standard_error)
+    return Error{.code = ErrorCode::kInvalidArgument, .message = "no stream is asked for"};
+  if (options.standard_input && !run->open_stdin)
+    return Error{.code = ErrorCode::kUnsupported,
+                 .message = "the container was created without an open stdin"};
+  if (run->paused) return wrongState("the container is paused");
+  // The engine would set a container that is over up anew, and its exit would be lost.
+  if (!run->running && run->state != ContainerState::kCreated)
+    return wrongState("the container is not running; attach after its start");
+  return podman::attach(api_, engine_, inputs_, *run, options, context);
+}
+
+Result<std::unique_ptr<ExecSession>> PodmanRuntime::exec(const ContainerId& id,
+                                                         const ExecSpec& spec,
+                                                         const CallContext& context) {
+  auto body = engine::execBody(spec);
+  if (!body) return body.error();
+  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  const auto run = engine_.look(id.value, context);
+  if (!run) return run.error();
+  if (!run->running || run->paused)
+    return wrongState(run->paused ? "the container is paused" : "the container does not run");
+  auto created = post(containerPath(run->id, "/exec"), std::move(*body), context);
+  if (!created) return created.error();
+  if (!created->head.success()) return refused(*created, Subject::kExec);
+  auto exec_id = engine::parseExecId(std::move(created->body));
+  if (!exec_id) return exec_id.error();
+  auto http = api_.open({.method = Method::kPost,
+                         .target = "/exec/" + encoded(*exec_id) + "/start",
+                         .body = engine::execStartBody(spec.tty),
+                         .content_type = "application/json",
+                         .hijack = true},
+                        Subject::kExec, context);
+  if (!http) return http.error();
+  return engine::makeExecSession(
+      std::move(*http), {.tty = spec.tty, .input = spec.standard_input, .input_can_end = !spec.tty},
+      std::move(*exec_id), run->id, engine_);
+}
+
+Result<std::unique_ptr<EventStream>> PodmanRuntime::events(const EventFilter& filter,
+                                                           const CallContext& context) {
+  // The engine answers before it has begun to look. From a moment on it misses nothing.
+  const WallTime begin = clock().wallNow();
+  auto http = api_.open(
+      {.method = Method::kGet,
+       .target = "/events?stream=true&since=" + encoded(timeText(begin - std::chrono::seconds(1))) +
+                 "&filters=" + encoded(eventFilters(filter))},
+      Subject::kEngine, context);
+  if (!http) return http.error();
+  const auto parse = [begin](std::string line) -> Result<std::optional<Event>> {
+    auto event = parseEvent(std::move(line));
+    if (event && *event && (*event)->at < begin) return std::optional<Event>();
+    return event;
+  };
+  return engine::makeEventStream(std::move(*http), parse, host().clock);
+}
+
+// ---- images ----
+
+Result<std::unique_ptr<PullStream>> PodmanRuntime::pull(const std::string& reference,
+                                                        const PullOptions& options,
+                                                        const CallContext& context) {
+  if (auto checked = engine::checkReference(reference); !checked) return checked.error();
+  HttpRequest request{
+      .method = Method::kPost,
+      .target = "/images/pull?policy=always&pullProgress=true&reference=" + encoded(reference)};
+  if (options.credentials) {
+    auto credentials = engine::registryAuth(*options.credentials);
+    if (!credentials) return credentials.error();
+    request.headers.emplace_back("X-Registry-Auth", std::move(*credentials));
+  }
+  auto http = api_.open(std::move(request), Subject::kPull, context);
+  if (!http) return http.error();
+  return engine::makePullStream(std::move(*http), {.parse = parsePullStep, .error = pullError},
+                                options.idle_timeout, clock());
+}
+
+Result<ImageInfo> PodmanRuntime::findImage(const std::string& reference,
+                                           const CallContext& context) {
+  if (auto checked = engine::checkReference(reference); !checked) return checked.error();
+  auto reply = api_.get("/images/" + reference + "/json", Subject::kImage, context);
+  if (!reply) return reply.error();
+  return parseImage(std::move(*reply));
+}
+
+void* PodmanRuntime::extension(std::string_view) noexcept { return nullptr; }
+
+}  // namespace control::podman
