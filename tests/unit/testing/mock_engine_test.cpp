@@ -1,5 +1,6 @@
 #include <libcontrol/testing/mock_engine.h>
 
+#include <gtest/gtest-spi.h>
 #include <libcontrol/testing/matchers.h>
 
 #include <future>
@@ -74,6 +75,17 @@ TEST(MockEngine, HandsKeysOfTheUriOn) {
   const ContainerId id = valueOf(one->create(deafServer(), {})).id;
   EXPECT_EQ(valueOf(same->create(deafServer(), {})).id, id);
   EXPECT_NE(valueOf(other->create(deafServer(), {})).id, id);
+}
+
+void prepareAFaultThatNeverComes(bool forget) {
+  MockEngine engine(options());
+  engine.control().failNext(Primitive::kPull, {.code = ErrorCode::kUnavailable});
+  if (forget) engine.control().reset();
+}
+
+TEST(MockEngine, FailsATestThatPreparedAFaultInVain) {
+  EXPECT_NONFATAL_FAILURE(prepareAFaultThatNeverComes(false), "did not happen");
+  prepareAFaultThatNeverComes(true);
 }
 
 TEST(MockEngine, ThrowsTheReasonWhenItCannotBeOpened) {

@@ -36,6 +36,9 @@ struct MockEngineOptions {
 ///   const auto web = valueOf(engine->run({.name = "web", .image = "example/web:1"}, {}));
 ///   EXPECT_THAT(engine->stop(web.id, {.timeout = 30s}, {}), IsOk());
 ///
+/// When it is destroyed, the test fails for each rule and each step of a scenario that did not
+/// happen, since it then tests less than it says; control().reset() forgets them.
+///
 /// As a local variable or a member of a fixture. One that cannot be opened throws
 /// std::runtime_error, which GoogleTest shows as the test's failure. Whatever uses the runtime is
 /// destroyed before it.
@@ -54,6 +57,8 @@ class MockEngine {
   }
 
   ~MockEngine() {
+    for (const std::string& rule : control_->unusedRules())
+      ADD_FAILURE() << "prepared on the mock engine, and did not happen: " << rule;
     clock().setAutoAdvance(false);
     control_->reset();
   }
