@@ -37,7 +37,9 @@ class Clock {
 /// The machine's own clocks (CLOCK_MONOTONIC, CLOCK_REALTIME).
 std::shared_ptr<Clock> systemClock();
 
-/// How long a call may take and who may abandon it. Passed to every call that can block.
+/// How long a call may take and who may abandon it. Passed to every call that can block; whoever
+/// implements one looks at both before it does anything, and wakes up on cancellation by a
+/// std::stop_callback rather than by looking every now and then.
 struct CallContext {
   /// On the clock that the runtime was created with. A deadline in the past makes the call fail
   /// with kDeadlineExceeded, except where what it asks for is there already.

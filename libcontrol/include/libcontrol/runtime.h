@@ -70,7 +70,9 @@ struct ImageReport {
 ///           must be destroyed before the runtime that made them.
 /// Blocking: a call returns at the latest 250 ms after its context's deadline or cancellation.
 /// Errors:   nothing throws. Every call can fail with kUnavailable, kDeadlineExceeded, kCancelled,
-///           kPermissionDenied, kInternal; more are listed per method.
+///           kPermissionDenied, kInternal; more are listed per method. Effect kNone is a promise:
+///           a call that was sent and not answered, for whatever reason, and that may have changed
+///           something fails with kUnknown.
 class ContainerRuntime {
  public:
   virtual ~ContainerRuntime() = default;
@@ -85,7 +87,9 @@ class ContainerRuntime {
 
   /// Creates a container and does not start it.
   /// kAlreadyExists: the name is taken. kImageNotFound: pull it first. kInvalidArgument: the
-  /// specification is refused, by us or by the engine. Effect kUnknown: find it by name.
+  /// specification is refused, by us or by the engine. kUnsupported: it needs a capability that
+  /// info() does not list. Nothing of it is left out without a word. Effect kUnknown: find it by
+  /// name.
   virtual Result<CreatedContainer> create(const ContainerSpec& spec,
                                           const CallContext& context) = 0;
 

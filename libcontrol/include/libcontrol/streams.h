@@ -29,7 +29,10 @@ class Stream {
   virtual Result<std::optional<Item>> next(const CallContext& context) = 0;
 
   /// A descriptor that polls readable when next() may have something to return (an item, the end,
-  /// an error). It belongs to the stream. Drain with next() until kDeadlineExceeded, then poll.
+  /// an error, cancel()). It belongs to the stream, is the same for as long as that lives, and is
+  /// only to be polled. It may be readable for nothing: drain with next() and a deadline in the
+  /// past until kDeadlineExceeded, then poll. -1: there is none; call next() with deadlines
+  /// instead.
   virtual int pollFd() const noexcept = 0;
 
   virtual void cancel() noexcept = 0;
@@ -174,7 +177,8 @@ class ExitWatch {
   virtual Result<ExitStatus> exited(const CallContext& context) = 0;
 
   /// Polls readable when noticed() will not block, or to let it make progress: on readable call
-  /// noticed() with a deadline in the past; kDeadlineExceeded means poll again.
+  /// noticed() with a deadline in the past; kDeadlineExceeded means poll again. Otherwise as
+  /// Stream::pollFd().
   virtual int pollFd() const noexcept = 0;
 
   /// Ends the watch; blocked calls and later ones return kCancelled. Nothing is sent.

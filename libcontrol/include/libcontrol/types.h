@@ -198,21 +198,22 @@ struct ImageInfo {
   std::optional<Signal> stop_signal{};
 };
 
-/// What an engine can do beyond the minimum (create, start, signal, watchExit, remove, inspect,
-/// list). What is absent answers kUnsupported and changes nothing.
+/// What an engine can do beyond the minimum (info, create, start, signal, watchExit, remove,
+/// inspect, list, findImage). A call or a specification that needs what is absent fails with
+/// kUnsupported and changes nothing.
 enum class Capability : int {
-  kStats = 1,
+  kStats = 1,            ///< stats()
   kStatsFromKernel = 2,  ///< a sample costs microseconds, not the engine's second
   kExitFromKernel = 3,   ///< exits are noticed before the engine reports them
-  kOomReport = 4,
-  kUpdate = 5,
-  kLogs = 6,
-  kAttach = 7,
-  kExec = 8,
-  kEvents = 9,
-  kPull = 10,
-  kPorts = 11,
-  kTty = 12,
+  kOomReport = 4,        ///< ExitStatus::oom_killed is set
+  kUpdate = 5,           ///< update()
+  kLogs = 6,             ///< logs()
+  kAttach = 7,           ///< attach(), and ContainerSpec::open_stdin
+  kExec = 8,             ///< exec()
+  kEvents = 9,           ///< events()
+  kPull = 10,            ///< pull()
+  kPorts = 11,           ///< ContainerSpec::ports
+  kTty = 12,             ///< a terminal: ContainerSpec::tty, ExecSpec::tty, resize()
 };
 
 /// "stats", "exit_from_kernel", ...
