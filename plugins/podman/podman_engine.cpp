@@ -92,7 +92,11 @@ class PodmanWait final : public EngineWait {
     if (run->started_at == before_->started_at) return false;
     if (run->running && run->started_at == seen_) return false;
     // A run began since. It may not have been the first.
-    code_ = engine_.exitInEvents(id_, before_->finished_at, true, context);
+    const auto code = engine_.exitInEvents(id_, before_->finished_at, true, context);
+    const bool silent = !code && code.error().code != ErrorCode::kDeadlineExceeded &&
+                        code.error().code != ErrorCode::kCancelled;
+    if (!code && !silent) return code.error();
+    code_ = code ? *code : std::nullopt;
     if (!code_ && !run->running) code_ = run->exit_code;
     seen_ = run->started_at;
     return code_ || !run->running;
@@ -183,21 +187,24 @@ Result<std::unique_ptr<EngineWait>> PodmanEngine::openNotRunning(const std::stri
   return makeWait(*this, id, std::nullopt);
 }
 
-std::optional<int> PodmanEngine::exitInEvents(const std::string& id, std::optional<WallTime> since,
-                                              bool of_next_run, const CallContext& context) {
+Result<std::optional<int>> PodmanEngine::exitInEvents(const std::string& id,
+                                                      std::optional<WallTime> since,
+                                                      bool of_next_run,
+                                                      const CallContext& context) {
   const std::string filters = R"({"type":["container"],"event":["start","died"],"container":[)" +
                               engine::jsonQuoted(id) + "]}";
   std::string target = "/events?stream=false&filters=" + encoded(filters);
   if (since) target += "&since=" + encoded(timeText(*since));
   auto text = api_.get(std::move(target), Subject::kEngine, context);
-  if (!text) return std::nullopt;
+  if (!text) return text.error();
   engine::LineSplitter lines;
   lines.feed(*text);
   lines.feed("\n");
   bool begun = !of_next_run;
   for (;;) {
     auto line = lines.next();
-    if (!line || !*line) return std::nullopt;
+    if (!line) return line.error();
+    if (!*line) return std::optional<int>();
     const auto event = parseEvent(std::move(**line));
     if (!event || !*event || (*event)->container.value != id) continue;
     if (since && (*event)->at < *since) continue;
@@ -207,7 +214,8 @@ std::optional<int> PodmanEngine::exitInEvents(const std::string& id, std::option
 }
 
 std::optional<int> PodmanEngine::pastExitCode(const RunId& run, const CallContext& context) {
-  return exitInEvents(run.container.value, run.started_at, false, context);
+  const auto code = exitInEvents(run.container.value, run.started_at, false, context);
+  return code ? *code : std::nullopt;
 }
 
 Result<StatsSample> PodmanEngine::readStats(const RunState& run, const CallContext& context) {

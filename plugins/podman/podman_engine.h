@@ -44,8 +44,8 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
 
   /// The first exit that the service's events tell of after `since`; with `of_next_run` the first
   /// one that follows a start.
-  std::optional<int> exitInEvents(const std::string& id, std::optional<WallTime> since,
-                                  bool of_next_run, const CallContext& context);
+  Result<std::optional<int>> exitInEvents(const std::string& id, std::optional<WallTime> since,
+                                          bool of_next_run, const CallContext& context);
 
   /// kCancelled, kDeadlineExceeded: the call ends before.
   Result<void> pause(Duration duration, const CallContext& context);

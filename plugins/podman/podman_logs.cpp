@@ -25,9 +25,11 @@ constexpr Duration kBrief = std::chrono::milliseconds(100);
 
 class FollowedLog final : public LogStream {
  public:
-  FollowedLog(std::unique_ptr<HttpStream> http, OpenLog open_rest, const FollowForm& form,
-              Clock& clock)
-      : open_rest_(std::move(open_rest)), form_(form), clock_(clock) {
+  FollowedLog(std::unique_ptr<HttpStream> http, OpenLog open_rest, FollowForm form, Clock& clock)
+      : open_rest_(std::move(open_rest)),
+        form_(std::move(form)),
+        process_(form_.process),
+        clock_(clock) {
     take(std::move(http));
   }
 
@@ -98,22 +100,27 @@ class FollowedLog final : public LogStream {
 
   Item pull(const CallContext& context) {
     for (;;) {
-      if (over_) return std::optional<Output>();
+      if (over_) return std::exchange(last_, std::nullopt);
       if (pending_rest_) {
         if (auto opened = openRest(context); !opened) return opened.error();
         continue;
       }
       auto item = reader_->next(context);
       if (!item) return item;
-      if (*item) {
-        if (in_rest_ && skip(**item)) continue;
-        if (!in_rest_) note(**item);
+      if (in_rest_) {
+        if (*item && skip(**item)) continue;
+        over_ = !*item;
         return item;
       }
-      if (in_rest_ || !canContinue())
-        over_ = true;
-      else
-        pending_rest_ = true;
+      if (!*item) {
+        over_ = !canContinue();
+        pending_rest_ = !over_;
+        continue;
+      }
+      if (process_ && process_->ended()) *item = std::exchange(last_, std::move(*item));
+      if (!*item) continue;
+      note(**item);
+      return item;
     }
   }
 
@@ -132,8 +139,9 @@ class FollowedLog final : public LogStream {
     }
     pending_rest_ = false;
     in_rest_ = true;
-    over_ = !http;  // it was removed; nobody knows more
+    over_ = !http;
     if (!http) return {};
+    last_.reset();
     take(std::move(*http));
     return watch(reader_->http().pollFd());
   }
@@ -163,6 +171,7 @@ class FollowedLog final : public LogStream {
 
   const OpenLog open_rest_;
   const FollowForm form_;
+  const std::shared_ptr<const engine::Process> process_;
   Clock& clock_;
   engine::Wakeup ready_{};
   engine::Descriptor epoll_{};
@@ -170,6 +179,7 @@ class FollowedLog final : public LogStream {
   std::mutex mutex_;
   std::shared_ptr<OutputReader> reader_{};  ///< guarded by mutex_ against cancel()
   std::optional<Item> held_{};              ///< read ahead
+  std::optional<Output> last_{};            ///< after the exit: it may be half of a line
   std::optional<WallTime> first_at_{};
   std::optional<WallTime> last_at_{};
   std::array<std::size_t, 2> counts_{};  ///< bytes of stdout and stderr at last_at_
@@ -181,9 +191,10 @@ class FollowedLog final : public LogStream {
 }  // namespace
 
 Result<std::unique_ptr<LogStream>> makeFollowedLog(std::unique_ptr<HttpStream> http,
-                                                   OpenLog open_rest, const FollowForm& form,
+                                                   OpenLog open_rest, FollowForm form,
                                                    Clock& clock) {
-  auto stream = std::make_unique<FollowedLog>(std::move(http), std::move(open_rest), form, clock);
+  auto stream =
+      std::make_unique<FollowedLog>(std::move(http), std::move(open_rest), std::move(form), clock);
   if (auto armed = stream->arm(); !armed) return armed.error();
   return std::unique_ptr<LogStream>(std::move(stream));
 }

@@ -330,10 +330,17 @@ Result<std::unique_ptr<LogStream>> PodmanRuntime::logs(const ContainerId& id,
                                                   const CallContext& call) {
     return open(last ? last : since, {}, call);
   };
-  return makeFollowedLog(
-      std::move(*http), rest,
-      {.tty = run->tty, .timestamps = options.timestamps, .tail = options.tail_lines.has_value()},
-      clock());
+  std::shared_ptr<const engine::Process> process;
+  if (run->pid) {
+    if (auto opened = engine::Process::open(*run->pid, run->id.value, roots_); opened)
+      process = std::move(*opened);
+  }
+  return makeFollowedLog(std::move(*http), rest,
+                         {.tty = run->tty,
+                          .timestamps = options.timestamps,
+                          .tail = options.tail_lines.has_value(),
+                          .process = std::move(process)},
+                         clock());
 }
 
 Result<std::unique_ptr<Console>> PodmanRuntime::attach(const ContainerId& id,
