@@ -96,13 +96,17 @@ MUST(Contract, hung_container_does_not_block_others) {
     stuck.push_back(inBackground([&] { return runtime().stop(hung, {}, patient).has_value(); }));
     // They are on their way, and the other container does not care.
     std::this_thread::sleep_for(20ms);
-    EXPECT_OK(runtime().inspect(fine, soon()));
-    EXPECT_OK(runtime().list({.labels = mine()}, soon()));
-    const auto stopped = runtime().stop(fine, {.timeout = 300s}, soon());
-    EXPECT_OK(stopped);
-    EXPECT_OK(runtime().start(fine, soon()));
-    EXPECT_OK(runtime().remove(fine, {.force = true}, soon()));
+    auto others = inBackground([&] {
+      EXPECT_OK(runtime().inspect(fine, soon()));
+      EXPECT_OK(runtime().list({.labels = mine()}, soon()));
+      EXPECT_OK(runtime().stop(fine, {.timeout = 300s}, soon()));
+      EXPECT_OK(runtime().start(fine, soon()));
+      EXPECT_OK(runtime().remove(fine, {.force = true}, soon()));
+    });
+    EXPECT_EQ(others.wait_for(isVirtual() ? 10s : 60s), std::future_status::ready)
+        << "the other container has to wait for the hung one";
     give_up.request_stop();
+    others.get();
     for (auto& one : stuck) EXPECT_FALSE(one.get());
   }
   engine->release(runtime(), hung);

@@ -179,7 +179,7 @@ MUST(Start, oom_is_reported_when_capable, Capability::kOomReport) {
   ContainerSpec spec = shell("tail /dev/zero");
   spec.limits = {.memory_bytes = 16 << 20, .memory_swap_bytes = 16 << 20};
   // The mock engine's processes use no memory: the label says what the kernel would do.
-  if (World::instance().endpoint().engine == "mock") spec.labels["mock.oom_after"] = "1ms";
+  if (isMock()) spec.labels["mock.oom_after"] = "1ms";
   const ContainerId id = create(spec);
   const auto armed = watch(id);
   ASSERT_NE(armed, nullptr);

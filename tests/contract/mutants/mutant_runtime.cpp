@@ -1,0 +1,52 @@
+#include "contract/mutants/mutant_runtime.h"
+
+#include <array>
+#include <string>
+
+#include <libcontrol/loader.h>
+
+#include "contract/mutants/decorator.h"
+#include "contract/mutants/mutants.h"
+#include "mock/mock_plugin.h"
+
+namespace control::conform {
+namespace {
+
+Error invalid(std::string message) {
+  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
+}
+
+Result<std::unique_ptr<ContainerRuntime>> create(const Endpoint& endpoint, const HostContext& host,
+                                                 const CallContext& context) {
+  if (auto known = endpoint.requireKnownQuery({}); !known) return known.error();
+  const auto mutant = mutants().find(std::string_view(endpoint.path).substr(1));
+  if (mutant == mutants().end()) return invalid("there is no mutant " + endpoint.path);
+  const std::array<const PluginDescriptor*, 1> linked{&mock::descriptor()};
+  auto inner = loadRuntime("mock:///mutants?clock=virtual",
+                           {.linked_plugins = linked, .host = host}, context);
+  if (!inner) return inner.error();
+  return mutant->second(std::move(*inner));
+}
+
+}  // namespace
+
+const std::map<std::string_view, MakeMutant>& mutants() {
+  static const auto kMutants = [] {
+    std::map<std::string_view, MakeMutant> all{{"none", makes<Decorator>()}};
+    addLifecycleMutants(all);
+    addStreamMutants(all);
+    return all;
+  }();
+  return kMutants;
+}
+
+const PluginDescriptor& mutantDescriptor() noexcept {
+  static constexpr PluginDescriptor kDescriptor{.abi_version = CONTROL_PLUGIN_ABI_VERSION,
+                                                .build_id = CONTROL_BUILD_ID,
+                                                .name = "mutant",
+                                                .version = CONTROL_VERSION,
+                                                .create = create};
+  return kDescriptor;
+}
+
+}  // namespace control::conform

@@ -1,0 +1,178 @@
+// Bugs of streams and statistics.
+
+#include "contract/mutants/decorator.h"
+#include "contract/mutants/mutants.h"
+
+namespace control::conform {
+namespace {
+
+/// Tells how a command ended before its output was read, and what it printed is lost.
+class EarlyExec final : public ExecSession {
+ public:
+  explicit EarlyExec(std::unique_ptr<ExecSession> inner) : inner_(std::move(inner)) {}
+
+  Result<std::optional<Output>> next(const CallContext& context) override {
+    return inner_->next(context);
+  }
+  int pollFd() const noexcept override { return inner_->pollFd(); }
+  void cancel() noexcept override { inner_->cancel(); }
+  Result<void> write(std::string_view bytes, const CallContext& context) override {
+    return inner_->write(bytes, context);
+  }
+  Result<void> closeInput(const CallContext& context) override {
+    return inner_->closeInput(context);
+  }
+  Result<int> exitCode(const CallContext& context) override {
+    for (;;) {
+      const auto lost = inner_->next(context);
+      if (!lost || !*lost) break;
+    }
+    return inner_->exitCode(context);
+  }
+  Result<void> resize(int columns, int rows, const CallContext& context) override {
+    return inner_->resize(columns, rows, context);
+  }
+
+ private:
+  const std::unique_ptr<ExecSession> inner_;
+};
+
+class ExecExitBeforeDrain final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
+                                            const CallContext& context) override {
+    auto session = inner().exec(id, spec, context);
+    if (!session) return session;
+    return std::unique_ptr<ExecSession>(std::make_unique<EarlyExec>(std::move(*session)));
+  }
+};
+
+/// Subscribes when somebody reads.
+class LazyEvents final : public EventStream {
+ public:
+  LazyEvents(ContainerRuntime& runtime, EventFilter filter, std::unique_ptr<EventStream> idle)
+      : runtime_(runtime), filter_(std::move(filter)), events_(std::move(idle)) {}
+
+  Result<std::optional<Event>> next(const CallContext& context) override {
+    if (!subscribed_) {
+      auto opened = runtime_.events(filter_, context);
+      if (!opened) return opened.error();
+      events_ = std::move(*opened);
+      subscribed_ = true;
+    }
+    return events_->next(context);
+  }
+  int pollFd() const noexcept override { return events_->pollFd(); }
+  void cancel() noexcept override { events_->cancel(); }
+
+ private:
+  ContainerRuntime& runtime_;
+  const EventFilter filter_;
+  std::unique_ptr<EventStream> events_;
+  bool subscribed_ = false;
+};
+
+class EventsAfterReturn final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
+                                              const CallContext& context) override {
+    auto idle = inner().events({.labels = {{"nobody has this label", "x"}}}, context);
+    if (!idle) return idle;
+    return std::unique_ptr<EventStream>(
+        std::make_unique<LazyEvents>(inner(), filter, std::move(*idle)));
+  }
+};
+
+class GaplessEvents final : public StreamDecorator<Event> {
+ public:
+  using StreamDecorator::StreamDecorator;
+  Result<std::optional<Event>> next(const CallContext& context) override {
+    for (;;) {
+      auto event = inner().next(context);
+      if (!event || !*event || (*event)->type != EventType::kGap) return event;
+    }
+  }
+};
+
+class EventsSilentDrop final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
+                                              const CallContext& context) override {
+    auto events = inner().events(filter, context);
+    if (!events) return events;
+    return std::unique_ptr<EventStream>(std::make_unique<GaplessEvents>(std::move(*events)));
+  }
+};
+
+class StatsZeroWhenStopped final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  std::vector<Result<StatsSample>> stats(std::span<const ContainerId> ids,
+                                         const CallContext& context) override {
+    auto answers = inner().stats(ids, context);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i] || answers[i].error().code != ErrorCode::kWrongState) continue;
+      answers[i] = StatsSample{.run = {.container = ids[i]},
+                               .taken_at = clock().now(),
+                               .cpu_time = Duration::zero(),
+                               .memory_usage_bytes = 0,
+                               .memory_working_set_bytes = 0};
+    }
+    return answers;
+  }
+};
+
+/// Counts what was used since the sample before.
+class StatsResetWithinRun final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  std::vector<Result<StatsSample>> stats(std::span<const ContainerId> ids,
+                                         const CallContext& context) override {
+    auto answers = inner().stats(ids, context);
+    for (auto& answer : answers)
+      if (answer && ++samples_ % 3 == 0) answer->cpu_time = Duration::zero();
+    return answers;
+  }
+
+ private:
+  int samples_ = 0;
+};
+
+class HappyPull final : public StreamDecorator<PullProgress> {
+ public:
+  using StreamDecorator::StreamDecorator;
+  Result<std::optional<PullProgress>> next(const CallContext& context) override {
+    auto step = inner().next(context);
+    if (step || step.error().code == ErrorCode::kCancelled ||
+        step.error().code == ErrorCode::kDeadlineExceeded)
+      return step;
+    return std::optional<PullProgress>();
+  }
+};
+
+class PullSwallowsInBandError final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<PullStream>> pull(const std::string& reference, const PullOptions& options,
+                                           const CallContext& context) override {
+    auto pull = inner().pull(reference, options, context);
+    if (!pull) return pull;
+    return std::unique_ptr<PullStream>(std::make_unique<HappyPull>(std::move(*pull)));
+  }
+};
+
+}  // namespace
+
+void addStreamMutants(std::map<std::string_view, MakeMutant>& all) {
+  all.emplace("exec_exit_before_drain", makes<ExecExitBeforeDrain>());
+  all.emplace("events_after_return", makes<EventsAfterReturn>());
+  all.emplace("events_silent_drop", makes<EventsSilentDrop>());
+  all.emplace("stats_zero_when_stopped", makes<StatsZeroWhenStopped>());
+  all.emplace("stats_reset_within_run", makes<StatsResetWithinRun>());
+  all.emplace("pull_swallows_in_band_error", makes<PullSwallowsInBandError>());
+}
+
+}  // namespace control::conform
