@@ -220,6 +220,8 @@ void Engine::reset() {
   created_ = 0;
   last_pid_ = 0;
   began_ = clock_->now();
+  // It could be begun before, and so it can again.
+  if (scenario_) (void)begin(scenario_);
 }
 
 }  // namespace control::mock

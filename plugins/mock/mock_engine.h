@@ -20,6 +20,7 @@
 #include "mock/mock_profile.h"
 #include "mock/mock_random.h"
 #include "mock/mock_rules.h"
+#include "mock/mock_scenario.h"
 #include "mock/mock_timeline.h"
 #include "mock/mock_timers.h"
 #include "mock/mock_wait.h"
@@ -55,6 +56,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void putInput(Container& container, std::string_view bytes);
   void endInput(Container& container);
 
+  /// kInvalidArgument, with the line: a container that cannot be made so.
+  Result<void> begin(std::shared_ptr<const Scenario> scenario);
+
   // What happens without a call.
   Result<void> perform(const testing::EngineAction& action);
   bool down() const noexcept { return down_; }
@@ -84,6 +88,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   class RunOwner;
 
   void completeSpec(ContainerSpec& spec) const;
+  Result<void> place(const Scenario::InitialContainer& initial);
   Result<void> prepareStart(Container& container);
   void beginRun(Container& container);
   void finishRun(Container& container, const ProcessEnd& end);
@@ -123,6 +128,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Timeline timeline_;
   Journal journal_;
   std::vector<std::unique_ptr<ExecSession>> orphans_;
+  std::shared_ptr<const Scenario> scenario_;  // null: none
   Random random_;
   std::uint64_t created_ = 0;
   int last_pid_ = 0;

@@ -1,5 +1,7 @@
 #include "mock/mock_event_hub.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "mock/mock_event_queue.h"
@@ -31,7 +33,7 @@ void EventHub::deliver(const Event& event) {
 
 void EventHub::lose(std::uint64_t count, bool tell_gap) {
   if (count == 0) return;
-  to_lose_ += count;
+  to_lose_ += std::min(count, UINT64_MAX - to_lose_);
   tells_gap_ = tell_gap;
 }
 

@@ -163,6 +163,13 @@ Error refused(const std::string& label, const std::string& value, const Complain
 
 }  // namespace
 
+std::vector<std::string> labelOptions() {
+  std::vector<std::string> names;
+  for (const auto& [name, setter] : setters()) names.emplace_back(name);
+  names.push_back(std::string(kOnSignal) + "NAME");
+  return names;
+}
+
 Result<Behaviour> parseLabels(const std::map<std::string, std::string>& labels) {
   Behaviour behaviour;
   for (auto at = labels.lower_bound(std::string(kPrefix));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <libcontrol/call.h>
 #include <libcontrol/result.h>
@@ -53,6 +54,9 @@ struct Behaviour {
   bool echoes_input = false;
   bool replaces_command = false;
 };
+
+/// Every label there is, for the test that each has an effect.
+std::vector<std::string> labelOptions();
 
 /// kInvalidArgument names the label, and what would be right.
 Result<Behaviour> parseLabels(const std::map<std::string, std::string>& labels);

@@ -1,75 +1,50 @@
 #include "mock/mock_plugin.h"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <map>
 #include <mutex>
 
 #include <libcontrol/testing/fake_clock.h>
 
+#include "mock/mock_endpoint.h"
+#include "mock/mock_error.h"
 #include "mock/mock_runtime.h"
 
 namespace control::mock {
 namespace {
 
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
-
-/// Which engine an endpoint means.
-struct Wanted {
-  std::string name{};
-  std::string clock{};  // "real", "virtual", or empty
-  std::optional<std::uint64_t> seed{};
-};
-
-bool isNameChar(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-' || c == '.';
-}
-
-Result<Wanted> readEndpoint(const Endpoint& endpoint) {
-  static constexpr std::array<std::string_view, 2> kKeys{"clock", "seed"};
-  if (!endpoint.host.empty() || !endpoint.transport.empty())
-    return invalid("the mock engine is in this process: use mock:///default");
-  if (auto known = endpoint.requireKnownQuery(kKeys); !known) return known.error();
-  Wanted wanted{.name = endpoint.path.substr(1)};
-  if (wanted.name.empty()) return invalid("the mock engine needs a name: use mock:///default");
-  if (!std::all_of(wanted.name.begin(), wanted.name.end(), isNameChar))
-    return invalid("mock engine name '" + wanted.name +
-                   "': use letters, digits, '_', '-' and '.', as mock:///default");
-  if (const auto clock = endpoint.query.find("clock"); clock != endpoint.query.end()) {
-    wanted.clock = clock->second;
-    if (wanted.clock != "real" && wanted.clock != "virtual")
-      return invalid("clock=" + wanted.clock + ": use real or virtual");
-  }
-  if (const auto seed = endpoint.query.find("seed"); seed != endpoint.query.end()) {
-    const std::string& text = seed->second;
-    std::uint64_t number = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (failed != std::errc{} || end != text.data() + text.size())
-      return invalid("seed=" + text + ": use a number");
-    wanted.seed = number;
-  }
-  return wanted;
-}
-
 bool isFake(const std::shared_ptr<Clock>& clock) {
   return dynamic_cast<const testing::FakeClock*>(clock.get()) != nullptr;
 }
 
+bool wantsVirtual(const Wanted& wanted) {
+  return wanted.clock == "virtual" || wanted.clock == "auto";
+}
+
+/// A host's own fake clock suits whoever asks for a virtual one.
+std::shared_ptr<Clock> chooseClock(const Wanted& wanted, const std::shared_ptr<Clock>& host) {
+  if (wantsVirtual(wanted) && !isFake(host))
+    return std::make_shared<testing::FakeClock>(wanted.clock == "auto");
+  if (wanted.clock == "real" && isFake(host)) return systemClock();
+  return host;
+}
+
 bool clockFits(const Engine& engine, const Wanted& wanted, const std::shared_ptr<Clock>& host) {
   // An engine that made its own virtual clock suits whoever asks for one and brings none.
-  if (wanted.clock == "virtual" && !isFake(host)) return isFake(engine.sharedClock());
+  if (wantsVirtual(wanted) && !isFake(host)) return isFake(engine.sharedClock());
   if (wanted.clock == "real" && isFake(host)) return engine.sharedClock() == systemClock();
   return engine.sharedClock() == host;
 }
 
-std::shared_ptr<Clock> chooseClock(const Wanted& wanted, const std::shared_ptr<Clock>& host) {
-  if (wanted.clock == "virtual" && !isFake(host)) return std::make_shared<testing::FakeClock>();
-  if (wanted.clock == "real" && isFake(host)) return systemClock();
-  return host;
+Result<std::shared_ptr<Engine>> makeEngine(const Wanted& wanted,
+                                           const std::shared_ptr<Clock>& host) {
+  const auto engine =
+      std::make_shared<Engine>(chooseClock(wanted, host), wanted.seed.value_or(1),
+                               wanted.profile != nullptr ? *wanted.profile : plainProfile());
+  if (!wanted.scenario) return engine;
+  const std::lock_guard lock(engine->mutex());
+  if (auto begun = engine->begin(wanted.scenario); !begun)
+    return invalid("scenario " + wanted.scenario_path + ": " + begun.error().message);
+  return engine;
 }
 
 /// The engines of this process by name.
@@ -82,33 +57,44 @@ class Engines {
 
   Result<std::shared_ptr<Engine>> open(const Wanted& wanted, const std::shared_ptr<Clock>& host) {
     const std::lock_guard lock(mutex_);
-    auto& engine = engines_[wanted.name];
-    const bool fits = engine && clockFits(*engine, wanted, host) &&
-                      (!wanted.seed || *wanted.seed == engine->seed());
-    if (fits) return engine;
-    if (engine && inUse(*engine))
+    Named& named = engines_[wanted.name];
+    if (named.engine && fits(named, wanted, host)) return named.engine;
+    if (named.engine && inUse(*named.engine))
       return invalid("mock engine '" + wanted.name +
-                     "' is open with another clock or seed: use another name");
-    engine = std::make_shared<Engine>(chooseClock(wanted, host), wanted.seed.value_or(1),
-                                      plainProfile());
-    return engine;
+                     "' is open with another clock, seed, profile or scenario: use another name");
+    auto made = makeEngine(wanted, host);
+    if (made) named = {.engine = *made, .scenario_path = wanted.scenario_path};
+    return made;
   }
 
  private:
+  struct Named {
+    std::shared_ptr<Engine> engine{};
+    std::string scenario_path{};
+  };
+
+  static bool fits(const Named& named, const Wanted& wanted, const std::shared_ptr<Clock>& host) {
+    const Engine& engine = *named.engine;
+    return clockFits(engine, wanted, host) && (!wanted.seed || *wanted.seed == engine.seed()) &&
+           (wanted.profile == nullptr || wanted.profile == &engine.profile()) &&
+           named.scenario_path == wanted.scenario_path;
+  }
+
   static bool inUse(Engine& engine) {
     const std::lock_guard lock(engine.mutex());
     return engine.users > 0;
   }
 
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Engine>> engines_;
+  std::map<std::string, Named> engines_;
 };
 
 Result<std::unique_ptr<ContainerRuntime>> create(const Endpoint& endpoint, const HostContext& host,
                                                  const CallContext&) {
   const auto wanted = readEndpoint(endpoint);
   if (!wanted) return wanted.error();
-  auto engine = Engines::all().open(*wanted, host.clock);
+  auto engine = wanted->name.empty() ? makeEngine(*wanted, host.clock)
+                                     : Engines::all().open(*wanted, host.clock);
   if (!engine) return engine.error();
   {
     const std::lock_guard lock((*engine)->mutex());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ std::optional<Duration> parseDuration(std::string_view text);
 
 /// "12.500000000", for people and for comparison.
 std::string seconds(Duration duration);
+
+bool isUtf8(std::string_view text);
+void appendUtf8(std::string& out, std::uint32_t code);
 
 /// Replaces \n \t \r \\ \0 and \xHH. Other backslashes stay.
 std::string unescape(std::string_view text);

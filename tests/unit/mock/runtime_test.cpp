@@ -38,7 +38,7 @@ TEST(MockEndpoint, RefusesUnknownKeysAndNamesTheKnown) {
   const auto opened = openMock("mock:///default?colour=red");
   ASSERT_FALSE(opened);
   EXPECT_FAILS(opened, kInvalidArgument);
-  EXPECT_THAT(opened.error().message, HasSubstr("clock, seed"));
+  EXPECT_THAT(opened.error().message, HasSubstr("clock, name, profile, seed"));
 }
 
 TEST(MockEndpoint, RefusesBadValuesAndNames) {
