@@ -29,7 +29,7 @@ Result<StartOutcome> Engine::start(const ContainerId& id) {
     return failure(ErrorCode::kWrongState,
                    "the container is " + std::string(toString(container.state)));
   if (auto prepared = prepareStart(container); !prepared) {
-    if (profile_.keeps_start_error) container.error = prepared.error().message;
+    container.error = prepared.error().message;
     return prepared.error();
   }
   beginRun(container);

@@ -38,7 +38,6 @@ constexpr Profile podman() {
           .signal_in_events = false,
           .stop_timeout_unit = 1s,
           .remove_delay = 10ms,
-          .keeps_start_error = false,
           .image_id_has_algorithm = false,
           .default_pids_limit = 2048,
           .log_time_unit = 1s,

@@ -43,7 +43,6 @@ struct Profile {
   bool signal_wakes_paused = false;          ///< the stop signal, or any one where none was chosen
   /// From another client's remove to the end of the container, which is "removing" meanwhile.
   Duration remove_delay{};
-  bool keeps_start_error = true;       ///< inspect shows why a start failed
   bool image_id_has_algorithm = true;  ///< "sha256:..."
   std::optional<std::int64_t> default_pids_limit{};
 

@@ -191,16 +191,6 @@ TEST(MockProfile, ShowsAContainerThatAnotherClientIsRemoving) {
   }
 }
 
-TEST(MockProfile, PodmanKeepsNoWordOnAFailedStart) {
-  for (const char* profile : kReal) {
-    const Opened engine(
-        "{'containers': [{'name': 'web', 'image': 'a', 'labels': {'mock.start_error': 'no'}}]}",
-        std::string("clock=virtual&profile=") + profile);
-    EXPECT_FAILS(engine->start({"web"}, {}), kStartFailed);
-    EXPECT_EQ(engine.look("web").error.empty(), std::string(profile).starts_with("podman"));
-  }
-}
-
 TEST(MockProfile, NamesImagesAndLimitsProcessesInTheEnginesWay) {
   for (const char* profile : kDockers) {
     const Opened engine = opened(profile);
