@@ -3,6 +3,7 @@
 #include "docker/docker_json.h"
 #include "engine/framing.h"
 #include "fuzz/fuzz_input.h"
+#include "podman/podman_json.h"
 
 using namespace control;
 using namespace control::fuzz;
@@ -45,6 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const std::string& line : whole.lines) {
     (void)docker::parseEvent(line);
     (void)docker::parsePullStep(line);
+    (void)podman::parseEvent(line);
+    (void)podman::parsePullStep(line);
   }
   return 0;
 }

@@ -21,6 +21,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   read(parseEvent(text));
   read(parsePullStep(text));
   read(parseRemoved(text));
-  read(parseStats(text, RunId{}, StatsDialect{}));
+  read(parseStats(text, RunId{}, StatsDialect{.network_swapped = (size & 1) != 0}));
+  constexpr Subject kSubjects[] = {Subject::kEngine, Subject::kContainer, Subject::kCreate,
+                                   Subject::kStart,  Subject::kUpdate,    Subject::kImage,
+                                   Subject::kPull,   Subject::kExec};
+  constexpr int kStatuses[] = {400, 404, 409, 500};
+  (void)errorFromReply(kStatuses[size % 4], text, kSubjects[size % 8]);
+  (void)pullError(text);
+  (void)speaksOfState(text);
   return 0;
 }
