@@ -311,10 +311,7 @@ void setPolicy(control::ContainerSpec& spec, const CreateSettings& settings) {
   spec.drop_capabilities = {"ALL"};
   spec.add_capabilities = {"CHOWN",  "DAC_OVERRIDE", "FOWNER",          "KILL",
                            "SETGID", "SETUID",       "NET_BIND_SERVICE"};
-  spec.log_driver = "local";
-  // A single file cannot be compressed: engines refuse to start a container that asks for both.
-  spec.log_options = {
-      {"max-size", "5m"}, {"max-file", "1"}, {"compress", "false"}, {"mode", "non-blocking"}};
+  spec.log_limit_bytes = 5 << 20;
   spec.open_stdin = true;
   control::Mount files;
   files.source = settings.host_directory;

@@ -66,7 +66,8 @@ Result<void> checkAbilities(const ContainerSpec& spec) {
                 {"drop_capabilities", !spec.drop_capabilities.empty()},
                 {"add_capabilities", !spec.add_capabilities.empty()},
                 {"log_driver", !spec.log_driver.empty()},
-                {"log_options", !spec.log_options.empty()}};
+                {"log_options", !spec.log_options.empty()},
+                {"log_limit_bytes", spec.log_limit_bytes.has_value()}};
   for (const auto& one : absent)
     if (one.set) return unsupported(one.field);
   return {};

@@ -78,7 +78,7 @@ void putCapabilities(const char* key, const std::vector<std::string>& names, Obj
 }
 
 Result<void> putLogging(const ContainerSpec& spec, Object& host) {
-  if (spec.log_driver.empty() && spec.log_options.empty()) return {};
+  if (spec.log_driver.empty() && spec.log_options.empty() && !spec.log_limit_bytes) return {};
   const bool known = spec.log_driver.empty() || std::find(kLogDrivers.begin(), kLogDrivers.end(),
                                                           spec.log_driver) != kLogDrivers.end();
   if (!known) {
@@ -88,6 +88,16 @@ Result<void> putLogging(const ContainerSpec& spec, Object& host) {
     return invalid("unknown log driver '" + spec.log_driver.substr(0, 64) + "'; known: " + list);
   }
   Object logging;
+  if (spec.log_limit_bytes) {
+    logging.set("Type", "local");
+    // A single file cannot be compressed: the engine refuses to start a container with both.
+    logging.set("Config", object({{"max-size", std::to_string(*spec.log_limit_bytes)},
+                                  {"max-file", "1"},
+                                  {"compress", "false"},
+                                  {"mode", "non-blocking"}}));
+    host.set("LogConfig", logging);
+    return {};
+  }
   logging.set("Type", spec.log_driver);
   if (!spec.log_options.empty()) logging.set("Config", object(spec.log_options));
   host.set("LogConfig", logging);

@@ -183,6 +183,10 @@ Result<void> checkSpec(const ContainerSpec& spec) {
   if (auto checked = checkReference(spec.image); !checked) return checked;
   if (auto checked = checkTexts(spec); !checked) return checked;
   if (auto checked = checkEnvironment(spec.environment); !checked) return checked;
+  if (spec.log_limit_bytes && *spec.log_limit_bytes <= 0)
+    return invalid("the limit of the log is not positive");
+  if (spec.log_limit_bytes && !(spec.log_driver.empty() && spec.log_options.empty()))
+    return invalid("a limit of the log goes without a log driver and log options");
   for (auto checked :
        {checkLimits(spec.limits), checkStop(spec), checkPorts(spec), checkMounts(spec.mounts),
         checkCapabilities(spec.drop_capabilities), checkCapabilities(spec.add_capabilities)})

@@ -144,6 +144,7 @@ Result<void> putLogging(const ContainerSpec& spec, Object& body) {
                    "'; known: k8s-file, json-file, journald, none");
   Object logging;
   logging.set("driver", driver);
+  if (spec.log_limit_bytes) logging.set("size", *spec.log_limit_bytes);
   Object options;
   for (const auto& [key, value] : spec.log_options) {
     if (key == "max-size") {

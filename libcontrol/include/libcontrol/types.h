@@ -139,6 +139,9 @@ struct ContainerSpec {
   std::vector<std::string> add_capabilities{};
   std::string log_driver{};  ///< empty: the engine's default
   std::map<std::string, std::string> log_options{};
+  /// Keep about so much of the latest output, in the way that suits the engine best. Not together
+  /// with a driver or options; inspect shows those chosen.
+  std::optional<std::int64_t> log_limit_bytes{};
   /// Options that one engine alone understands. kInvalidArgument for a key it does not know.
   std::map<std::string, std::string> engine_options{};
 };

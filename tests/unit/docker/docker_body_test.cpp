@@ -79,6 +79,8 @@ TEST(DockerCreateBody, RefusesWhatTheEngineWouldTakeInSilence) {
       [](ContainerSpec& s) { s.mounts = {{.source = "/a", .target = "/"}}; },
       [](ContainerSpec& s) { s.drop_capabilities = {"NET ADMIN"}; },
       [](ContainerSpec& s) { s.log_driver = "jsonfile"; },
+      [](ContainerSpec& s) { s.log_limit_bytes = 0; },
+      [](ContainerSpec& s) { s.log_limit_bytes = 1, s.log_driver = "local"; },
       [](ContainerSpec& s) {
         s.engine_options = {{"privileged", "true"}};
       },
@@ -90,6 +92,15 @@ TEST(DockerCreateBody, RefusesWhatTheEngineWouldTakeInSilence) {
     ASSERT_FALSE(body) << "mistake " << i;
     EXPECT_EQ(body.error().code, ErrorCode::kInvalidArgument);
   }
+}
+
+TEST(DockerCreateBody, KeepsALimitedLogInTheLocalDriver) {
+  ContainerSpec spec = minimal();
+  spec.log_limit_bytes = 5 << 20;
+  const auto body = createBody(spec);
+  ASSERT_TRUE(body);
+  EXPECT_NE(body->find(R"("Type":"local")"), std::string::npos) << *body;
+  EXPECT_NE(body->find(R"("max-size":"5242880")"), std::string::npos) << *body;
 }
 
 TEST(DockerCreateBody, ListsTheEngineOptionsItKnows) {

@@ -98,9 +98,7 @@ TEST(CreatePayload, SetsThePolicyWhateverThePayloadSays) {
   EXPECT_THAT(spec.add_capabilities, Contains("CHOWN"));
   EXPECT_THAT(spec.add_capabilities, Not(Contains("SYS_ADMIN")));
   EXPECT_EQ(spec.limits.pids, 512);
-  EXPECT_EQ(spec.log_driver, "local");
-  EXPECT_THAT(spec.log_options, ElementsAre(Pair("compress", "false"), Pair("max-file", "1"),
-                                            Pair("max-size", "5m"), Pair("mode", "non-blocking")));
+  EXPECT_EQ(spec.log_limit_bytes, 5 << 20);
   EXPECT_TRUE(spec.open_stdin);
   EXPECT_TRUE(spec.tty);
   EXPECT_EQ(spec.network, control::NetworkMode::kDefault);
