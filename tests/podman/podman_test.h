@@ -22,7 +22,7 @@ class PodmanTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const PluginDescriptor* const linked[] = {&descriptor()};
-    auto opened = loadRuntime(control::test::podmanUri(), {.linked_plugins = linked}, soon());
+    auto opened = loadRuntime(uri(), {.linked_plugins = linked}, soon());
     ASSERT_TRUE(opened) << opened.error().message;
     runtime_ = *opened;
   }
@@ -30,6 +30,8 @@ class PodmanTest : public ::testing::Test {
   void TearDown() override {
     for (const ContainerId& id : made_) (void)runtime_->remove(id, {.force = true}, soon());
   }
+
+  virtual std::string uri() { return control::test::podmanUri(); }
 
   static CallContext soon(Duration timeout = seconds(30)) { return CallContext::within(timeout); }
 
