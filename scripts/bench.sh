@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Measures what BENCHMARKS.md shows and prints it as a table: the core's own cost on the mock engine,
-# libcontrol on a private Docker engine, then the agent on the mock engine. Takes about five minutes;
-# nothing else should run meanwhile.
+# libcontrol on a private Docker engine and on a private Podman service, then the agent on the mock
+# engine. Takes about seven minutes; nothing else should run meanwhile.
 #
-#   scripts/bench.sh [containers]     default 100
+#   scripts/bench.sh [containers]     default 100 on Docker; 50 on Podman
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -15,13 +15,15 @@ mapfile -t launcher < <(launcher_options)
 echo "building" >&2
 cmake --preset release -B build/bench -DCONTROL_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
 cmake --build build/bench \
-  --target core_bench engine_bench ctrl-alt-play-agent control_mock_module >/dev/null
+  --target core_bench docker_bench podman_bench ctrl-alt-play-agent control_mock_module >/dev/null
 tests/agent/install.sh >/dev/null
 
 printf '%s, %s\n' "$(date -u +%F)" "$(. /etc/os-release && echo "$PRETTY_NAME")"
 build/bench/tests/bench/core_bench "$PWD/build/bench/plugins/libcontrol-mock.so"
 printf '\n'
-build/bench/tests/bench/engine_bench "$containers"
+build/bench/tests/bench/docker_bench "$containers"
+printf '\n'
+build/bench/tests/bench/podman_bench 50
 printf '\n| what | ours | against | ratio | goal |\n|---|---|---|---|---|\n'
 AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build/bench/plugins" \
   node tests/bench/agent_bench.mjs
