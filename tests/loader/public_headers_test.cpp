@@ -34,6 +34,16 @@ TEST(PublicHeaders, NameNoThirdPartyLibrary) {
   }
 }
 
+TEST(PublicHeaders, NameGoogleTestBelowTestingOnly) {
+  const std::regex google(R"(#\s*include\s*[<"](gtest|gmock|libcontrol/testing)/)");
+  for (const fs::path& header : publicHeaders()) {
+    if (header.parent_path().filename() == "testing") continue;
+    std::ifstream file(header);
+    for (std::string line; std::getline(file, line);)
+      EXPECT_FALSE(std::regex_search(line, google)) << header << ": " << line;
+  }
+}
+
 TEST(PublicHeaders, StandInTheSourceListOfTheirCompileTest) {
   const std::string listed = CONTROL_PUBLIC_HEADERS;
   for (const fs::path& header : publicHeaders()) {
