@@ -23,12 +23,17 @@ namespace {
 constexpr int kRounds = 20'000;
 constexpr int kWarmUp = 1'000;
 
+/// Without a copy: it is measured.
+template <class T>
+void check(const Result<T>& result, const char* what) {
+  if (result) return;
+  std::cerr << what << ": " << result.error().message << '\n';
+  std::exit(1);
+}
+
 template <class T>
 T must(Result<T> result, const char* what) {
-  if (!result) {
-    std::cerr << what << ": " << result.error().message << '\n';
-    std::exit(1);
-  }
+  check(result, what);
   return std::move(result).value();
 }
 
@@ -87,30 +92,30 @@ class Bench {
     std::puts("| what | libcontrol | primitives | difference | goal |\n|---|---|---|---|---|");
     compare(
         "inspect of a loaded plugin against one called without the loader, p50",
-        [&] { must(loaded_->inspect(id_, {}), "inspect"); },
-        [&] { must(linked_->inspect(other_id_, {}), "inspect"); }, nothing);
+        [&] { check(loaded_->inspect(id_, {}), "inspect"); },
+        [&] { check(linked_->inspect(other_id_, {}), "inspect"); }, nothing);
     compare(
         "stop of a stopped container against its inspect, p50",
-        [&] { must(loaded_->stop(id_, {}, {}), "stop"); },
-        [&] { must(loaded_->inspect(id_, {}), "inspect"); }, nothing);
-    const auto start = [&] { must(loaded_->start(id_, {}), "start"); };
+        [&] { check(loaded_->stop(id_, {}, {}), "stop"); },
+        [&] { check(loaded_->inspect(id_, {}), "inspect"); }, nothing);
+    const auto start = [&] { check(loaded_->start(id_, {}), "start"); };
     compare(
         "stop of a running one against inspect, watchExit, signal, noticed, exited, p50",
-        [&] { must(loaded_->stop(id_, {}, {}), "stop"); }, [&] { stopByHand(); }, start);
+        [&] { check(loaded_->stop(id_, {}, {}), "stop"); }, [&] { stopByHand(); }, start);
     compare(
         "wait for a run that is over against watchExit, inspect, p50",
-        [&] { must(loaded_->wait(id_, {}), "wait"); },
+        [&] { check(loaded_->wait(id_, {}), "wait"); },
         [&] {
           const auto watch = must(loaded_->watchExit(id_, {}), "watchExit");
-          must(loaded_->inspect(id_, {}), "inspect");
+          check(loaded_->inspect(id_, {}), "inspect");
         },
         nothing);
     compare(
         "ensureImage of one that is there against findImage, p50",
         [&] {
-          must(loaded_->ensureImage(kImage, PullPolicy::kIfMissing, {}, {}, {}), "ensureImage");
+          check(loaded_->ensureImage(kImage, PullPolicy::kIfMissing, {}, {}, {}), "ensureImage");
         },
-        [&] { must(loaded_->findImage(kImage, {}), "findImage"); }, nothing);
+        [&] { check(loaded_->findImage(kImage, {}), "findImage"); }, nothing);
   }
 
  private:
@@ -121,11 +126,11 @@ class Bench {
   }
 
   void stopByHand() {
-    must(loaded_->inspect(id_, {}), "inspect");
+    check(loaded_->inspect(id_, {}), "inspect");
     const auto watch = must(loaded_->watchExit(id_, {}), "watchExit");
-    must(loaded_->signal(id_, Signal::term(), {}), "signal");
-    must(watch->noticed({}), "noticed");
-    must(watch->exited({}), "exited");
+    check(loaded_->signal(id_, Signal::term(), {}), "signal");
+    check(watch->noticed({}), "noticed");
+    check(watch->exited({}), "exited");
   }
 
   const std::shared_ptr<testing::FakeClock> clock_ = std::make_shared<testing::FakeClock>(true);
