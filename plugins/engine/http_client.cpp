@@ -104,6 +104,7 @@ Result<bool> HttpStream::read(std::string& out, const CallContext& context) {
     out += std::exchange(early_, {});
     return true;
   }
+  if (auto good = checkLateHead(); !good) return good.error();
   if (reader_.complete()) return false;
   WaitScope scope(connection_->wakeup(), context, clock_);
   const std::size_t before = out.size();
@@ -117,9 +118,20 @@ Result<bool> HttpStream::read(std::string& out, const CallContext& context) {
       return false;
     }
     if (auto fed = reader_.feed(bytes, out); !fed) return fed.error();
+    if (auto good = checkLateHead(); !good) return good.error();
     if (reader_.complete() && out.size() == before) return false;
   }
   return true;
+}
+
+Result<void> HttpStream::checkLateHead() {
+  if (!head_is_late_ || !reader_.headComplete()) return {};
+  if (!head().success())
+    return Error{.code = head().status == 404 ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+                 .message = "the engine answered with status " + std::to_string(head().status),
+                 .native = std::to_string(head().status)};
+  head_is_late_ = false;
+  return {};
 }
 
 Result<std::string> HttpStream::readAll(const CallContext& context) {
@@ -235,6 +247,24 @@ Result<std::unique_ptr<HttpStream>> HttpClient::open(const HttpRequest& request,
   }
   std::unique_ptr<HttpStream> stream(
       new HttpStream(std::move(*opened), std::move(reader), std::move(early), *clock_));
+  if (auto armed = stream->arm(); !armed)
+    return withEffect(std::move(armed).error(), request, sent);
+  return stream;
+}
+
+Result<std::unique_ptr<HttpStream>> HttpClient::openAhead(const HttpRequest& request,
+                                                          const CallContext& context) {
+  auto opened = Connection::open(address_, context, *clock_);
+  if (!opened) return opened.error();
+  std::size_t sent = 0;
+  {
+    WaitScope scope((*opened)->wakeup(), context, *clock_);
+    if (auto done = (*opened)->send(serialize(request, host_), sent, scope); !done)
+      return withEffect(std::move(done).error(), request, sent);
+  }
+  std::unique_ptr<HttpStream> stream(
+      new HttpStream(std::move(*opened), HttpReader(request.method == Method::kHead), {}, *clock_));
+  stream->head_is_late_ = true;
   if (auto armed = stream->arm(); !armed)
     return withEffect(std::move(armed).error(), request, sent);
   return stream;

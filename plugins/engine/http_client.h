@@ -61,10 +61,12 @@ class HttpStream {
   HttpStream(std::unique_ptr<Connection> connection, HttpReader reader, std::string early,
              Clock& clock);
   Result<void> arm();
+  Result<void> checkLateHead();
 
   const std::unique_ptr<Connection> connection_;
   HttpReader reader_;
   std::string early_;  ///< body that came with the head
+  bool head_is_late_ = false;
   Clock& clock_;
   std::optional<Wakeup> writing_{};  ///< of a hijacked connection
   int epoll_ = -1;
@@ -91,6 +93,12 @@ class HttpClient {
 
   /// Returns once the head of the answer is there.
   Result<std::unique_ptr<HttpStream>> open(const HttpRequest& request, const CallContext& context);
+
+  /// Returns once the request is sent, for engines that answer only when there is something to say.
+  /// The stream's read() fails (kNotFound for status 404, else kUnavailable) when the answer turns
+  /// out to be no success.
+  Result<std::unique_ptr<HttpStream>> openAhead(const HttpRequest& request,
+                                                const CallContext& context);
 
   /// Drops the kept connections.
   void forgetConnections();

@@ -118,4 +118,14 @@ Result<std::unique_ptr<HttpStream>> Api::open(HttpRequest request, Subject subje
   return errorFromReply(status, *body, subject);
 }
 
+Result<std::unique_ptr<HttpStream>> Api::openAhead(HttpRequest request,
+                                                   const CallContext& context) {
+  const auto path = prefix(context);
+  if (!path) return path.error();
+  request.target.insert(0, *path);
+  auto stream = client_.openAhead(request, context);
+  if (!stream && stream.error().code == ErrorCode::kUnavailable) forgetVersion();
+  return stream;
+}
+
 }  // namespace control::podman

@@ -53,6 +53,10 @@ class Api {
   Result<std::unique_ptr<engine::HttpStream>> open(engine::HttpRequest request, Subject subject,
                                                    const CallContext& context);
 
+  /// As open(), without waiting for the answer; a status that is no success is an Error of read().
+  Result<std::unique_ptr<engine::HttpStream>> openAhead(engine::HttpRequest request,
+                                                        const CallContext& context);
+
   Clock& clock() const noexcept { return *host_.clock; }
   const HostContext& host() const noexcept { return host_; }
   const engine::Address& address() const noexcept { return client_.address(); }

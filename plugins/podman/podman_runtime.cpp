@@ -31,11 +31,18 @@ Error refused(const HttpResponse& response, Subject subject) {
   return errorFromReply(response.head.status, response.body, subject);
 }
 
+constexpr std::string_view kFollow = "&follow=true";
+
+bool carries(const std::map<std::string, std::string>& labels,
+             const std::map<std::string, std::string>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& want) {
+    const auto found = labels.find(want.first);
+    return found != labels.end() && (want.second.empty() || found->second == want.second);
+  });
+}
+
 bool matches(const ContainerSummary& one, const ListFilter& filter) {
-  for (const auto& [key, value] : filter.labels) {
-    const auto found = one.labels.find(key);
-    if (found == one.labels.end() || (!value.empty() && found->second != value)) return false;
-  }
+  if (!carries(one.labels, filter.labels)) return false;
   return filter.states.empty() ||
          std::find(filter.states.begin(), filter.states.end(), one.state) != filter.states.end();
 }
@@ -309,17 +316,22 @@ Result<std::unique_ptr<LogStream>> PodmanRuntime::logs(const ContainerId& id,
                       "&stderr=" + (options.standard_error ? "true" : "false");
   const bool follow = options.follow && run->running;
   if (follow || options.timestamps) query += "&timestamps=true";
-  if (options.until) query += "&until=" + encoded(timeText(*options.until + kMoment));
-  const auto open = [this, target = containerPath(run->id, query)](std::optional<WallTime> since,
-                                                                   const std::string& more,
-                                                                   const CallContext& call) {
+  // The times of lines are told in whole seconds: the whole of that second is meant.
+  if (options.until)
+    query += "&until=" + encoded(timeText(std::chrono::floor<std::chrono::seconds>(*options.until) +
+                                          std::chrono::seconds(1)));
+  const auto open = [this, target = containerPath(run->id, query)](
+                        std::optional<WallTime> since, const std::string& more,
+                        const CallContext& call) -> Result<std::unique_ptr<engine::HttpStream>> {
     std::string path = target + more;
     if (since) path += "&since=" + encoded(timeText(*since - kMoment));
-    return api_.open({.method = Method::kGet, .target = std::move(path)}, Subject::kContainer,
-                     call);
+    HttpRequest request{.method = Method::kGet, .target = std::move(path)};
+    // A followed log is answered when its first line is there, which may be never.
+    if (more.starts_with(kFollow)) return api_.openAhead(std::move(request), call);
+    return api_.open(std::move(request), Subject::kContainer, call);
   };
   std::string first;
-  if (follow) first += "&follow=true";
+  if (follow) first += kFollow;
   if (options.tail_lines) first += "&tail=" + std::to_string(*options.tail_lines);
   auto http = open(options.since, first, context);
   if (!http) return http.error();
@@ -398,9 +410,12 @@ Result<std::unique_ptr<EventStream>> PodmanRuntime::events(const EventFilter& fi
                  "&filters=" + encoded(eventFilters(filter))},
       Subject::kEngine, context);
   if (!http) return http.error();
-  const auto parse = [begin](std::string line) -> Result<std::optional<Event>> {
+  // For the engine one of several labels is enough.
+  const auto parse = [begin,
+                      labels = filter.labels](std::string line) -> Result<std::optional<Event>> {
     auto event = parseEvent(std::move(line));
-    if (event && *event && (*event)->at < begin) return std::optional<Event>();
+    if (event && *event && ((*event)->at < begin || !carries((*event)->labels, labels)))
+      return std::optional<Event>();
     return event;
   };
   return engine::makeEventStream(std::move(*http), parse, host().clock);
