@@ -194,6 +194,7 @@ Result<RunState> parseRunState(std::string text) {
   run.exit_code = smallInteger(state["ExitCode"]);
   run.oom_killed = state["OOMKilled"].boolean();
   run.tty = root["Config"]["Tty"].isTrue();
+  run.host_network = root["HostConfig"]["NetworkMode"].stringOrEmpty() == "host";
   return run;
 }
 

@@ -215,12 +215,13 @@ CgroupStats::CgroupStats(RunId run, std::unique_ptr<Files> files)
 CgroupStats::~CgroupStats() = default;
 
 Result<std::unique_ptr<CgroupStats>> CgroupStats::open(const RunId& run, int pid,
-                                                       const HostRoots& roots) {
+                                                       const HostRoots& roots, bool host_network) {
   const Result<CgroupPlaces> places = CgroupPlaces::find(pid, run.container.value, roots);
   if (!places) return places.error();
   auto files = std::make_unique<Files>();
   int error = files->openAll(*places);
-  if (error == 0) error = files->openNetwork(pid, roots);
+  // An engine in a network namespace of its own calls that one the host's.
+  if (error == 0 && !host_network) error = files->openNetwork(pid, roots);
   if (error != 0) return systemError(error, "cgroup files of process " + std::to_string(pid));
   // The process may have ended, and its id been given away, since its cgroups were looked up.
   if (const Result<void> checked = checkContainerOf(pid, run.container.value, roots); !checked)

@@ -26,7 +26,8 @@ class CgroupStats {
   /// kNotFound: no such process, or it is not in this container's cgroup. kUnsupported: the
   /// host's cgroups are not visible from here; ask the engine instead.
   static Result<std::unique_ptr<CgroupStats>> open(const RunId& run, int pid,
-                                                   const HostRoots& roots = {});
+                                                   const HostRoots& roots = {},
+                                                   bool host_network = false);
   ~CgroupStats();
   CgroupStats(const CgroupStats&) = delete;
   CgroupStats& operator=(const CgroupStats&) = delete;

@@ -18,5 +18,6 @@ struct RunState {
   std::optional<int> exit_code{};
   std::optional<bool> oom_killed{};
   bool tty = false;
+  bool host_network = false;
 };
 }  // namespace control::engine

@@ -59,7 +59,8 @@ Result<StatsSample> StatsReader::readOne(const ContainerId& id, const CallContex
   if (!run->running || !run->started_at)
     return Error{.code = ErrorCode::kWrongState, .message = "the container does not run"};
   if (run->pid) {
-    auto files = CgroupStats::open({run->id, *run->started_at}, *run->pid, roots_);
+    auto files =
+        CgroupStats::open({run->id, *run->started_at}, *run->pid, roots_, run->host_network);
     if (files) {
       auto sample = (*files)->sample(engine_.clock());
       Sampler sampler{.files = std::move(*files)};

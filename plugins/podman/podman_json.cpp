@@ -263,6 +263,7 @@ Result<PodmanRun> parseRunState(std::string text) {
   if (isOver(*word)) run.exit_code = exitCode(state);
   run.oom_killed = oomKilled(state);
   run.tty = root["Config"]["Tty"].isTrue();
+  run.host_network = root["HostConfig"]["NetworkMode"].stringOrEmpty() == "host";
   run.open_stdin = root["Config"]["OpenStdin"].isTrue();
   return run;
 }
