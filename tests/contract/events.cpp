@@ -107,10 +107,13 @@ MUST(Events, events_unknown_type_is_preserved, Capability::kEvents) {
   ASSERT_OK(events);
   if (!engine->inventEvent(id)) return skip("no event can be invented on this engine");
   ASSERT_OK(runtime().start(id, soon()));
-  const auto event = nextEvent(**events, EventType::kUnknown);
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->raw_type, Faults::kInventedEvent);
-  EXPECT_EQ(event->container, id);
+  for (;;) {
+    const auto event = nextEvent(**events, EventType::kUnknown);
+    ASSERT_TRUE(event);
+    EXPECT_EQ(event->container, id);
+    EXPECT_FALSE(event->raw_type.empty());
+    if (event->raw_type == Faults::kInventedEvent) break;
+  }
 }
 
 MUST(Events, events_filter_by_label, Capability::kEvents) {
