@@ -31,7 +31,11 @@ void expectBlocksFrom(const std::string& file, const std::string& language, std:
 
 // tests/install builds and runs that project against the installed package.
 TEST(TestingGuide, ShowsCodeThatIsCompiledAndRun) {
-  expectBlocksFrom("tests/install/guide/guide_test.cpp", "cpp", 7);
+  expectBlocksFrom("tests/install/guide/guide_test.cpp", "cpp", 8);
+}
+
+TEST(TestingGuide, ShowsTheScenarioThatIsUsed) {
+  expectBlocksFrom("tests/install/guide/outage.json", "json", 1);
 }
 
 TEST(TestingGuide, ShowsTheProjectFileThatIsUsed) {

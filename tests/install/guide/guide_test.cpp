@@ -68,6 +68,19 @@ TEST(Web, IsCreatedThoughTheAnswerIsLost) {
               FailsWith(ErrorCode::kUnavailable, Effect::kUnknown));
 }
 
+TEST(Web, LivesThroughAScenario) {
+  MockEngine engine({.scenario = GUIDE_FOLDER "/outage.json"});
+
+  ASSERT_THAT(engine->create({.name = "web", .image = "example/web:1"}, {}), IsOk());
+  EXPECT_THAT(engine->start({"web"}, {}), FailsWith(ErrorCode::kUnavailable, Effect::kUnknown));
+  EXPECT_THAT(engine->inspect({"web"}, {}),
+              IsOkAnd(Field(&ContainerInfo::state, ContainerState::kRunning)));
+
+  EXPECT_THAT(engine->wait({"db"}, {}), FailsWith(ErrorCode::kUnavailable));
+  engine.clock().advance(8min);
+  EXPECT_THAT(engine->info({}), IsOk());
+}
+
 // ---- A program with threads of its own ----
 
 class Recorder : public SupervisorObserver {

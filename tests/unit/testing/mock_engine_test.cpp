@@ -3,9 +3,11 @@
 #include <gtest/gtest-spi.h>
 #include <libcontrol/testing/matchers.h>
 
+#include <fstream>
 #include <future>
 
 #include "mock/mock_plugin.h"
+#include "support/temp_dir.h"
 
 namespace control::testing {
 namespace {
@@ -86,6 +88,55 @@ void prepareAFaultThatNeverComes(bool forget) {
 TEST(MockEngine, FailsATestThatPreparedAFaultInVain) {
   EXPECT_NONFATAL_FAILURE(prepareAFaultThatNeverComes(false), "did not happen");
   prepareAFaultThatNeverComes(true);
+}
+
+/// A scenario in a file whose name has to be escaped in a URI.
+class Scenario {
+ public:
+  explicit Scenario(const std::string& text) { std::ofstream(path()) << text; }
+  std::string path() const { return folder_.path("a scenario, 100% #1?.json"); }
+
+ private:
+  test_support::TempDir folder_;
+};
+
+MockEngineOptions inScenario(const Scenario& scenario) {
+  MockEngineOptions chosen = options();
+  chosen.scenario = scenario.path();
+  return chosen;
+}
+
+TEST(MockEngine, LivesThroughAScenario) {
+  const Scenario scenario(R"({
+    "containers": [{"name": "web", "image": "example/web:1", "running": true}],
+    "script": [{"at": "10s", "do": "crash", "name": "web", "exit_code": 3}]})");
+  MockEngine engine(inScenario(scenario));
+  EXPECT_THAT(engine->wait({"web"}, {}), IsOkAnd(Field(&ExitStatus::exit_code, 3)));
+}
+
+TEST(MockEngine, IsSharedWithNobodyWhoHasTheSameScenario) {
+  const Scenario scenario("{}");
+  MockEngine one(inScenario(scenario));
+  MockEngine other(inScenario(scenario));
+  ASSERT_THAT(one->create(deafServer(), {}), IsOk());
+  EXPECT_THAT(other->list({}, {}), IsOkAnd(IsEmpty()));
+}
+
+void leaveBeforeTheCrash(const Scenario& scenario) {
+  const MockEngine engine(inScenario(scenario));
+}
+
+TEST(MockEngine, FailsATestThatEndsBeforeItsScenario) {
+  const Scenario scenario(R"({
+    "containers": [{"name": "web", "image": "example/web:1", "running": true}],
+    "script": [{"at": "10s", "do": "crash", "name": "web"}]})");
+  EXPECT_NONFATAL_FAILURE(leaveBeforeTheCrash(scenario), "did not happen");
+}
+
+TEST(MockEngine, RefusesAScenarioThatIsNotNamedFromTheRoot) {
+  MockEngineOptions relative = options();
+  relative.scenario = "scenario.json";
+  EXPECT_THROW(const MockEngine engine(relative), std::runtime_error);
 }
 
 TEST(MockEngine, ThrowsTheReasonWhenItCannotBeOpened) {

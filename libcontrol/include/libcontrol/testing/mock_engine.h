@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <libcontrol/loader.h>
@@ -25,6 +26,8 @@ struct MockEngineOptions {
     kByHand = 1,
   };
   Time time = Time::kJumps;
+  /// Absolute path of a scenario file, which docs/mock.md describes; empty: an engine without one.
+  std::string scenario{};
   /// Further keys of the mock's URI, as {"seed", "7"}.
   std::map<std::string, std::string> query{};
   /// Where the mock's plugin is. Empty: where the library was installed with it.
@@ -45,8 +48,7 @@ struct MockEngineOptions {
 class MockEngine {
  public:
   explicit MockEngine(MockEngineOptions options = {}) {
-    std::string uri = "mock:///test-" + std::to_string(++count_) + "?clock=virtual";
-    for (const auto& [key, value] : options.query) uri += "&" + key + "=" + value;
+    const std::string uri = uriOf(options);
     auto opened = loadRuntime(uri, options.load);
     if (!opened) throw std::runtime_error("cannot open " + uri + ": " + opened.error().message);
     runtime_ = std::move(*opened);
@@ -79,6 +81,33 @@ class MockEngine {
   CallContext within(Duration timeout) const { return CallContext::within(timeout, clock()); }
 
  private:
+  static std::string uriOf(const MockEngineOptions& options) {
+    std::string uri = "mock:///test-" + std::to_string(++count_);
+    if (!options.scenario.empty()) {
+      if (!options.scenario.starts_with('/'))
+        throw std::runtime_error("scenario '" + options.scenario + "': name it from '/'");
+      uri = "mock://" + percentEncoded(options.scenario);
+    }
+    uri += "?clock=virtual";
+    for (const auto& [key, value] : options.query) uri += "&" + key + "=" + percentEncoded(value);
+    return uri;
+  }
+
+  static std::string percentEncoded(std::string_view text) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string encoded;
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') || std::string_view("/-_.~").find(c) != text.npos;
+      if (plain)
+        encoded += c;
+      else
+        encoded.append("%").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+    }
+    return encoded;
+  }
+
   static inline std::atomic<int> count_{0};
 
   std::shared_ptr<ContainerRuntime> runtime_;
