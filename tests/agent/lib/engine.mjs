@@ -1,4 +1,5 @@
-// The real engine's own word, over its HTTP API: what the agent claims is compared with it.
+// The real engine's own word, over Docker's HTTP API, which Podman serves too: what the agent claims
+// is compared with it.
 
 import http from 'node:http';
 
@@ -41,8 +42,10 @@ export class Engine {
     return this.request('POST', `/containers/ctrl-alt-play-${serverId}/kill?signal=${signal}`);
   }
 
-  remove(serverId) {
-    return this.request('DELETE', `/containers/ctrl-alt-play-${serverId}?force=true&v=true`).catch(() => {});
+  async remove(serverId) {
+    // Podman's removal of what runs waits out the stop timeout.
+    await this.kill(serverId).catch(() => {});
+    await this.request('DELETE', `/containers/ctrl-alt-play-${serverId}?force=true&v=true`).catch(() => {});
   }
 
   /** Server ids of all containers whose id begins with `prefix`. */

@@ -16,7 +16,7 @@ export const uniqueId = (what) => `${runPrefix}${what}-${++lastName}`;
 
 /** A program that ends with `code` on `signal`. In a container it says when its trap is set. */
 export const trapping = (signal, code) =>
-  `trap 'exit ${code}' ${signal};${target.docker ? ' touch ready;' : ''} while :; do sleep 1 & wait $!; done`;
+  `trap 'exit ${code}' ${signal};${target.real ? ' touch ready;' : ''} while :; do sleep 1 & wait $!; done`;
 
 /** Programs for servers, understood by a shell and by the mock engine alike. */
 export const programs = {
@@ -94,7 +94,7 @@ export class World {
 
   /** Waits until a trapping() program has set its trap. */
   async settled(id) {
-    if (!target.docker) return;
+    if (!target.real) return;
     const ready = path.join(this.agent.dataDir, id, 'ready');
     await until(`'ready' of ${id}`, () => fs.existsSync(ready));
     fs.rmSync(ready);

@@ -12,8 +12,8 @@ export function documentScenarios() {
   it('plays the three message scenarios of the document to the letter', () => inWorld({}, async (world) => {
     const { link } = world;
     // The document's own server id; it does not run on an engine that other runs share.
-    const id = target.docker ? await world.create('456') : 'server_456';
-    if (!target.docker) {
+    const id = target.real ? await world.create('456') : 'server_456';
+    if (!target.real) {
       await link.command('create_server', id, World.payload()).done();
     }
 
@@ -123,13 +123,18 @@ export function documentScenarios() {
     }
     assert.match(data.agentVersion, /^\d+\.\d+/);
     assert.equal(typeof data.bootId, 'string');
-    assert.equal(data.runtime.name, target.kind);
-    assert.match(data.runtime.version, /^\d+\.\d+/);
-    if (target.docker) {
+    // An engine that is slow to say who it is does not keep the agent from its panel.
+    const { runtime, dockerVersion } = await until('word of the engine', async () => {
+      const told = await link.command('get_system_info').result();
+      return told.runtime && told;
+    });
+    assert.equal(runtime.name, target.kind);
+    assert.match(runtime.version, /^\d+\.\d+/);
+    if (target.real) {
       const version = await target.engine.request('GET', '/version');
-      assert.equal(data.dockerVersion, version.Version);
-      assert.equal(data.runtime.version, version.Version);
-      assert.match(data.runtime.apiVersion, /^1\.\d+$/);
+      assert.equal(dockerVersion, target.kind === 'docker' ? version.Version : undefined);
+      assert.equal(runtime.version, version.Version);
+      assert.match(runtime.apiVersion, /^\d+(\.\d+)+$/);
     }
   }));
 }

@@ -355,7 +355,7 @@ export function inputScenarios() {
       await refusedCommand(world, `payload ${JSON.stringify(payload)}`, { action: 'create_server', serverId: id, payload }, 'INVALID_PAYLOAD', /payload/);
     }
     await refusedCommand(world, 'nothing was made', { action: 'get_status', serverId: id }, 'SERVER_NOT_FOUND');
-    if (target.docker) assert.equal(await target.engine.inspect(id), null);
+    if (target.real) assert.equal(await target.engine.inspect(id), null);
     for (const fields of [{ limits: { memory: 'lots' } }, { environment: [] }, { startup: 5 }, { limits: { cpu: -1 } }]) {
       await refusedCommand(world, `update ${JSON.stringify(fields)}`, {
         action: 'update_server', serverId: world.bystander, payload: fields,
@@ -387,7 +387,7 @@ export function inputScenarios() {
       }, 'POLICY_VIOLATION', new RegExp(key));
     }
     await refusedCommand(world, 'nothing was made', { action: 'get_status', serverId: id }, 'SERVER_NOT_FOUND');
-    if (target.docker) assert.equal(await target.engine.inspect(id), null);
+    if (target.real) assert.equal(await target.engine.inspect(id), null);
   }));
 
   it('labels cannot pass a server off as another', besideBystander(async (world) => {
@@ -403,7 +403,7 @@ export function inputScenarios() {
     }
     await create.done(30_000);
     assert.equal((await world.link.status(id)).status, 'created');
-    if (!target.docker) return;
+    if (!target.real) return;
     const { Labels } = (await target.engine.inspect(id)).Config;
     assert.deepEqual([Labels['ctrl-alt-play.server-id'], Labels['ctrl-alt-play.managed']], [id, 'true']);
   }));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Panel } from '../lib/panel.mjs';
-import { itOnDocker, target } from '../lib/target.mjs';
+import { itOnReal, target } from '../lib/target.mjs';
 import { pause, slowness, until } from '../lib/wait.mjs';
 import { World, inWorld, programs, uniqueId } from '../lib/world.mjs';
 
@@ -19,20 +19,20 @@ export function processScenarios() {
   it('SIGTERM ends the agent with a goodbye and exit code 0, and leaves the servers alone', () => inWorld({}, async (world) => {
     const { agent, link } = world;
     const id = await world.run('untouched', { startup: programs.stubborn });
-    const before = target.docker && await target.engine.inspect(id);
+    const before = target.real && await target.engine.inspect(id);
     link.lossy = true;
     const asked = Date.now();
     await agent.stop();
     assert.ok(Date.now() - asked < 4_000 * slowness, `took ${Date.now() - asked} ms`);
     await until('close', () => link.closes.length === 1);
     assert.equal(link.closes[0], 1001);
-    if (!target.docker) return;
+    if (!target.real) return;
     const after = await target.engine.inspect(id);
     assert.deepEqual([after.State.Pid, after.State.StartedAt], [before.State.Pid, before.State.StartedAt]);
   }));
 
   for (const [how, signal] of [['a restart', 'SIGTERM'], ['kill -9', 'SIGKILL']]) {
-    itOnDocker(`${how} of the agent does not touch a server, and the next run adopts it`, async () => {
+    itOnReal(`${how} of the agent does not touch a server, and the next run adopts it`, async () => {
       await inWorld({}, async (world) => {
         const { agent, link } = world;
         const id = await world.run('adopted');
@@ -61,7 +61,7 @@ export function processScenarios() {
     });
   }
 
-  itOnDocker('kill -9 in the middle of a stop leaves a server that the next run can stop', async () => {
+  itOnReal('kill -9 in the middle of a stop leaves a server that the next run can stop', async () => {
     await inWorld({}, async (world) => {
       const { agent, link } = world;
       const id = await world.run('half-stopped', { startup: programs.stubborn });
@@ -82,7 +82,7 @@ export function processScenarios() {
     await link.status(id);
     await agent.stop();
     await again(world);
-    if (target.docker) await link.status(id);
+    if (target.real) await link.status(id);
     const boots = link.messages().filter((m) => m.type === 'system_info').map((m) => m.data.bootId);
     assert.equal(new Set(boots).size, 2);
     for (const run of link.runs()) {
