@@ -23,7 +23,7 @@ struct Word {
   std::size_t needed = 0;
 };
 
-constexpr std::array<Word, 20> kWords{{
+constexpr std::array<Word, 22> kWords{{
     {"engine_down", Kind::kEngineDown, {}, 0},
     {"engine_up", Kind::kEngineUp, {}, 0},
     {"engine_restart", Kind::kEngineRestart, {"containers"}, 0},
@@ -47,6 +47,8 @@ constexpr std::array<Word, 20> kWords{{
     {"release", Kind::kRelease, {"name"}, 1},
     {"add_image", Kind::kAddImage, {"image"}, 1},
     {"remove_image", Kind::kRemoveImage, {"image"}, 1},
+    {"invent_state", Kind::kInventState, {"name", "text"}, 2},
+    {"invent_event", Kind::kInventEvent, {"name", "text"}, 2},
 }};
 
 const Word* findWord(std::string_view name) {

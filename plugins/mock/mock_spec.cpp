@@ -63,8 +63,12 @@ Result<void> checkSpec(const ContainerSpec& spec) {
 
 ResourceLimits mergedLimits(ResourceLimits present, const ResourceLimits& changes) {
   // The limit is memory plus swap and follows: what there is of swap stays.
-  if (changes.memory_bytes && present.memory_swap_bytes.value_or(0) > 0)
-    *present.memory_swap_bytes += *changes.memory_bytes - present.memory_bytes.value_or(0);
+  if (changes.memory_bytes && present.memory_swap_bytes.value_or(0) > 0) {
+    const std::int64_t swap = *present.memory_swap_bytes - present.memory_bytes.value_or(0);
+    present.memory_swap_bytes = swap > 0 && *changes.memory_bytes > INT64_MAX - swap
+                                    ? INT64_MAX
+                                    : *changes.memory_bytes + swap;
+  }
   if (changes.memory_bytes) present.memory_bytes = changes.memory_bytes;
   if (changes.memory_swap_bytes) present.memory_swap_bytes = changes.memory_swap_bytes;
   if (changes.nano_cpus) present.nano_cpus = changes.nano_cpus;

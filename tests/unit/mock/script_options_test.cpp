@@ -185,6 +185,20 @@ MOCK_OPTION(DoRelease, "script[].do=release") {
   const Stepped engine("'hang', 'name': 'web'}, {'at': '1s', 'do': 'release', 'name': 'web'");
   EXPECT_TRUE(engine->inspect({"web"}, {}));
 }
+MOCK_OPTION(DoInventState, "script[].do=invent_state") {
+  EXPECT_EQ(Stepped("'invent_state', 'name': 'web', 'text': 'odd'").look("web").state,
+            ContainerState::kUnknown);
+}
+MOCK_OPTION(DoInventStateText, "script[].do=invent_state.text") {
+  EXPECT_EQ(Stepped("'invent_state', 'name': 'web', 'text': 'odd'").look("web").raw_state, "odd");
+}
+MOCK_OPTION(DoInventEvent, "script[].do=invent_event") {
+  const Stepped engine("'invent_event', 'name': 'web', 'text': 'odd'");
+  EXPECT_EQ((*engine.told->next(kAtOnce))->type, EventType::kUnknown);
+}
+MOCK_OPTION(DoInventEventText, "script[].do=invent_event.text") {
+  EXPECT_THAT(Stepped("'invent_event', 'name': 'web', 'text': 'odd'").words(), ElementsAre("odd"));
+}
 MOCK_OPTION(DoAddImage, "script[].do=add_image") {
   EXPECT_TRUE(Stepped("'add_image', 'image': 'pullable:1'")->findImage("pullable:1", {}));
 }
