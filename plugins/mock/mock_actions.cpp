@@ -118,7 +118,7 @@ Result<void> Engine::performOnRunning(Container& container, const EngineAction& 
         container.run->end({.exit_code = 137, .signal = Signal::kill(), .oom = true});
       } else {
         container.run->killedChild();
-        if (profile_.oom_of_any_process) noteOom(container);
+        noteOom(container);
       }
       return {};
     case Kind::kPrint:

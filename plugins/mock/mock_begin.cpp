@@ -39,7 +39,7 @@ Result<void> Engine::place(const Scenario::InitialContainer& initial) {
                               .exit_code = initial.exit->exit_code,
                               .signal = initial.exit->signal,
                               .finished_at = last_start_};
-  if (profile_.oom_report) container.exit->oom_killed = container.oom;
+  container.exit->oom_killed = oomKilled(container);
   setState(container, ContainerState::kExited);
   return {};
 }

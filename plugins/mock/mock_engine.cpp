@@ -115,7 +115,7 @@ Result<ContainerInfo> Engine::inspect(const ContainerId& id) const {
   info.created_at = container.created_at;
   if (container.everRan()) {
     info.started_at = container.run_id.started_at;
-    if (profile_.oom_report) info.oom_killed = container.oom;
+    info.oom_killed = oomKilled(container);
   }
   if (container.exit) info.finished_at = container.exit->finished_at;
   info.exit = container.exit;

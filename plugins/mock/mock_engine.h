@@ -97,6 +97,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void unlink(Container& container);
   void setState(Container& container, ContainerState state, std::string_view raw = {});
   void noteOom(Container& container);
+  std::optional<bool> oomKilled(const Container& container) const;
   void output(Container& container, OutputSource source, std::string_view bytes);
   void publish(EventType type, std::string_view raw, const Container& container,
                std::optional<int> exit_code = {}, std::optional<Signal> signal = {});

@@ -82,6 +82,10 @@ void Engine::noteOom(Container& container) {
   if (profile_.oom_event) publish(EventType::kOom, "oom", container);
 }
 
+std::optional<bool> Engine::oomKilled(const Container& container) const {
+  return container.oom || profile_.denies_oom ? std::optional(container.oom) : std::nullopt;
+}
+
 /// The process is gone. Whoever watches it may notice; the engine has yet to record it.
 void Engine::finishRun(Container& container, const ProcessEnd& end) {
   timers_->cancel(std::exchange(container.stop_timer, 0));
@@ -91,7 +95,7 @@ void Engine::finishRun(Container& container, const ProcessEnd& end) {
                  .exit_code = end.exit_code,
                  .signal = end.signal,
                  .finished_at = std::max(clock_->wallNow(), container.run_id.started_at)};
-  if (profile_.oom_report) container.over->oom_killed = container.oom;
+  container.over->oom_killed = oomKilled(container);
   for (WaitPoint* point : container.points) {
     point->onRunOver(*container.over);
     point->notify();

@@ -26,10 +26,16 @@ Result<std::unique_ptr<LogStream>> ContainerLog::open(const std::shared_ptr<Engi
   return std::unique_ptr<LogStream>(std::move(stream));
 }
 
+/// As far as the engine keeps it.
+WallTime ContainerLog::stamp(WallTime at) const {
+  return at - at.time_since_epoch() % engine_->profile().log_time_unit;
+}
+
 bool ContainerLog::wanted(OutputSource source, WallTime at) const {
   if (source == OutputSource::kStdout && !options_.standard_output) return false;
   if (source == OutputSource::kStderr && !options_.standard_error) return false;
-  return (!options_.since || at >= *options_.since) && (!options_.until || at <= *options_.until);
+  return (!options_.since || stamp(at) >= stamp(*options_.since)) &&
+         (!options_.until || stamp(at) <= *options_.until);
 }
 
 void ContainerLog::putHistory() {
@@ -57,8 +63,7 @@ void ContainerLog::putHistory() {
 void ContainerLog::onOutput(OutputSource source, const std::string& bytes, WallTime at) {
   if (!wanted(source, at)) return;
   const Profile& profile = engine_->profile();
-  std::optional<WallTime> shown;
-  if (options_.timestamps) shown = at - at.time_since_epoch() % profile.log_time_unit;
+  const auto shown = options_.timestamps ? std::optional(stamp(at)) : std::nullopt;
   std::string_view rest = bytes;
   while (profile.log_piece > 0 && rest.size() > profile.log_piece) {
     put(source, std::string(rest.substr(0, profile.log_piece)), shown);

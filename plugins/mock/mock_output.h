@@ -24,6 +24,7 @@ class ContainerLog final : public OutputStream<LogStream> {
                StreamFault fault)
       : OutputStream(std::move(engine), std::move(container), std::move(fault)),
         options_(options) {}
+  WallTime stamp(WallTime at) const;
   bool wanted(OutputSource source, WallTime at) const;
   void putHistory();
 

@@ -11,8 +11,7 @@ constexpr Profile kPlain{};
 
 /// What Docker engines have in common. An exit takes containerd, its shim and dockerd some 40 ms.
 constexpr Profile docker() {
-  return {.engine = "docker",
-          .record_delay = 40ms,
+  return {.record_delay = 40ms,
           .stopped_word = "stop",
           .stop_timeout_unit = 1s,
           .signal_wakes_paused = true,
@@ -24,12 +23,11 @@ constexpr Profile docker() {
 
 /// What Podman engines have in common: no daemon that is told, only files that are looked at.
 constexpr Profile podman() {
-  return {.engine = "podman",
-          .cgroup_version = 2,
+  return {.cgroup_version = 2,
           .record_delay = 200ms,
           .cleanup_delay = 50ms,
           .shows_stopping = true,
-          .oom_of_any_process = false,
+          .denies_oom = false,
           .oom_event = false,
           .exited_word = "died",
           .removed_word = "remove",
@@ -70,7 +68,6 @@ constexpr Profile podman4() {
   profile.name = "podman-4";
   profile.version = "4.3.1";
   profile.api_version = "4.3.1";
-  profile.oom_report = false;
   return profile;
 }
 

@@ -10,10 +10,10 @@
 
 namespace control::mock {
 
-/// How an engine shows itself through ContainerRuntime: what its plugin cannot even out.
+/// How an engine shows itself through ContainerRuntime: what its plugin cannot even out. The name
+/// that info() gives stays "mock", which is what the endpoint says.
 struct Profile {
   std::string_view name = "mock";
-  std::string_view engine = "mock";
   std::string_view version{};  ///< empty: this library's
   std::string_view api_version{};
   int cgroup_version = 0;
@@ -26,8 +26,8 @@ struct Profile {
   Duration cleanup_delay{};
   /// "stopping" while somebody's stop waits for the process.
   bool shows_stopping = false;
-  bool oom_report = true;          ///< the engine tells of kills for lack of memory at all
-  bool oom_of_any_process = true;  ///< not of process 1 alone
+  /// Without a kill for lack of memory it says that there was none; else it says nothing.
+  bool denies_oom = true;
   bool oom_event = true;
 
   // ---- Events ----

@@ -34,7 +34,7 @@ Result<RuntimeInfo> MockRuntime::info(const CallContext& context) {
   return Call(engine_, Primitive::kInfo, {}, context).run([&]() -> Result<RuntimeInfo> {
     using enum Capability;
     const Profile& profile = engine_->profile();
-    RuntimeInfo info{.engine = std::string(profile.engine),
+    RuntimeInfo info{.engine = "mock",
                      .version = profile.version.empty() ? std::string(CONTROL_VERSION)
                                                         : std::string(profile.version),
                      .api_version = std::string(profile.api_version),
@@ -43,9 +43,8 @@ Result<RuntimeInfo> MockRuntime::info(const CallContext& context) {
                      .architecture = "x86_64",
                      .kernel_version = "mock",
                      .cgroup_version = profile.cgroup_version,
-                     .capabilities = {kStats, kStatsFromKernel, kUpdate, kLogs, kAttach, kExec,
-                                      kEvents, kPull, kPorts, kTty}};
-    if (profile.oom_report) info.capabilities.push_back(kOomReport);
+                     .capabilities = {kStats, kStatsFromKernel, kOomReport, kUpdate, kLogs, kAttach,
+                                      kExec, kEvents, kPull, kPorts, kTty}};
     if (profile.record_delay > Duration::zero()) info.capabilities.push_back(kExitFromKernel);
     return info;
   });

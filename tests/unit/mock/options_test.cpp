@@ -47,9 +47,9 @@ MOCK_OPTION(QuerySeed, "query seed") {
 }
 
 MOCK_OPTION(QueryProfile, "query profile") {
-  EXPECT_EQ((*openMock("mock:///q4?profile=podman-5"))->info({})->engine, "podman");
+  EXPECT_EQ((*openMock("mock:///q4?profile=podman-5"))->info({})->version, "5.4.2");
   const ScenarioFile file("{'profile': 'podman-4'}");
-  EXPECT_EQ((*openMock(file.uri("profile=docker-29")))->info({})->engine, "docker");
+  EXPECT_EQ((*openMock(file.uri("profile=docker-29")))->info({})->version, "29.1.3");
 }
 
 MOCK_OPTION(QueryName, "query name") {

@@ -28,14 +28,12 @@ void kill(const Opened& engine) { std::ignore = engine->signal({"web"}, Signal::
 
 TEST(MockProfile, NamesTheEngineAndItsVersions) {
   const auto info = [](const char* profile) { return *opened(profile)->info({}); };
-  EXPECT_EQ(info("mock").engine, "mock");
-  EXPECT_EQ(info("docker-20").engine, "docker");
+  for (const char* profile : kAll) EXPECT_EQ(info(profile).engine, "mock");
   EXPECT_EQ(info("docker-20").version, "20.10.24");
   EXPECT_EQ(info("docker-20").api_version, "1.41");
   EXPECT_EQ(info("docker-20").cgroup_version, 1);
   EXPECT_EQ(info("docker-29").version, "29.1.3");
   EXPECT_EQ(info("docker-29").api_version, "1.52");
-  EXPECT_EQ(info("podman-4").engine, "podman");
   EXPECT_EQ(info("podman-4").version, "4.3.1");
   EXPECT_EQ(info("podman-5").version, "5.4.2");
 }
@@ -120,31 +118,29 @@ TEST(MockProfile, PodmanTellsNoSignalOfAKill) {
   }
 }
 
-TEST(MockProfile, TellsOfLackOfMemoryInTheEnginesWay) {
+TEST(MockProfile, OnlyDockerHasAnEventForLackOfMemory) {
   for (const char* profile : kReal) {
-    const std::string name = profile;
-    const Opened engine = opened(name);
+    const Opened engine = opened(profile);
     const auto events = engine.events();
     EXPECT_TRUE(engine.mock->oom({"web"}));
     engine.clock->advance(1s);
     const auto words = wordsOf(*events);
-    EXPECT_EQ(std::count(words.begin(), words.end(), "oom"), name.starts_with("docker") ? 1 : 0);
-    const bool reports = name != "podman-4";
-    EXPECT_EQ(engine->info({})->has(Capability::kOomReport), reports);
-    EXPECT_EQ(engine.look("web").exit->oom_killed, reports ? std::optional(true) : std::nullopt);
-    EXPECT_EQ(engine.look("web").oom_killed.has_value(), reports);
+    EXPECT_EQ(std::count(words.begin(), words.end(), "oom"),
+              std::string(profile).starts_with("docker") ? 1 : 0);
+    EXPECT_EQ(engine.look("web").exit->oom_killed, true);
   }
 }
 
-TEST(MockProfile, DockerTellsOfAnyProcessKilledForLackOfMemory) {
-  const auto told = [](const char* profile) {
+TEST(MockProfile, PodmanDoesNotDenyThatMemoryLacked) {
+  for (const char* profile : kAll) {
     const Opened engine = opened(profile);
-    EXPECT_TRUE(engine.mock->perform(
-        {.kind = testing::EngineAction::Kind::kOom, .container = "web", .child_only = true}));
-    return engine.look("web").oom_killed;
-  };
-  for (const char* profile : kDockers) EXPECT_EQ(told(profile), true);
-  EXPECT_EQ(told("podman-5"), false);
+    const auto none =
+        std::string(profile).starts_with("podman") ? std::nullopt : std::optional<bool>(false);
+    EXPECT_EQ(engine.look("web").oom_killed, none);
+    kill(engine);
+    engine.clock->advance(1s);
+    EXPECT_EQ(engine.look("web").exit->oom_killed, none);
+  }
 }
 
 TEST(MockProfile, RecordsStopTimeoutsInWholeSeconds) {
@@ -214,8 +210,24 @@ TEST(MockProfile, CutsTimestampsOfLogsToWhatTheEngineKeeps) {
     const auto log = engine->logs({"web"}, {.timestamps = true}, {});
     return (*(*log)->next({}))->at->time_since_epoch() % 1s;
   };
+  EXPECT_EQ(fraction("mock"), 234567891ns);
   for (const char* profile : kDockers) EXPECT_EQ(fraction(profile), 234567891ns);
   for (const char* profile : kPodmans) EXPECT_EQ(fraction(profile), 0ns);
+}
+
+TEST(MockProfile, FindsLinesByTheTimestampsThatItShows) {
+  for (const char* profile : kAll) {
+    const Opened engine = opened(profile);
+    for (const char* line : {"one\n", "two\n", "three\n"}) {
+      engine.clock->advance(1100ms);
+      EXPECT_TRUE(engine.mock->print({"web"}, line));
+    }
+    const auto log = engine->logs({"web"}, {.timestamps = true}, {});
+    std::ignore = (*log)->next({});
+    const WallTime second = *(**(*log)->next({})).at;
+    EXPECT_EQ(engine.logged("web", {.since = second}), "two\nthree\n") << profile;
+    EXPECT_EQ(engine.logged("web", {.until = second}), "one\ntwo\n") << profile;
+  }
 }
 
 TEST(MockProfile, CutsLongLinesAsTheEngineDoes) {
