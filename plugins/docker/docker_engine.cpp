@@ -1,5 +1,7 @@
 #include "docker/docker_engine.h"
 
+#include "engine/request_body.h"
+
 namespace control::docker {
 namespace {
 
@@ -41,7 +43,9 @@ bool contains(std::string_view text, std::string_view part) {
 Result<RunState> DockerEngine::inspectRun(const std::string& id, const CallContext& context) {
   auto reply = api_.get("/containers/" + encoded(id) + "/json", Subject::kContainer, context);
   if (!reply) return reply.error();
-  return parseRunState(std::move(*reply));
+  auto run = parseRunState(std::move(*reply));
+  if (run && run->id.value != id && run->name != id) return engine::noSuchContainer(id);
+  return run;
 }
 
 Result<std::unique_ptr<EngineWait>> DockerEngine::openNextExit(const RunState& before,

@@ -58,6 +58,14 @@ Result<HttpResponse> DockerRuntime::post(std::string target, std::string body,
   return api_.call(std::move(request), context);
 }
 
+Result<ContainerId> DockerRuntime::exactly(const ContainerId& id, const CallContext& context) {
+  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  if (!engine::couldBePartOfAnId(id.value)) return id;
+  auto run = engine_.inspectRun(id.value, context);
+  if (!run) return run.error();
+  return run->id;
+}
+
 // ---- the engine ----
 
 Result<RuntimeInfo> DockerRuntime::info(const CallContext& context) {
@@ -121,10 +129,11 @@ Result<CreatedContainer> DockerRuntime::create(const ContainerSpec& spec,
   return created;
 }
 
-Result<StartOutcome> DockerRuntime::start(const ContainerId& id, const CallContext& context) {
-  if (auto checked = checkContainerId(id); !checked) return checked.error();
-  auto response = post(containerPath(id, "/start"), {}, context);
-  tellWatches(id, response && response->head.success(), context);
+Result<StartOutcome> DockerRuntime::start(const ContainerId& name, const CallContext& context) {
+  const auto id = exactly(name, context);
+  if (!id) return id.error();
+  auto response = post(containerPath(*id, "/start"), {}, context);
+  tellWatches(*id, response && response->head.success(), context);
   if (!response) return response.error();
   if (response->head.status == 304) return StartOutcome::kAlreadyRunning;
   if (!response->head.success()) return refused(*response, Subject::kStart);
@@ -138,14 +147,15 @@ void DockerRuntime::tellWatches(const ContainerId& id, bool started, const CallC
   if (started || start.run) notices_.started(id.value, start);
 }
 
-Result<SignalOutcome> DockerRuntime::signal(const ContainerId& id, Signal signal,
+Result<SignalOutcome> DockerRuntime::signal(const ContainerId& name, Signal signal,
                                             const CallContext& context) {
-  if (auto checked = checkContainerId(id); !checked) return checked.error();
   if (signal.number < 1 || signal.number > 64)
     return Error{.code = ErrorCode::kInvalidArgument,
                  .message = "signal " + std::to_string(signal.number) + " is not from 1 to 64"};
+  const auto id = exactly(name, context);
+  if (!id) return id.error();
   auto response =
-      post(containerPath(id, "/kill?signal=" + std::to_string(signal.number)), {}, context);
+      post(containerPath(*id, "/kill?signal=" + std::to_string(signal.number)), {}, context);
   if (!response) return response.error();
   if (response->head.success()) return SignalOutcome::kDelivered;
   if (response->head.status == 409 && contains(response->body, "is not running"))
@@ -159,19 +169,21 @@ Result<std::unique_ptr<ExitWatch>> DockerRuntime::watchExit(const ContainerId& i
   return engine::watchExit(engine_, notices_, id, roots_, context);
 }
 
-Result<RemoveOutcome> DockerRuntime::remove(const ContainerId& id, const RemoveOptions& options,
+Result<RemoveOutcome> DockerRuntime::remove(const ContainerId& name, const RemoveOptions& options,
                                             const CallContext& context) {
-  if (auto checked = checkContainerId(id); !checked) return checked.error();
-  stats_.forget(id);
+  const auto id = exactly(name, context);
+  if (!id && id.error().code == ErrorCode::kNotFound) return RemoveOutcome::kAbsent;
+  if (!id) return id.error();
+  stats_.forget(*id);
   const std::string query = std::string("?v=") + (options.anonymous_volumes ? "1" : "0") +
                             (options.force ? "&force=1" : "");
   auto response =
-      api_.call({.method = Method::kDelete, .target = containerPath(id, query)}, context);
+      api_.call({.method = Method::kDelete, .target = containerPath(*id, query)}, context);
   if (!response) return response.error();
   if (response->head.success()) return RemoveOutcome::kRemoved;
   if (response->head.status == 404) return RemoveOutcome::kAbsent;
   if (response->head.status == 409 && contains(response->body, "is already in progress"))
-    return waitUntilGone(id, context);
+    return waitUntilGone(*id, context);
   return refused(*response, Subject::kContainer);
 }
 
@@ -198,7 +210,10 @@ Result<Inspection> DockerRuntime::look(const ContainerId& id, const CallContext&
   if (auto checked = checkContainerId(id); !checked) return checked.error();
   auto reply = api_.get(containerPath(id, "/json"), Subject::kContainer, context);
   if (!reply) return reply.error();
-  return parseInspect(std::move(*reply));
+  auto inspection = parseInspect(std::move(*reply));
+  if (inspection && inspection->info.id != id && inspection->info.spec.name != id.value)
+    return engine::noSuchContainer(id.value);
+  return inspection;
 }
 
 Result<ContainerInfo> DockerRuntime::inspect(const ContainerId& id, const CallContext& context) {
@@ -225,13 +240,14 @@ std::vector<Result<StatsSample>> DockerRuntime::stats(std::span<const ContainerI
   return stats_.read(ids, context);
 }
 
-Result<void> DockerRuntime::update(const ContainerId& id, const ResourceLimits& limits,
+Result<void> DockerRuntime::update(const ContainerId& name, const ResourceLimits& limits,
                                    const CallContext& context) {
-  if (auto checked = checkContainerId(id); !checked) return checked.error();
+  const auto id = exactly(name, context);
+  if (!id) return id.error();
   ResourceLimits wanted = limits;
   if (limits.memory_bytes && !limits.memory_swap_bytes) {
     // The engine's limit is memory plus swap and must follow: the swap itself stays what it is.
-    const auto now = look(id, context);
+    const auto now = look(*id, context);
     if (!now) return now.error();
     const ResourceLimits& present = now->info.spec.limits;
     if (present.memory_swap_bytes && *present.memory_swap_bytes > 0)
@@ -240,7 +256,7 @@ Result<void> DockerRuntime::update(const ContainerId& id, const ResourceLimits& 
   }
   auto body = updateBody(wanted);
   if (!body) return body.error();
-  auto response = post(containerPath(id, "/update"), std::move(*body), context);
+  auto response = post(containerPath(*id, "/update"), std::move(*body), context);
   if (!response) return response.error();
   if (!response->head.success()) return refused(*response, Subject::kContainer);
   return {};

@@ -51,6 +51,9 @@ class DockerRuntime final : public ContainerRuntime {
   void* extension(std::string_view name) noexcept override;
 
  private:
+  /// The container of exactly that id or name: where the engine could take it for the beginning of
+  /// another's id, by its full id.
+  Result<ContainerId> exactly(const ContainerId& id, const CallContext& context);
   Result<Inspection> look(const ContainerId& id, const CallContext& context);
   Result<RuntimeInfo> ask(const std::string& api_version, const CallContext& context);
   Result<RemoveOutcome> waitUntilGone(const ContainerId& id, const CallContext& context);

@@ -181,7 +181,7 @@ TEST(DockerTransport, AHungEngineHoldsNobodyBeyondDeadlineOrCancellation) {
       dockerScript("1.41", [](const Request&, Peer& peer) { return peer.waitForClose(), false; }));
   const auto runtime = opened(engine.uri());
   auto begin = std::chrono::steady_clock::now();
-  const auto late = runtime->signal({"abc"}, Signal::term(), soon(milliseconds(100)));
+  const auto late = runtime->signal({"web"}, Signal::term(), soon(milliseconds(100)));
   auto took = std::chrono::steady_clock::now() - begin;
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code, ErrorCode::kDeadlineExceeded);
@@ -195,7 +195,7 @@ TEST(DockerTransport, AHungEngineHoldsNobodyBeyondDeadlineOrCancellation) {
     stopped_at = std::chrono::steady_clock::now();
     stop.request_stop();
   });
-  const auto cancelled = runtime->inspect({"abc"}, {.cancellation = stop.get_token()});
+  const auto cancelled = runtime->inspect({"web"}, {.cancellation = stop.get_token()});
   ASSERT_FALSE(cancelled);
   EXPECT_EQ(cancelled.error().code, ErrorCode::kCancelled);
   EXPECT_EQ(cancelled.error().effect, Effect::kNone);
