@@ -98,13 +98,27 @@ void HttpStream::keepReadable(bool on) noexcept {
   }
 }
 
+Result<void> HttpStream::awaitHead(const CallContext& context) {
+  WaitScope scope(connection_->wakeup(), context, clock_);
+  std::string bytes;
+  while (!reader_.headComplete()) {
+    if (cancelled()) return cancelledError();
+    bytes.clear();
+    auto more = connection_->receive(bytes, scope);
+    if (!more) return more.error();
+    if (!*more) return reader_.finish();
+    if (auto fed = reader_.feed(bytes, early_); !fed) return fed;
+  }
+  if (!early_.empty() || reader_.complete()) keepReadable(true);
+  return {};
+}
+
 Result<bool> HttpStream::read(std::string& out, const CallContext& context) {
   if (cancelled()) return cancelledError();
   if (!early_.empty()) {
     out += std::exchange(early_, {});
     return true;
   }
-  if (auto good = checkLateHead(); !good) return good.error();
   if (reader_.complete()) return false;
   WaitScope scope(connection_->wakeup(), context, clock_);
   const std::size_t before = out.size();
@@ -118,20 +132,9 @@ Result<bool> HttpStream::read(std::string& out, const CallContext& context) {
       return false;
     }
     if (auto fed = reader_.feed(bytes, out); !fed) return fed.error();
-    if (auto good = checkLateHead(); !good) return good.error();
     if (reader_.complete() && out.size() == before) return false;
   }
   return true;
-}
-
-Result<void> HttpStream::checkLateHead() {
-  if (!head_is_late_ || !reader_.headComplete()) return {};
-  if (!head().success())
-    return Error{.code = head().status == 404 ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
-                 .message = "the engine answered with status " + std::to_string(head().status),
-                 .native = std::to_string(head().status)};
-  head_is_late_ = false;
-  return {};
 }
 
 Result<std::string> HttpStream::readAll(const CallContext& context) {
@@ -259,12 +262,12 @@ Result<std::unique_ptr<HttpStream>> HttpClient::openAhead(const HttpRequest& req
   std::size_t sent = 0;
   {
     WaitScope scope((*opened)->wakeup(), context, *clock_);
-    if (auto done = (*opened)->send(serialize(request, host_), sent, scope); !done)
-      return withEffect(std::move(done).error(), request, sent);
+    auto done = (*opened)->send(serialize(request, host_), sent, scope);
+    if (!done) return withEffect(std::move(done).error(), request, sent);
   }
+  HttpReader reader(request.method == Method::kHead);
   std::unique_ptr<HttpStream> stream(
-      new HttpStream(std::move(*opened), HttpReader(request.method == Method::kHead), {}, *clock_));
-  stream->head_is_late_ = true;
+      new HttpStream(std::move(*opened), std::move(reader), {}, *clock_));
   if (auto armed = stream->arm(); !armed)
     return withEffect(std::move(armed).error(), request, sent);
   return stream;

@@ -35,6 +35,9 @@ class HttpStream {
 
   const HttpHead& head() const noexcept { return reader_.head(); }
 
+  /// Waits for the head of the answer, where openAhead() did not.
+  Result<void> awaitHead(const CallContext& context);
+
   /// Appends what has arrived to `out`; waits for at least one byte. False: the body is over.
   /// kUnavailable: it was cut. kCancelled, kDeadlineExceeded leave the stream usable.
   Result<bool> read(std::string& out, const CallContext& context);
@@ -61,12 +64,10 @@ class HttpStream {
   HttpStream(std::unique_ptr<Connection> connection, HttpReader reader, std::string early,
              Clock& clock);
   Result<void> arm();
-  Result<void> checkLateHead();
 
   const std::unique_ptr<Connection> connection_;
   HttpReader reader_;
   std::string early_;  ///< body that came with the head
-  bool head_is_late_ = false;
   Clock& clock_;
   std::optional<Wakeup> writing_{};  ///< of a hijacked connection
   int epoll_ = -1;
@@ -94,9 +95,8 @@ class HttpClient {
   /// Returns once the head of the answer is there.
   Result<std::unique_ptr<HttpStream>> open(const HttpRequest& request, const CallContext& context);
 
-  /// Returns once the request is sent, for engines that answer only when there is something to say.
-  /// The stream's read() fails (kNotFound for status 404, else kUnavailable) when the answer turns
-  /// out to be no success.
+  /// Returns once the request is sent, for engines that answer only when there is something to say:
+  /// awaitHead() tells whether the answer is a success.
   Result<std::unique_ptr<HttpStream>> openAhead(const HttpRequest& request,
                                                 const CallContext& context);
 

@@ -67,6 +67,11 @@ Result<Version> Api::version(const CallContext& context, bool anew) {
   return version_ = std::move(*answer);
 }
 
+Version Api::knownVersion() {
+  const std::lock_guard lock(mutex_);
+  return version_;
+}
+
 void Api::forgetVersion() {
   const std::lock_guard lock(mutex_);
   version_ = {};
@@ -123,9 +128,7 @@ Result<std::unique_ptr<HttpStream>> Api::openAhead(HttpRequest request,
   const auto path = prefix(context);
   if (!path) return path.error();
   request.target.insert(0, *path);
-  auto stream = client_.openAhead(request, context);
-  if (!stream && stream.error().code == ErrorCode::kUnavailable) forgetVersion();
-  return stream;
+  return client_.openAhead(request, context);
 }
 
 }  // namespace control::podman

@@ -40,6 +40,9 @@ class Api {
   /// Asks the engine for its version, when that is not known yet. `anew`: in any case.
   Result<Version> version(const CallContext& context, bool anew = false);
 
+  /// The version as far as it is known; major 0 when it is not.
+  Version knownVersion();
+
   /// `target` begins with '/' and carries no version. Any status is an answer.
   Result<engine::HttpResponse> call(engine::HttpRequest request, const CallContext& context);
 
@@ -53,7 +56,7 @@ class Api {
   Result<std::unique_ptr<engine::HttpStream>> open(engine::HttpRequest request, Subject subject,
                                                    const CallContext& context);
 
-  /// As open(), without waiting for the answer; a status that is no success is an Error of read().
+  /// Returns once the request has left; the answer, whatever its status, begins later.
   Result<std::unique_ptr<engine::HttpStream>> openAhead(engine::HttpRequest request,
                                                         const CallContext& context);
 

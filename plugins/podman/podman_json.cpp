@@ -208,6 +208,8 @@ void readState(const JsonValue& state, ContainerInfo& info) {
   info.raw_state = state["Status"].stringOrEmpty();
   info.state = containerState(info.raw_state);
   info.error = state["Error"].stringOrEmpty();
+  // Left by a start of what ran already.
+  if (info.error.ends_with(": container is running")) info.error.clear();
   if (const auto pid = smallInteger(state["Pid"]); pid && *pid > 0 && info.running())
     info.pid = pid;
   info.started_at = engine::timeIn(state["StartedAt"]);

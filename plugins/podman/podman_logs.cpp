@@ -12,6 +12,7 @@
 #include "engine/joined_context.h"
 #include "engine/output.h"
 #include "engine/wakeup.h"
+#include "podman/podman_errors.h"
 
 namespace control::podman {
 namespace {
@@ -105,6 +106,7 @@ class FollowedLog final : public LogStream {
         if (auto opened = openRest(context); !opened) return opened.error();
         continue;
       }
+      if (auto checked = checkHead(reader_->http(), context); !checked) return checked.error();
       auto item = reader_->next(context);
       if (!item) return item;
       if (in_rest_) {
@@ -189,6 +191,14 @@ class FollowedLog final : public LogStream {
 };
 
 }  // namespace
+
+Result<void> checkHead(HttpStream& http, const CallContext& context) {
+  if (auto there = http.awaitHead(context); !there) return there;
+  if (http.head().success()) return {};
+  const auto body = http.readAll(context);
+  if (!body) return body.error();
+  return errorFromReply(http.head().status, *body, Subject::kContainer);
+}
 
 Result<std::unique_ptr<LogStream>> makeFollowedLog(std::unique_ptr<HttpStream> http,
                                                    OpenLog open_rest, FollowForm form,

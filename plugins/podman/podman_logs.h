@@ -25,6 +25,9 @@ struct FollowForm {
   std::shared_ptr<const engine::Process> process{};
 };
 
+/// Waits for the head of an answer. A status that is no success is an Error.
+Result<void> checkHead(engine::HttpStream& http, const CallContext& context);
+
 /// A followed log with its end. Podman looks for more every 250 ms, stops following about as long
 /// after the exit, and loses what it did not get to in between: that is read from the log then.
 Result<std::unique_ptr<LogStream>> makeFollowedLog(std::unique_ptr<engine::HttpStream> http,

@@ -1,7 +1,6 @@
 #include "podman/podman_runtime.h"
 
 #include <algorithm>
-#include <array>
 
 #include "engine/cgroup_limits.h"
 #include "engine/exit_watch.h"
@@ -20,6 +19,9 @@ using engine::Method;
 /// How often a removal by force is tried.
 constexpr int kMostAttempts = 5;
 
+/// How long a refusal of a log may take.
+constexpr std::chrono::milliseconds kBriefly{50};
+
 /// The engine gives the lines of a log that lie strictly between two moments.
 constexpr std::chrono::nanoseconds kMoment{1};
 
@@ -31,13 +33,12 @@ Error refused(const HttpResponse& response, Subject subject) {
   return errorFromReply(response.head.status, response.body, subject);
 }
 
-constexpr std::string_view kFollow = "&follow=true";
+using Labels = std::map<std::string, std::string>;
 
-bool carries(const std::map<std::string, std::string>& labels,
-             const std::map<std::string, std::string>& wanted) {
-  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& want) {
-    const auto found = labels.find(want.first);
-    return found != labels.end() && (want.second.empty() || found->second == want.second);
+bool carries(const Labels& labels, const Labels& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& one) {
+    const auto found = labels.find(one.first);
+    return found != labels.end() && (one.second.empty() || found->second == one.second);
   });
 }
 
@@ -312,43 +313,61 @@ Result<std::unique_ptr<LogStream>> PodmanRuntime::logs(const ContainerId& id,
                  .message = "the number of lines must not be negative"};
   const auto run = engine_.look(id.value, context);
   if (!run) return run.error();
-  std::string query = "/logs?stdout=" + std::string(options.standard_output ? "true" : "false") +
-                      "&stderr=" + (options.standard_error ? "true" : "false");
-  const bool follow = options.follow && run->running;
-  if (follow || options.timestamps) query += "&timestamps=true";
-  // The times of lines are told in whole seconds: the whole of that second is meant.
-  if (options.until)
-    query += "&until=" + encoded(timeText(std::chrono::floor<std::chrono::seconds>(*options.until) +
-                                          std::chrono::seconds(1)));
-  const auto open = [this, target = containerPath(run->id, query)](
-                        std::optional<WallTime> since, const std::string& more,
-                        const CallContext& call) -> Result<std::unique_ptr<engine::HttpStream>> {
-    std::string path = target + more;
-    if (since) path += "&since=" + encoded(timeText(*since - kMoment));
-    HttpRequest request{.method = Method::kGet, .target = std::move(path)};
-    // A followed log is answered when its first line is there, which may be never.
-    if (more.starts_with(kFollow)) return api_.openAhead(std::move(request), call);
-    return api_.open(std::move(request), Subject::kContainer, call);
-  };
-  std::string first;
-  if (follow) first += kFollow;
-  if (options.tail_lines) first += "&tail=" + std::to_string(*options.tail_lines);
-  auto http = open(options.since, first, context);
+  if (options.follow && run->running) return followLog(*run, options, context);
+  auto request = logRequest(*run, options, options.since);
+  if (options.tail_lines) request.target += "&tail=" + std::to_string(*options.tail_lines);
+  if (options.timestamps) request.target += "&timestamps=true";
+  auto http = api_.open(std::move(request), Subject::kContainer, context);
   if (!http) return http.error();
-  if (!follow)
-    return engine::makeLogStream(std::move(*http),
-                                 {.tty = run->tty, .timestamps = options.timestamps});
-  const auto rest = [open, since = options.since](std::optional<WallTime> last,
-                                                  const CallContext& call) {
-    return open(last ? last : since, {}, call);
+  return engine::makeLogStream(std::move(*http),
+                               {.tty = run->tty, .timestamps = options.timestamps});
+}
+
+/// Without the parts that only some requests for a log have.
+HttpRequest PodmanRuntime::logRequest(const PodmanRun& run, const LogOptions& options,
+                                      std::optional<WallTime> since) {
+  const auto word = [](bool on) { return on ? "true" : "false"; };
+  std::string query = "/logs?stdout=" + std::string(word(options.standard_output)) +
+                      "&stderr=" + word(options.standard_error);
+  if (since) query += "&since=" + encoded(timeText(*since - kMoment));
+  if (options.until) {
+    // Where the times of lines are told in whole seconds, the whole of that second is meant.
+    using std::chrono::seconds;
+    const bool exact = api_.knownVersion().atLeast(5, 8);
+    const WallTime end = exact ? *options.until + kMoment
+                               : WallTime(std::chrono::floor<seconds>(*options.until) + seconds(1));
+    query += "&until=" + encoded(timeText(end));
+  }
+  return {.method = Method::kGet, .target = containerPath(run.id, query)};
+}
+
+Result<std::unique_ptr<LogStream>> PodmanRuntime::followLog(const PodmanRun& run,
+                                                            const LogOptions& options,
+                                                            const CallContext& context) {
+  auto request = logRequest(run, options, options.since);
+  request.target += "&timestamps=true&follow=true";
+  if (options.tail_lines) request.target += "&tail=" + std::to_string(*options.tail_lines);
+  // The engine's answer begins with the first line, which may be long in coming; a refusal does
+  // not.
+  auto http = api_.openAhead(std::move(request), context);
+  if (!http) return http.error();
+  const CallContext brief = context.capped(kBriefly, clock());
+  if (auto head = checkHead(**http, brief);
+      !head &&
+      (head.error().code != ErrorCode::kDeadlineExceeded || context.deadline <= clock().now()))
+    return head.error();
+  const auto rest = [this, run, options](std::optional<WallTime> last, const CallContext& call) {
+    auto again = logRequest(run, options, last ? last : options.since);
+    again.target += "&timestamps=true";
+    return api_.open(std::move(again), Subject::kContainer, call);
   };
   std::shared_ptr<const engine::Process> process;
-  if (run->pid) {
-    if (auto opened = engine::Process::open(*run->pid, run->id.value, roots_); opened)
-      process = std::move(*opened);
+  if (run.pid) {
+    if (auto found = engine::Process::open(*run.pid, run.id.value, roots_); found)
+      process = std::move(*found);
   }
   return makeFollowedLog(std::move(*http), rest,
-                         {.tty = run->tty,
+                         {.tty = run.tty,
                           .timestamps = options.timestamps,
                           .tail = options.tail_lines.has_value(),
                           .process = std::move(process)},
@@ -410,11 +429,11 @@ Result<std::unique_ptr<EventStream>> PodmanRuntime::events(const EventFilter& fi
                  "&filters=" + encoded(eventFilters(filter))},
       Subject::kEngine, context);
   if (!http) return http.error();
-  // For the engine one of several labels is enough.
-  const auto parse = [begin,
-                      labels = filter.labels](std::string line) -> Result<std::optional<Event>> {
+  // The engine takes one of several labels for all of them.
+  const auto parse = [begin, filter](std::string line) -> Result<std::optional<Event>> {
     auto event = parseEvent(std::move(line));
-    if (event && *event && ((*event)->at < begin || !carries((*event)->labels, labels)))
+    if (!event || !*event) return event;
+    if ((*event)->at < begin || !carries((*event)->labels, filter.labels))
       return std::optional<Event>();
     return event;
   };

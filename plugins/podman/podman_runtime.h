@@ -58,6 +58,10 @@ class PodmanRuntime final : public ContainerRuntime {
   Result<RemoveOutcome> tryRemove(const ContainerId& id, const std::string& query,
                                   const CallContext& context);
   void tellWatches(const ContainerId& id, bool started, const CallContext& context);
+  engine::HttpRequest logRequest(const PodmanRun& run, const LogOptions& options,
+                                 std::optional<WallTime> since);
+  Result<std::unique_ptr<LogStream>> followLog(const PodmanRun& run, const LogOptions& options,
+                                               const CallContext& context);
   /// `body` may be empty.
   Result<engine::HttpResponse> post(std::string target, std::string body,
                                     const CallContext& context);
