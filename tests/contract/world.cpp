@@ -90,6 +90,18 @@ Result<void> World::warmUp() {
   return {};
 }
 
+std::string World::fixtureDirectory() const {
+  if (!options_.fixtures.empty()) return options_.fixtures;
+  std::error_code ignored;
+  const fs::path program = fs::canonical("/proc/self/exe", ignored).parent_path();
+  // As installed, else as built.
+  for (const char* place :
+       {CONTROL_CONFORM_FIXTURES_FROM_BIN, "../fixtures/plugins", "../../fixtures/plugins"})
+    if (fs::exists(program / place / "libcontrol-good.so", ignored))
+      return (program / place).lexically_normal();
+  return program / CONTROL_CONFORM_FIXTURES_FROM_BIN;
+}
+
 Result<void> World::readExpected() {
   expect_file_ = options_.expect;
   if (expect_file_.empty()) {

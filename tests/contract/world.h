@@ -49,6 +49,8 @@ class World {
   const std::string& runLabel() const noexcept { return run_label_; }
   static constexpr const char* kRunKey = "control.conform.run";
   const ExpectedSkips& expected() const noexcept { return expected_; }
+  /// Where the broken plugins of the loader's behaviours are.
+  std::string fixtureDirectory() const;
   std::string expectFile() const { return expect_file_; }
   /// Above this, something is left behind.
   const Footprint& baseline() const noexcept { return baseline_; }

@@ -1,0 +1,72 @@
+#!/bin/sh
+# How control-conform behaves as a program: its list, its skips, its exit codes, an interruption.
+#
+#   program_test.sh CONTROL_CONFORM_WITH_THE_MOCK_LINKED_IN SOURCE_FOLDER
+set -eu
+program=$1
+source=$2
+work=$(mktemp -d "${TMPDIR:-/tmp}/conform-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+die() { printf 'FAILED: %s\n' "$*" >&2; cat "$work/out" >&2; exit 1; }
+# expect STATUS PATTERN ARGUMENT...
+expect() {
+  wanted=$1
+  pattern=$2
+  shift 2
+  status=0
+  "$program" "$@" >"$work/out" 2>&1 || status=$?
+  [ "$status" -eq "$wanted" ] || die "$*: exit code $status, expected $wanted"
+  grep -Eq -e "$pattern" "$work/out" || die "$*: expected /$pattern/"
+}
+mock='mock:///program?clock=virtual'
+only='remove_keeps_named_volumes:inspect_missing_is_not_found'
+
+# Every name of the contract is there, and no other.
+"$program" --list | awk '{ print $2 }' | sort >"$work/out"
+diff "$source/behaviours.txt" "$work/out" >&2 || die "the behaviours are not those of behaviours.txt"
+
+expect 0 'control-conform .* \(' --version
+expect 0 '^Exit code 0' --help
+expect 2 "unknown argument '--colour'" --colour
+expect 2 '--runtime is missing'
+expect 2 '--filter needs a value' --runtime "$mock" --filter
+expect 2 'no behaviour matches' --runtime "$mock" --filter no_such_behaviour
+expect 2 'unknown engine' --runtime warp:///
+expect 2 'cannot read /no/such/list' --runtime "$mock" --expect /no/such/list
+
+# A skip has to be listed, one that is not needed is said, one of nothing is a mistake.
+: >"$work/none.txt"
+expect 1 '^DOES NOT CONFORM' --runtime "$mock" --filter "$only" --expect "$work/none.txt"
+grep -q 'put a line `remove_keeps_named_volumes: why` into' "$work/out" || die "no remedy is named"
+echo 'remove_keeps_named_volumes: no files  # really' >"$work/some.txt"
+expect 0 '^  skip  remove_keeps_named_volumes: no files' \
+  --runtime "$mock" --filter "$only" --expect "$work/some.txt"
+grep -q '1 passed, 1 skipped as listed, 0 failed' "$work/out" || die "the sums are wrong"
+echo 'inspect_missing_is_not_found: not any more' >>"$work/some.txt"
+expect 0 '^note: inspect_missing_is_not_found is on the list of skips, but passes' \
+  --runtime "$mock" --filter "$only" --expect "$work/some.txt"
+echo 'no_such_behaviour: for no reason' >"$work/wrong.txt"
+expect 2 "there is no behaviour 'no_such_behaviour'" --runtime "$mock" --expect "$work/wrong.txt"
+echo 'inspect_missing_is_not_found' >"$work/wrong.txt"
+expect 2 'line 1: expected `behaviour: reason`' --runtime "$mock" --expect "$work/wrong.txt"
+
+expect 0 '^CONFORMS' --runtime "$mock" --filter inspect_missing_is_not_found --junit "$work/junit.xml"
+grep -q 'testcase name="inspect_missing_is_not_found"' "$work/junit.xml" || die "no JUnit results"
+
+# Interrupted in the middle of a stop that takes 11 s.
+"$program" --runtime 'mock:///interrupted?clock=real' --filter 'stop_timeout_longer*' \
+  >"$work/out" 2>&1 &
+pid=$!
+tries=0
+until grep -q '^Stop' "$work/out"; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 600 ] || die "it did not begin"
+  sleep 0.1
+done
+kill -TERM "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" -eq 143 ] || die "interrupted: exit code $status, expected 143"
+grep -Eq '^interrupted: [01] containers removed' "$work/out" || die "it did not clean up"
