@@ -64,6 +64,7 @@ class Container {
     ContainerSpec spec;
     spec.image = test::kTestImage;
     spec.command = {"sh", "-c", script};
+    spec.add_capabilities = {"NET_RAW"};  // version 5 gives it to nobody
     spec.limits = limits;
     id_ = must(engine().create(spec, soon())).id;
   }
