@@ -4,6 +4,7 @@
 #   scripts/test.sh           all of it
 #   scripts/test.sh --quick   the plain build and its tests only
 #
+# clang-tidy takes as long as a build and has a script of its own: scripts/lint.sh.
 # Set LOG_DIR to keep the logs elsewhere than in build/logs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -77,24 +78,6 @@ build() {
   }
 }
 
-# sources PATTERN FOLDER...: source files below the folders, separated by NUL.
-sources() {
-  local pattern=$1
-  shift
-  find "$@" -name node_modules -prune -o -type f -regextype posix-extended \
-    -regex "$pattern" -print0
-}
-
-check_format() {
-  sources '.*\.(cpp|h)' agent examples libcontrol plugins tests |
-    xargs -0 clang-format --dry-run --Werror
-}
-
-check_tidy() {
-  sources '.*\.cpp' agent examples/panel libcontrol plugins |
-    xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p build/tidy
-}
-
 # Address randomisation beyond 28 bits leaves clang 14's thread sanitizer no room.
 tsan_runner() {
   local bits
@@ -118,10 +101,7 @@ if ! $quick; then
     tests tsan "tests, tsan" -LE 'engine|install|bench|lint'
     runner=()
   fi
-  check "clang-format" check_format
-  step "configure for clang-tidy" cmake --preset dev -B build/tidy -DCONTROL_BUILD_TESTS=OFF \
-    -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang || true
-  check "clang-tidy" check_tidy
+  check "clang-format" scripts/lint.sh --format
 fi
 
 printf '\n'
