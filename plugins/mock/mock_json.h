@@ -20,8 +20,9 @@ struct Json {
   Kind kind = Kind::kNull;
   std::size_t line = 1;
   std::string text{};  ///< of a string, decoded; of a number or word, as written
-  std::vector<Json> elements{};
-  std::vector<Member> members{};  ///< in the file's order, each name once
+  std::vector<Json> elements;
+  // Without an initialiser, for which Member would have to be complete here.
+  std::vector<Member> members;  ///< in the file's order, each name once
 
   /// Strict: no number in quotes, no fraction for a whole number.
   std::optional<std::uint64_t> natural() const;
