@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds and tests everything, and says how it went.
 #
-#   scripts/test.sh           all of it
-#   scripts/test.sh --quick   the plain build and its tests only
+#   scripts/test.sh                the plain build, its tests on every engine, the format
+#   scripts/test.sh --sanitizers   then the unit and mock tests under the address, undefined-behaviour
+#                                  and thread sanitizers, and the fuzzers; over an hour on 2 processors
 #
 # clang-tidy takes as long as a build and has a script of its own: scripts/lint.sh.
 # Set LOG_DIR to keep the logs elsewhere than in build/logs.
@@ -10,11 +11,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-quick=false
+sanitizers=false
 case "${1:-}" in
   "") ;;
-  --quick) quick=true ;;
-  *) fail "use: scripts/test.sh [--quick]" ;;
+  --sanitizers) sanitizers=true ;;
+  *) fail "use: scripts/test.sh [--sanitizers]" ;;
 esac
 
 logs=${LOG_DIR:-$PWD/build/logs}
@@ -93,7 +94,9 @@ step "packages" need_packages $(test_packages) || exit 1
 
 build dev "dev (g++)" && tests dev "tests"
 
-if ! $quick; then
+check "clang-format" scripts/lint.sh --format
+
+if $sanitizers; then
   build asan "asan (clang++)" "${clang_options[@]}" && tests asan "tests, asan" -LE 'engine|install|bench|lint'
   FUZZ_JOBS=4 check "fuzzing, 30 s each" scripts/fuzz.sh 30
   if build tsan "tsan (clang++)" "${clang_options[@]}"; then
@@ -101,7 +104,6 @@ if ! $quick; then
     tests tsan "tests, tsan" -LE 'engine|install|bench|lint'
     runner=()
   fi
-  check "clang-format" scripts/lint.sh --format
 fi
 
 printf '\n'
