@@ -86,9 +86,7 @@ MUST(Loader, older_abi) {
   expectRefused("older_abi", ErrorCode::kInternal,
                 "found " + std::to_string(CONTROL_PLUGIN_ABI_VERSION - 1));
 }
-MUST(Loader, other_build) {
-  expectRefused("other_build", ErrorCode::kInternal, CONTROL_BUILD_ID);
-}
+MUST(Loader, other_build) { expectRefused("other_build", ErrorCode::kInternal, CONTROL_BUILD_ID); }
 MUST(Loader, other_name) {
   expectRefused("other_name", ErrorCode::kInternal, "expected the engine 'good'");
 }
