@@ -1,6 +1,8 @@
 #include "engine/cgroup_place.h"
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
 
 #include "engine/cgroup_text.h"
 #include "engine/descriptor.h"
@@ -47,6 +49,30 @@ std::string mountPoint(const CgroupMount& mount, const HostRoots& roots) {
   return mount.mount_point;
 }
 
+using Mounts = std::shared_ptr<const std::vector<CgroupMount>>;
+
+Result<Mounts> readMounts(const HostRoots& roots) {
+  const FileText mountinfo = readFile(roots.proc + "/self/mountinfo");
+  if (mountinfo.error != 0) return systemError(mountinfo.error, roots.proc + "/self/mountinfo");
+  return std::make_shared<const std::vector<CgroupMount>>(parseCgroupMounts(mountinfo.text));
+}
+
+/// The host's own are read once: its table of mounts is long where many containers run, and
+/// hierarchies of cgroups do not come and go.
+Result<Mounts> cgroupMounts(const HostRoots& roots) {
+  static std::mutex mutex;
+  static Mounts hosts;  // guarded by mutex
+  if (roots.proc != HostRoots{}.proc) return readMounts(roots);
+  {
+    const std::lock_guard lock(mutex);
+    if (hosts) return hosts;
+  }
+  const auto mounts = readMounts(roots);
+  if (!mounts || (*mounts)->empty()) return mounts;
+  const std::lock_guard lock(mutex);
+  return hosts = *mounts;
+}
+
 /// Bind mounts of parts of a hierarchy stand in mountinfo as well; the whole is preferred.
 std::optional<std::string> directoryOf(const CgroupLine& line, std::string_view path,
                                        const std::vector<CgroupMount>& mounts,
@@ -67,9 +93,8 @@ Result<CgroupPlaces> CgroupPlaces::find(int pid, std::string_view container_id,
                                         const HostRoots& roots) {
   const Result<std::string> text = readProcCgroup(pid, roots);
   if (!text) return text.error();
-  const FileText mountinfo = readFile(roots.proc + "/self/mountinfo");
-  if (mountinfo.error != 0) return systemError(mountinfo.error, roots.proc + "/self/mountinfo");
-  const std::vector<CgroupMount> mounts = parseCgroupMounts(mountinfo.text);
+  const auto mounts = cgroupMounts(roots);
+  if (!mounts) return mounts.error();
 
   CgroupPlaces places;
   bool named = false;
@@ -77,7 +102,7 @@ Result<CgroupPlaces> CgroupPlaces::find(int pid, std::string_view container_id,
     const std::optional<std::string_view> path = cutAtContainer(line.path, container_id);
     named = named || path;
     if (!path) continue;
-    if (std::optional<std::string> directory = directoryOf(line, *path, mounts, roots))
+    if (std::optional<std::string> directory = directoryOf(line, *path, **mounts, roots))
       places.entries_.push_back(
           {{line.controllers.begin(), line.controllers.end()}, std::move(*directory)});
   }

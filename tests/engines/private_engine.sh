@@ -182,6 +182,8 @@ spawn() {  # spawn NAME COMMAND...
       descriptor=${descriptor##*/}
       [ "$descriptor" -le 2 ] || eval "exec $descriptor>&-" 2>/dev/null || true
     done
+    # What monitors of containers leave in their directory stays with the engine.
+    cd "$dir"
     exec setsid nsenter --net="/run/netns/$netns" "$@" </dev/null >>"$dir/$name.log" 2>&1
   ) &
   echo $! >"$dir/$name.pid"
