@@ -5,65 +5,29 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <Poco/JSON/Object.h>
-#include <Poco/JSON/Parser.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
+#include "cgroup_trees.h"
 #include "engine/descriptor.h"
 #include "engine/oom_watch.h"
-#include "support/temp_dir.h"
 
 namespace control::engine {
 namespace {
 
-namespace fs = std::filesystem;
-using Object = Poco::JSON::Object::Ptr;
+using test::MadeTree;
+using test::Object;
+using test::Recorded;
+using test::write;
+namespace fs = test::fs;
 
-std::string contents(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-void write(const fs::path& path, std::string_view text) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path) << text;
-}
-
-/// One recorded container: its figures as we read them, beside the engine's own.
-struct Recorded {
-  explicit Recorded(const std::string& name)
-      : root(fs::path(CONTROL_TEST_FIXTURES) / "cgroup-v2" / name) {
-    answer = Poco::JSON::Parser()
-                 .parse(contents(root / "answer.json"))
-                 .extract<Poco::JSON::Object::Ptr>();
-    run.container.value = answer->getValue<std::string>("id");
-    stats = answer->getObject("stats");
+StatsSample sampleOf(const Recorded& recorded) {
+  auto opened = CgroupStats::open(recorded.run, recorded.pid(), recorded.roots());
+  if (!opened) {
+    ADD_FAILURE() << opened.error().message;
+    return {};
   }
-
-  HostRoots roots() const { return {root / "proc", root / "cgroup"}; }
-  int pid() const { return answer->getValue<int>("pid"); }
-
-  StatsSample sample() const {
-    auto opened = CgroupStats::open(run, pid(), roots());
-    if (!opened) {
-      ADD_FAILURE() << opened.error().message;
-      return {};
-    }
-    Result<StatsSample> taken = (*opened)->sample(*systemClock());
-    if (!taken) ADD_FAILURE() << taken.error().message;
-    return taken.value_or(StatsSample{});
-  }
-
-  fs::path root;
-  Object answer;
-  Object stats;
-  RunId run;
-};
+  Result<StatsSample> taken = (*opened)->sample(*systemClock());
+  if (!taken) ADD_FAILURE() << taken.error().message;
+  return taken.value_or(StatsSample{});
+}
 
 std::uint64_t number(const Object& object, const std::string& key) {
   return object->getValue<Poco::UInt64>(key);
@@ -82,7 +46,7 @@ class DockerTree : public testing::TestWithParam<const char*> {};
 
 TEST_P(DockerTree, GivesTheFiguresOfTheEnginesApi) {
   const Recorded recorded(GetParam());
-  const StatsSample sample = recorded.sample();
+  const StatsSample sample = sampleOf(recorded);
   const Object memory = recorded.stats->getObject("memory_stats");
   expectNear(sample.memory_usage_bytes, number(memory, "usage"), kMemoryDrift);
   expectNear(sample.memory_working_set_bytes,
@@ -111,7 +75,7 @@ class PodmanTree : public testing::TestWithParam<const char*> {};
 
 TEST_P(PodmanTree, GivesTheFiguresOfTheEnginesApi) {
   const Recorded recorded(GetParam());
-  const StatsSample sample = recorded.sample();
+  const StatsSample sample = sampleOf(recorded);
   ASSERT_TRUE(sample.cpu_time.has_value());
   EXPECT_EQ(sample.cpu_time->count(), static_cast<std::int64_t>(number(recorded.stats, "CPUNano")));
   expectNear(sample.pids, number(recorded.stats, "PIDs"), 0);
@@ -129,64 +93,64 @@ INSTANTIATE_TEST_SUITE_P(, PodmanTree,
 
 TEST(CgroupStats, NamesTheRunItWasOpenedFor) {
   const Recorded recorded("docker_systemd_burn");
-  EXPECT_EQ(recorded.sample().run, recorded.run);
+  EXPECT_EQ(sampleOf(recorded).run, recorded.run);
 }
 
 TEST(CgroupStats, GivesThrottledTimeOfALimitedContainer) {
-  EXPECT_EQ(Recorded("docker_systemd_burn").sample().cpu_throttled, Duration(18776214000));
+  EXPECT_EQ(sampleOf(Recorded("docker_systemd_burn")).cpu_throttled, Duration(18776214000));
 }
 
 TEST(CgroupStats, LeavesOutAMemoryLimitOfMax) {
-  EXPECT_EQ(Recorded("docker_systemd_burn").sample().memory_limit_bytes, std::nullopt);
-  EXPECT_EQ(Recorded("podman_pod").sample().memory_limit_bytes, std::nullopt);
+  EXPECT_EQ(sampleOf(Recorded("docker_systemd_burn")).memory_limit_bytes, std::nullopt);
+  EXPECT_EQ(sampleOf(Recorded("podman_pod")).memory_limit_bytes, std::nullopt);
 }
 
 TEST(CgroupStats, GivesTheMemoryLimit) {
-  EXPECT_EQ(Recorded("docker_systemd_memory").sample().memory_limit_bytes, 64U << 20);
-  EXPECT_EQ(Recorded("podman_systemd_crun_limits").sample().memory_limit_bytes, 96U << 20);
+  EXPECT_EQ(sampleOf(Recorded("docker_systemd_memory")).memory_limit_bytes, 64U << 20);
+  EXPECT_EQ(sampleOf(Recorded("podman_systemd_crun_limits")).memory_limit_bytes, 96U << 20);
 }
 
 TEST(CgroupStats, LeavesOutAPidsLimitOfMax) {
-  EXPECT_EQ(Recorded("docker_cgroupfs_network").sample().pids_limit, std::nullopt);
+  EXPECT_EQ(sampleOf(Recorded("docker_cgroupfs_network")).pids_limit, std::nullopt);
 }
 
 TEST(CgroupStats, GivesThePidsLimit) {
-  EXPECT_EQ(Recorded("docker_systemd_limits").sample().pids_limit, 50U);
-  EXPECT_EQ(Recorded("podman_rootless").sample().pids_limit, 20U);
+  EXPECT_EQ(sampleOf(Recorded("docker_systemd_limits")).pids_limit, 50U);
+  EXPECT_EQ(sampleOf(Recorded("podman_rootless")).pids_limit, 20U);
 }
 
 TEST(CgroupStats, CountsKillsAndNotAttempts) {
-  EXPECT_EQ(Recorded("docker_cgroupfs_oom").sample().oom_kills, 1U);
-  EXPECT_EQ(Recorded("docker_systemd_burn").sample().oom_kills, 0U);
+  EXPECT_EQ(sampleOf(Recorded("docker_cgroupfs_oom")).oom_kills, 1U);
+  EXPECT_EQ(sampleOf(Recorded("docker_systemd_burn")).oom_kills, 0U);
 }
 
 TEST(CgroupStats, GivesBlockBytes) {
-  const StatsSample sample = Recorded("docker_cgroupfs_io").sample();
+  const StatsSample sample = sampleOf(Recorded("docker_cgroupfs_io"));
   EXPECT_EQ(sample.block_read_bytes, 8U << 20);
   EXPECT_EQ(sample.block_write_bytes, 16U << 20);
 }
 
 TEST(CgroupStats, LeavesOutBlockBytesWithoutTheIoController) {
-  const StatsSample sample = Recorded("podman_rootless").sample();
+  const StatsSample sample = sampleOf(Recorded("podman_rootless"));
   EXPECT_EQ(sample.block_read_bytes, std::nullopt);
   EXPECT_EQ(sample.block_write_bytes, std::nullopt);
   EXPECT_TRUE(sample.cpu_time.has_value());
 }
 
 TEST(CgroupStats, LeavesOutNetworkTrafficOnTheHostsNetwork) {
-  const StatsSample sample = Recorded("docker_network_host").sample();
+  const StatsSample sample = sampleOf(Recorded("docker_network_host"));
   EXPECT_EQ(sample.network_rx_bytes, std::nullopt);
   EXPECT_EQ(sample.network_tx_bytes, std::nullopt);
   EXPECT_TRUE(sample.memory_usage_bytes.has_value());
 }
 
 TEST(CgroupStats, ReadsTheContainerOfAPodAndNotThePod) {
-  EXPECT_EQ(Recorded("podman_pod").sample().memory_usage_bytes, 229376U);
+  EXPECT_EQ(sampleOf(Recorded("podman_pod")).memory_usage_bytes, 229376U);
 }
 
 TEST(CgroupStats, CountsWhatProcess1MovedBelowItsCgroup) {
   // The inner cgroup has used 12 ms only.
-  EXPECT_EQ(Recorded("docker_systemd_nested").sample().cpu_time, Duration(621618000));
+  EXPECT_EQ(sampleOf(Recorded("docker_systemd_nested")).cpu_time, Duration(621618000));
 }
 
 TEST(CgroupStats, RefusesAProcessOfAnotherContainer) {
@@ -204,37 +168,22 @@ TEST(CgroupStats, RefusesAProcessThatIsNotThere) {
   EXPECT_EQ(opened.error().code, ErrorCode::kNotFound);
 }
 
-/// A tree made by the test, for what was not recorded.
-class MadeTree : public testing::Test {
+class StatsTree : public MadeTree {
  protected:
-  MadeTree() { run_.container.value = std::string(64, 'c'); }
-
-  std::string container() const { return run_.container.value; }
-  HostRoots roots() const { return {root_ / "proc", root_ / "cgroup"}; }
   Result<std::unique_ptr<CgroupStats>> open() const { return CgroupStats::open(run_, 7, roots()); }
-
-  void makeV1(const std::string& cgroup_lines, const std::string& mount_lines) {
-    write(root_ / "proc/7/cgroup", cgroup_lines);
-    write(root_ / "proc/self/mountinfo", mount_lines);
-  }
-
-  test_support::TempDir directory_;
-  const fs::path root_ = directory_.path();
-  RunId run_;
 };
 
-TEST_F(MadeTree, ReadsCoMountedControllersOfV1) {
-  const std::string path = "/docker/" + container();
-  makeV1("2:cpu,cpuacct:" + path + "\n3:memory:" + path + "\n",
-         "1 1 0:1 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
-         "1 1 0:2 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
-  write(root_ / ("cgroup/cpu,cpuacct" + path + "/cpuacct.usage"), "5000\n");
-  write(root_ / ("cgroup/cpu,cpuacct" + path + "/cpu.stat"),
+TEST_F(StatsTree, ReadsCoMountedControllersOfV1) {
+  make("2:cpu,cpuacct:" + path() + "\n3:memory:" + path() + "\n",
+       "1 1 0:1 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+       "1 1 0:2 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+  write(root_ / ("cgroup/cpu,cpuacct" + path() + "/cpuacct.usage"), "5000\n");
+  write(root_ / ("cgroup/cpu,cpuacct" + path() + "/cpu.stat"),
         "nr_periods 9\nnr_throttled 3\nthrottled_time 77\n");
-  write(root_ / ("cgroup/memory" + path + "/memory.usage_in_bytes"), "1000\n");
-  write(root_ / ("cgroup/memory" + path + "/memory.stat"),
+  write(root_ / ("cgroup/memory" + path() + "/memory.usage_in_bytes"), "1000\n");
+  write(root_ / ("cgroup/memory" + path() + "/memory.stat"),
         "inactive_file 1\ntotal_inactive_file 400\n");
-  write(root_ / ("cgroup/memory" + path + "/memory.limit_in_bytes"), "9223372036854771712\n");
+  write(root_ / ("cgroup/memory" + path() + "/memory.limit_in_bytes"), "9223372036854771712\n");
   const auto stats = open();
   ASSERT_TRUE(stats) << stats.error().message;
   const Result<StatsSample> sample = (*stats)->sample(*systemClock());
@@ -248,14 +197,13 @@ TEST_F(MadeTree, ReadsCoMountedControllersOfV1) {
   EXPECT_EQ(sample->oom_kills, std::nullopt);
 }
 
-TEST_F(MadeTree, PrefersV1OnHybridHosts) {
-  const std::string path = "/docker/" + container();
-  makeV1("2:memory:" + path + "\n0::" + path + "\n",
-         "1 1 0:1 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
-         "1 1 0:2 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
-  write(root_ / ("cgroup/memory" + path + "/memory.usage_in_bytes"), "1000\n");
-  write(root_ / ("cgroup/unified" + path + "/memory.current"), "1\n");
-  write(root_ / ("cgroup/unified" + path + "/cpu.stat"), "usage_usec 9\n");
+TEST_F(StatsTree, PrefersV1OnHybridHosts) {
+  make("2:memory:" + path() + "\n0::" + path() + "\n",
+       "1 1 0:1 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+       "1 1 0:2 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+  write(root_ / ("cgroup/memory" + path() + "/memory.usage_in_bytes"), "1000\n");
+  write(root_ / ("cgroup/unified" + path() + "/memory.current"), "1\n");
+  write(root_ / ("cgroup/unified" + path() + "/cpu.stat"), "usage_usec 9\n");
   const auto stats = open();
   ASSERT_TRUE(stats) << stats.error().message;
   const Result<StatsSample> sample = (*stats)->sample(*systemClock());
@@ -263,32 +211,30 @@ TEST_F(MadeTree, PrefersV1OnHybridHosts) {
   EXPECT_EQ(sample->cpu_time, Duration(9000));
 }
 
-TEST_F(MadeTree, NeverReadsAControllersRootForAContainerThatIsNotInIt) {
-  const std::string path = "/docker/" + container();
-  makeV1("2:memory:" + path + "\n3:pids:/\n",
-         "1 1 0:1 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
-         "1 1 0:2 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
-  write(root_ / ("cgroup/memory" + path + "/memory.usage_in_bytes"), "1000\n");
+TEST_F(StatsTree, NeverReadsAControllersRootForAContainerThatIsNotInIt) {
+  make("2:memory:" + path() + "\n3:pids:/\n",
+       "1 1 0:1 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+       "1 1 0:2 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+  write(root_ / ("cgroup/memory" + path() + "/memory.usage_in_bytes"), "1000\n");
   write(root_ / "cgroup/pids/pids.current", "555\n");
   const auto stats = open();
   ASSERT_TRUE(stats) << stats.error().message;
   EXPECT_EQ((*stats)->sample(*systemClock())->pids, std::nullopt);
 }
 
-TEST_F(MadeTree, SaysUnsupportedWhenNoCgroupIsMounted) {
-  makeV1("0::/docker/" + container() + "\n", "1 1 0:1 / /proc rw - proc proc rw\n");
+TEST_F(StatsTree, SaysUnsupportedWhenNoCgroupIsMounted) {
+  make("0::/docker/" + container() + "\n", "1 1 0:1 / /proc rw - proc proc rw\n");
   const auto stats = open();
   ASSERT_FALSE(stats);
   EXPECT_EQ(stats.error().code, ErrorCode::kUnsupported);
 }
 
-TEST_F(MadeTree, LeavesOutFiguresThatMakeNoSense) {
-  const std::string path = "/docker/" + container();
-  makeV1("0::" + path + "\n", "1 1 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-  write(root_ / ("cgroup" + path + "/memory.current"), "lots\n");
-  write(root_ / ("cgroup" + path + "/memory.stat"), "inactive_file 5\n");
-  write(root_ / ("cgroup" + path + "/pids.current"), "-1\n");
-  write(root_ / ("cgroup" + path + "/io.stat"), std::string(20000, 'x'));
+TEST_F(StatsTree, LeavesOutFiguresThatMakeNoSense) {
+  makeV2();
+  write(root_ / ("cgroup" + path() + "/memory.current"), "lots\n");
+  write(root_ / ("cgroup" + path() + "/memory.stat"), "inactive_file 5\n");
+  write(root_ / ("cgroup" + path() + "/pids.current"), "-1\n");
+  write(root_ / ("cgroup" + path() + "/io.stat"), std::string(20000, 'x'));
   const auto stats = open();
   ASSERT_TRUE(stats) << stats.error().message;
   const Result<StatsSample> sample = (*stats)->sample(*systemClock());
@@ -299,11 +245,10 @@ TEST_F(MadeTree, LeavesOutFiguresThatMakeNoSense) {
   EXPECT_EQ(sample->block_read_bytes, std::nullopt);
 }
 
-TEST_F(MadeTree, GivesAWorkingSetOfZeroWhenTheCacheIsReadGreaterThanTheWhole) {
-  const std::string path = "/docker/" + container();
-  makeV1("0::" + path + "\n", "1 1 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-  write(root_ / ("cgroup" + path + "/memory.current"), "100\n");
-  write(root_ / ("cgroup" + path + "/memory.stat"), "inactive_file 150\n");
+TEST_F(StatsTree, GivesAWorkingSetOfZeroWhenTheCacheIsReadGreaterThanTheWhole) {
+  makeV2();
+  write(root_ / ("cgroup" + path() + "/memory.current"), "100\n");
+  write(root_ / ("cgroup" + path() + "/memory.stat"), "inactive_file 150\n");
   EXPECT_EQ(open().value()->sample(*systemClock())->memory_working_set_bytes, 0U);
 }
 
@@ -330,7 +275,7 @@ class FileLimit {
 TEST(CgroupStatsDescriptors, AreGivenBackWithTheObject) {
   const Recorded recorded("docker_systemd_burn");
   const std::size_t before = openDescriptors();
-  { (void)recorded.sample(); }
+  { (void)sampleOf(recorded); }
   EXPECT_EQ(openDescriptors(), before);
 }
 
@@ -368,10 +313,9 @@ TEST(OomWatch, CountsTheKillsOfARecordedTree) {
   EXPECT_EQ((*watch)->kills(), 1U);
 }
 
-TEST_F(MadeTree, HasNoOomWatchWithoutTheMemoryController) {
-  const std::string path = "/docker/" + container();
-  makeV1("0::" + path + "\n", "1 1 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-  write(root_ / ("cgroup" + path + "/pids.current"), "1\n");
+TEST_F(StatsTree, HasNoOomWatchWithoutTheMemoryController) {
+  makeV2();
+  write(root_ / ("cgroup" + path() + "/pids.current"), "1\n");
   const auto watch = OomWatch::open(7, container(), roots());
   ASSERT_FALSE(watch);
   EXPECT_EQ(watch.error().code, ErrorCode::kUnsupported);
