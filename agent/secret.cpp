@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "agent/descriptor.h"
+
 namespace agent {
 namespace {
 
@@ -23,25 +25,14 @@ Error invalid(std::string message) {
   return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
 }
 
-class File {
- public:
-  /// O_NONBLOCK: opening a FIFO must not wait for its writer.
-  explicit File(const std::string& path)
-      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int descriptor() const { return descriptor_; }
+/// O_NONBLOCK: opening a FIFO must not wait for its writer.
+Descriptor openForReading(const std::string& path) {
+  return Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
 
- private:
-  int descriptor_;
-};
-
-Result<void> requirePrivate(const File& file, const std::string& path, SecretPlace place) {
+Result<void> requirePrivate(const Descriptor& file, const std::string& path, SecretPlace place) {
   struct stat status {};
-  if (::fstat(file.descriptor(), &status) != 0)
+  if (::fstat(file.get(), &status) != 0)
     return invalid("cannot look at " + path + ": " + ::strerror(errno));
   if (!S_ISREG(status.st_mode)) return invalid(path + " is not a regular file");
   if (place == SecretPlace::kSystemdCredential) {
@@ -59,13 +50,13 @@ Result<void> requirePrivate(const File& file, const std::string& path, SecretPla
 }  // namespace
 
 Result<std::string> readSecretFile(const std::string& path, SecretPlace place) {
-  const File file(path);
-  if (file.descriptor() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
+  const Descriptor file = openForReading(path);
+  if (file.get() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
   if (auto checked = requirePrivate(file, path, place); !checked) return checked.error();
   std::string secret(kLongestSecret + 3, '\0');
   std::size_t size = 0;
   while (size < secret.size()) {
-    const ssize_t count = ::read(file.descriptor(), secret.data() + size, secret.size() - size);
+    const ssize_t count = ::read(file.get(), secret.data() + size, secret.size() - size);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
     if (count == 0) break;
@@ -80,8 +71,8 @@ Result<std::string> readSecretFile(const std::string& path, SecretPlace place) {
 }
 
 Result<void> requirePrivateFile(const std::string& path) {
-  const File file(path);
-  if (file.descriptor() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
+  const Descriptor file = openForReading(path);
+  if (file.get() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
   return requirePrivate(file, path, SecretPlace::kFile);
 }
 

@@ -13,6 +13,8 @@
 #include <system_error>
 #include <vector>
 
+#include "agent/descriptor.h"
+
 namespace agent {
 namespace {
 
@@ -21,22 +23,6 @@ constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 /// no more descriptors than this.
 constexpr int kDeepest = 32;
 constexpr std::size_t kMostCounted = 200'000;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 control::Error failure(int error, const std::string& doing) {
   using control::ErrorCode;

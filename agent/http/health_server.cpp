@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/descriptor.h"
+
 namespace agent {
 namespace {
 
@@ -30,23 +32,6 @@ constexpr std::size_t kMostClients = 32;
 constexpr std::chrono::seconds kClientTime{2};
 /// How long no connection is accepted after accepting failed (no descriptors left).
 constexpr std::chrono::milliseconds kPause{200};
-
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 std::string response(const char* status, const char* type, std::string_view body,
                      std::string_view more_headers = "") {
@@ -84,7 +69,7 @@ class Client {
  public:
   explicit Client(Descriptor socket) : socket_(std::move(socket)) {}
 
-  int descriptor() const { return socket_.number(); }
+  int descriptor() const { return socket_.get(); }
   short awaited() const { return answer_.empty() || done_ ? POLLIN : POLLOUT; }
   Clock::time_point deadline() const { return deadline_; }
 
@@ -155,12 +140,12 @@ Result<Descriptor> listenOn(const std::string& address, int port) {
   }
   const std::string place = address + " port " + std::to_string(port);
   Descriptor socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.number() < 0) return unavailable("cannot listen on " + place);
+  if (socket.get() < 0) return unavailable("cannot listen on " + place);
   const int yes = 1;
   // Only SO_REUSEADDR: with SO_REUSEPORT a second agent could share the port unnoticed.
-  static_cast<void>(::setsockopt(socket.number(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
-  if (::bind(socket.number(), reinterpret_cast<sockaddr*>(&storage), size) != 0 ||
-      ::listen(socket.number(), 16) != 0)
+  static_cast<void>(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&storage), size) != 0 ||
+      ::listen(socket.get(), 16) != 0)
     return unavailable("cannot listen on " + place);
   return socket;
 }
@@ -185,20 +170,20 @@ class HealthServer::Core {
         thread_([this] { run(); }) {}
   ~Core() {
     const std::uint64_t one = 1;
-    static_cast<void>(!::write(stop_.number(), &one, sizeof one));
+    static_cast<void>(!::write(stop_.get(), &one, sizeof one));
     thread_.join();
   }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  int port() const { return portOf(listener_.number()); }
+  int port() const { return portOf(listener_.get()); }
 
  private:
   void run() {
     for (;;) {
       const bool accepting = clients_.size() < kMostClients && Clock::now() >= accept_again_at_;
-      std::vector<pollfd> waiting{{stop_.number(), POLLIN, 0},
-                                  {accepting ? listener_.number() : -1, POLLIN, 0}};
+      std::vector<pollfd> waiting{{stop_.get(), POLLIN, 0},
+                                  {accepting ? listener_.get() : -1, POLLIN, 0}};
       for (const Client& client : clients_)
         waiting.push_back({client.descriptor(), client.awaited(), 0});
       ::poll(waiting.data(), waiting.size(), patience());
@@ -228,9 +213,8 @@ class HealthServer::Core {
   }
 
   void acceptOne() {
-    Descriptor socket(
-        ::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (socket.number() >= 0)
+    Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (socket.get() >= 0)
       clients_.emplace_back(std::move(socket));
     else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
       accept_again_at_ = Clock::now() + kPause;

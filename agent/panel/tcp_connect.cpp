@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <memory>
 
+#include "agent/descriptor.h"
+
 // The thread sanitizer crashes in threads that the C library makes for itself: under it the
 // resolver is asked on our own thread, and cannot be interrupted.
 #if defined(__SANITIZE_THREAD__)
@@ -133,21 +135,6 @@ void tune(int descriptor) {
   setOption(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
-
 /// 0, or the errno of the attempt; ECANCELED when no longer wanted.
 int awaitConnection(int descriptor, Clock::time_point deadline, const std::atomic<bool>& stopping) {
   for (;;) {
@@ -170,15 +157,15 @@ int connectOne(const addrinfo& address, Clock::time_point deadline,
                const std::atomic<bool>& stopping) {
   Descriptor descriptor(
       ::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol));
-  if (descriptor.number() < 0) return -errno;
-  tune(descriptor.number());
-  if (::connect(descriptor.number(), address.ai_addr, address.ai_addrlen) != 0) {
+  if (descriptor.get() < 0) return -errno;
+  tune(descriptor.get());
+  if (::connect(descriptor.get(), address.ai_addr, address.ai_addrlen) != 0) {
     if (errno != EINPROGRESS) return -errno;
-    if (const int problem = awaitConnection(descriptor.number(), deadline, stopping); problem != 0)
+    if (const int problem = awaitConnection(descriptor.get(), deadline, stopping); problem != 0)
       return -problem;
   }
-  const int flags = ::fcntl(descriptor.number(), F_GETFL);
-  if (flags < 0 || ::fcntl(descriptor.number(), F_SETFL, flags & ~O_NONBLOCK) != 0) return -errno;
+  const int flags = ::fcntl(descriptor.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(descriptor.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) return -errno;
   return descriptor.release();
 }
 
