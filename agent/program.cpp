@@ -1,8 +1,10 @@
 #include "agent/program.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,7 +12,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <thread>
 
 #include <libcontrol/loader.h>
@@ -18,6 +22,7 @@
 
 #include "agent/config.h"
 #include "agent/deferred_runtime.h"
+#include "agent/descriptor.h"
 #include "agent/http/health_server.h"
 #include "agent/log.h"
 #include "agent/panel/agent.h"
@@ -160,6 +165,25 @@ LinkSettings linkSettings(const Config& config) {
   return settings;
 }
 
+/// What the agent remembers is one agent's: two that shared it would answer for each other. Held as
+/// long as the descriptor is. Where nothing can be written there is nothing to share.
+Result<Descriptor> lockStateDirectory(const std::string& directory) {
+  std::error_code ignored;  // the open that follows tells
+  std::filesystem::create_directories(directory, ignored);
+  Descriptor lock(
+      ::open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!lock) {
+    log::warning("agent", "STATE_DIR " + directory +
+                              " cannot be written to: " + std::generic_category().message(errno) +
+                              "; what is there will not survive the agent");
+    return lock;
+  }
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  return Error{.code = ErrorCode::kAlreadyExists,
+               .message = "STATE_DIR " + directory +
+                          " is used by another agent; give each a directory of its own"};
+}
+
 /// The parts of a running agent and their order of starting and stopping.
 class Daemon : public HealthSource {
  public:
@@ -248,6 +272,8 @@ int runDaemon(const Config& config) {
   log::info("agent", "ctrl-alt-play-agent " CONTROL_VERSION ", node " + config.node_id +
                          ", engine " + config.runtime + ", panel " +
                          withoutQuery(config.panel_url));
+  const auto state_lock = lockStateDirectory(config.state_dir);
+  if (!state_lock) return complain(state_lock.error().message);
   auto runtime = openEngine(config);
   if (!runtime) return complainAboutEngine(config, runtime.error());
   Daemon daemon(config, *std::move(runtime));

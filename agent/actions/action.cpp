@@ -18,6 +18,11 @@ constexpr Action longAction(std::string_view name, std::string_view acceptance, 
   return action;
 }
 
+constexpr Action onceOnly(Action action) {
+  action.once = true;
+  return action;
+}
+
 constexpr Action pullAction() {
   Action action = longAction("pull_image", "pulling", pullImage, describePull);
   action.needs_server = false;
@@ -44,12 +49,12 @@ constexpr Action readingAction(std::string_view name, Result result, bool waits 
 }
 
 constexpr std::array kActions = {
-    longAction("create_server", "creating", createServer),
+    onceOnly(longAction("create_server", "creating", createServer)),
     longAction("start_server", "starting", startServer),
     longAction("stop_server", "stopping", stopServer),
     longAction("restart_server", "restarting", restartServer),
     longAction("kill_server", "stopping", killServer),
-    longAction("delete_server", "deleting", deleteServer, describeDelete),
+    onceOnly(longAction("delete_server", "deleting", deleteServer, describeDelete)),
     longAction("update_server", "updating", updateServer),
     pullAction(),
     statusAction("get_status", getStatus, sendStatusEvent),

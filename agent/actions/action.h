@@ -30,6 +30,8 @@ struct Action {
   bool waits = false;
   /// It changes nothing, so that doing it again for a repeated id does no harm.
   bool only_reads = false;
+  /// It must not happen twice: refused when it cannot be written down first.
+  bool once = false;
   void (*after)(Services& services, const Json& data) = nullptr;
 };
 

@@ -16,6 +16,7 @@
 #include "agent/actions/status.h"
 #include "agent/actions/system_info.h"
 #include "agent/config.h"
+#include "agent/panel/journal.h"
 #include "agent/panel/operations.h"
 #include "agent/panel/outgoing.h"
 #include "agent/panel/workers.h"
@@ -85,6 +86,7 @@ struct Services {
   HostReadings& host;
   const AgentIdentity& identity;
   EngineFacts& engine;
+  CommandJournal& journal;
 
   HostPaths paths() const {
     return {config.data_dir, config.state_dir, config.container_data_path};

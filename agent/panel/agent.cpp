@@ -3,6 +3,7 @@
 #include <shared_mutex>
 
 #include "agent/actions/create_payload.h"
+#include "agent/log.h"
 #include "agent/panel/dispatcher.h"
 #include "agent/panel/message.h"
 #include "agent/panel/reporter.h"
@@ -44,12 +45,13 @@ class Agent::Core {
         suspended_(config.state_dir),
         host_(config.data_dir),
         identity_(makeIdentity(config)),
+        journal_(config.state_dir),
         reporter_(config_, out_, operations_),
         workers_(std::make_unique<Workers>(kWorkers, Operations::kMost)),
         supervisor_(
             std::make_unique<control::Supervisor>(runtime_, supervisorOptions(config_), reporter_)),
-        services_{config_, *runtime_,  *supervisor_, out_,  operations_, *workers_,
-                  files_,  suspended_, notes_,       host_, identity_,   engine_},
+        services_{config_,    *runtime_, *supervisor_, out_,      operations_, *workers_, files_,
+                  suspended_, notes_,    host_,        identity_, engine_,     journal_},
         dispatcher_(services_) {
     reporter_.lend(services_);
   }
@@ -58,7 +60,11 @@ class Agent::Core {
 
   void open() {
     learnFromEngine(services_, within(kFirstInfoTimeout));
+    auto inherited = journal_.open();
     supervisor_->open(within(kOpenTimeout));
+    if (!inherited) return log::error("protocol", inherited.error().message);
+    if (!journal_.problem().empty()) log::warning("protocol", journal_.problem());
+    dispatcher_.takeOver(*std::move(inherited));
   }
 
   void close() {
@@ -90,8 +96,9 @@ class Agent::Core {
     const std::shared_lock lock(life_);
     std::vector<std::string> messages;
     if (closed_) return messages;
-    messages.push_back(
-        writeLegacy("system_info", encodeSystemInfo(identity_, host_, engine_.info())));
+    Json info = encodeSystemInfo(identity_, host_, engine_.info());
+    info.set("commandsInProgress", commandsInProgress());
+    messages.push_back(writeLegacy("system_info", std::move(info)));
     const control::WallTime now = runtime_->clock().wallNow();
     const std::vector<control::EntryStatus> servers = supervisor_->list();
     for (const control::EntryStatus& server : servers)
@@ -130,6 +137,18 @@ class Agent::Core {
     return control::CallContext::within(timeout, runtime_->clock());
   }
 
+  Json commandsInProgress() const {
+    Json commands = Json::array();
+    for (const Operation& operation : operations_.inProgress()) {
+      if (operation.command_id.empty()) continue;
+      Json command;
+      command.set("commandId", operation.command_id).set("action", operation.action);
+      if (!operation.server_id.empty()) command.set("serverId", operation.server_id);
+      commands.add(std::move(command));
+    }
+    return commands;
+  }
+
   std::string legacyStatus(const control::EntryStatus& server, control::WallTime now) const {
     Json data;
     data.set("serverId", server.name).set("status", control::toString(server.state));
@@ -148,6 +167,7 @@ class Agent::Core {
   HostReadings host_;
   const AgentIdentity identity_;
   EngineFacts engine_;
+  CommandJournal journal_;
   Reporter reporter_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<control::Supervisor> supervisor_;

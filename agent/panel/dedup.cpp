@@ -1,6 +1,5 @@
 #include "agent/panel/dedup.h"
 
-#include <functional>
 #include <utility>
 
 namespace agent {
@@ -11,9 +10,19 @@ constexpr std::size_t kPerReading = 128;
 
 }  // namespace
 
-AnsweredIds::Check AnsweredIds::check(const std::string& id, const std::string& content,
+/// FNV-1a.
+std::uint64_t fingerprintOf(std::string_view content) noexcept {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : content) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3U;
+  }
+  return hash;
+}
+
+AnsweredIds::Check AnsweredIds::check(const std::string& id, std::string_view content,
                                       control::TimePoint now) {
-  const std::uint64_t fingerprint = std::hash<std::string>{}(content);
+  const std::uint64_t fingerprint = fingerprintOf(content);
   const auto found = entries_.find(id);
   if (found == entries_.end()) {
     Entry entry;

@@ -5,11 +5,15 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include <libcontrol/call.h>
 
 namespace agent {
+
+/// Tells contents apart, the same in every run of the agent.
+std::uint64_t fingerprintOf(std::string_view content) noexcept;
 
 /// Remembers the ids of commands and the response each got, so that a repeated command is answered
 /// again and not executed again. Keeps the last kIds ids, and more as long as they are younger than
@@ -35,7 +39,7 @@ class AnsweredIds {
     std::string response{};
   };
 
-  Check check(const std::string& id, const std::string& content, control::TimePoint now);
+  Check check(const std::string& id, std::string_view content, control::TimePoint now);
   /// Keeps the response; returns how many repeats came meanwhile and wait for it. `reading`: the
   /// command changed nothing and may be executed again.
   std::size_t answered(const std::string& id, const std::string& response, bool reading = false);

@@ -43,6 +43,10 @@ Refusal refusalOf(const Services& services, const Command& command, const contro
   return requestRefusal(error, command.server_id, services.paths());
 }
 
+constexpr const char* kUnknownOutcome =
+    "the agent ended while it executed this command, and nobody knows whether it took effect; look "
+    "at the server's status before you send it again under a new id";
+
 Json acceptance(const Action& action, const Command& command, const Operation& operation) {
   Json data;
   if (!command.server_id.empty()) data.set("serverId", command.server_id);
@@ -103,7 +107,7 @@ void Dispatcher::handleCommand(const Json& message) {
                                           " commands a second; send it again later"));
     return;
   }
-  if (!isNew(command)) return;
+  if (isInherited(command) || !isNew(command)) return;
   guarded(command, [&] {
     const Action* action = findAction(command.action);
     if (action == nullptr) throw Refusal("UNKNOWN_ACTION", "Unknown action: " + command.action);
@@ -166,6 +170,61 @@ bool Dispatcher::isNew(const Command& command) {
   return false;
 }
 
+void Dispatcher::takeOver(std::vector<JournalEntry> entries) {
+  for (JournalEntry& entry : entries) {
+    if (!entry.outcome) {
+      if (entry.accepted) {
+        Json data;
+        data.set("commandId", entry.id).set("action", entry.action);
+        if (!entry.server_id.empty()) data.set("serverId", entry.server_id);
+        data.set("success", false).set("error", encodeError("OUTCOME_UNKNOWN", kUnknownOutcome));
+        services_.out.event("command_completed", std::move(data));
+      } else {
+        answerInherited(entry);
+      }
+      services_.journal.end(entry.id, {.code = "OUTCOME_UNKNOWN", .message = kUnknownOutcome});
+    }
+    std::string id = entry.id;
+    inherited_.emplace(std::move(id), std::move(entry));
+  }
+}
+
+/// Whether an agent before this one began the command; answers it then.
+bool Dispatcher::isInherited(const Command& command) {
+  if (inherited_.empty()) return false;
+  const auto entry = inherited_.find(command.id);
+  if (entry == inherited_.end()) return false;
+  if (entry->second.fingerprint == fingerprintOf(command.content())) {
+    answerInherited(entry->second);
+  } else {
+    services_.out.result(writeFailure(command.id, "ID_CONFLICT",
+                                      "this id was used before with other content; use a new one"));
+  }
+  return true;
+}
+
+void Dispatcher::answerInherited(const JournalEntry& entry) {
+  if (!entry.outcome || entry.outcome->code == "OUTCOME_UNKNOWN")
+    return services_.out.result(
+        writeFailure(entry.id, "OUTCOME_UNKNOWN", kUnknownOutcome, observed(entry.server_id)));
+  if (entry.outcome->success)
+    return services_.out.result(writeSuccess(entry.id, entry.action, observed(entry.server_id)));
+  services_.out.result(writeFailure(entry.id, entry.outcome->code, entry.outcome->message));
+}
+
+/// What is seen of the server now; "deleted" for one that is not there.
+Json Dispatcher::observed(const std::string& server_id) const {
+  Json data = Json::object();
+  if (server_id.empty()) return data;
+  const auto status = services_.supervisor.status(server_id);
+  const bool absent = !status && status.error().code == control::ErrorCode::kNotFound;
+  data.set("serverId", server_id);
+  data.set("status", control::toString(status   ? status->state
+                                       : absent ? control::EntryState::kDeleted
+                                                : control::EntryState::kUnknown));
+  return data;
+}
+
 template <class Work>
 void Dispatcher::guarded(const Command& command, Work work) {
   try {
@@ -179,9 +238,26 @@ void Dispatcher::guarded(const Command& command, Work work) {
 
 void Dispatcher::perform(const Action& action, const Command& command) {
   if (action.needs_server || !command.server_id.empty()) requireServerId(command);
+  if (!action.only_reads && !command.legacy) writeDown(action, command);
   if (action.begin != nullptr) return accept(action, command);
   if (action.waits) return answerOnWorker(action, command);
   answer(action, command, {});
+}
+
+/// Before it takes effect, so that it never takes effect twice.
+void Dispatcher::writeDown(const Action& action, const Command& command) {
+  const auto written = services_.journal.begin({.id = command.id,
+                                                .action = command.action,
+                                                .server_id = command.server_id,
+                                                .fingerprint = fingerprintOf(command.content())});
+  if (written) return;
+  log::error("protocol", written.error().message);
+  // Stopping a server must be possible on a full disk too, and does no harm when it is repeated.
+  if (action.once)
+    throw Refusal("INSUFFICIENT_RESOURCES",
+                  command.action +
+                      " is not begun, because the agent cannot write it down; its log says why: "
+                      "free space for it, or let it write to its STATE_DIR");
 }
 
 void Dispatcher::accept(const Action& action, const Command& command) {
@@ -257,17 +333,30 @@ void Dispatcher::reinstall(const Command& command) {
 }
 
 void Dispatcher::succeed(const Command& command, Json data) {
-  if (!command.legacy)
+  if (!command.legacy) {
+    const Action* const action = findAction(command.action);
+    if (action != nullptr && action->begin != nullptr) {
+      services_.journal.accepted(command.id);
+    } else {
+      services_.journal.end(command.id, {.success = true});
+    }
     return send(command, writeSuccess(command.id, command.action, std::move(data)));
+  }
   services_.out.result(writeLegacy("server_status", std::move(data), command.id));
 }
 
 void Dispatcher::fail(const Command& command, const std::string& code, const std::string& message) {
   if (!command.legacy) {
-    send(command, writeFailure(command.id, code, message));
     // What was turned away for now may come again under its id.
+    const bool may_come_again = code == "BUSY";
+    if (may_come_again) {
+      services_.journal.forget(command.id);
+    } else {
+      services_.journal.end(command.id, {.code = code, .message = message});
+    }
+    send(command, writeFailure(command.id, code, message));
     const std::lock_guard lock(mutex_);
-    if (code == "BUSY") answered_.forget(command.id);
+    if (may_come_again) answered_.forget(command.id);
     return;
   }
   if (command.id.empty()) return services_.out.result(writeError(code, message));

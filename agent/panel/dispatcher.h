@@ -3,6 +3,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "agent/actions/action.h"
 #include "agent/panel/command.h"
@@ -19,6 +21,10 @@ class Dispatcher {
  public:
   explicit Dispatcher(Services services);
 
+  /// What an agent before this one had begun: a repeated id of it is not executed again. Tells the
+  /// panel of what had not ended, whose outcome nobody knows. Before the first handle().
+  void takeOver(std::vector<JournalEntry> entries);
+
   void handle(std::string_view text);
 
  private:
@@ -28,10 +34,14 @@ class Dispatcher {
   void pong(const Json& message);
 
   bool isNew(const Command& command);
+  bool isInherited(const Command& command);
+  void answerInherited(const JournalEntry& entry);
+  Json observed(const std::string& server_id) const;
   /// Runs `work`, and answers `command` with the refusal or defect it ends with.
   template <class Work>
   void guarded(const Command& command, Work work);
   void perform(const Action& action, const Command& command);
+  void writeDown(const Action& action, const Command& command);
   void accept(const Action& action, const Command& command);
   void answerOnWorker(const Action& action, const Command& command);
   void answer(const Action& action, const Command& command, std::stop_token stop);
@@ -47,6 +57,7 @@ class Dispatcher {
   RateLimit rate_limit_;
   std::mutex mutex_;
   AnsweredIds answered_;
+  std::unordered_map<std::string, JournalEntry> inherited_;
 };
 
 }  // namespace agent

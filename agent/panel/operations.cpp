@@ -19,6 +19,14 @@ std::optional<Operation> Operations::find(const std::string& id) const {
   return found == operations_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::vector<Operation> Operations::inProgress() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Operation> all;
+  all.reserve(operations_.size());
+  for (const auto& [id, operation] : operations_) all.push_back(operation);
+  return all;
+}
+
 void Operations::noteTold(const std::string& id) {
   const std::lock_guard lock(mutex_);
   if (const auto found = operations_.find(id); found != operations_.end())

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace agent {
 
@@ -27,6 +28,8 @@ class Operations {
   /// An id for the supervisor. BUSY (Refusal): kMost are in progress.
   std::string begin(Operation operation);
   std::optional<Operation> find(const std::string& id) const;
+  /// All that have not ended.
+  std::vector<Operation> inProgress() const;
   void noteTold(const std::string& id);
   void noteFailure(const std::string& id, std::string code);
   /// Ends it; absent when it was not known.

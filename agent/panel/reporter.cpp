@@ -104,10 +104,17 @@ void Reporter::complete(const Operation& operation, const control::OperationEnd&
   data.set("commandId", operation.command_id).set("action", operation.action);
   if (!operation.server_id.empty()) data.set("serverId", operation.server_id);
   if (!operation.image.empty()) data.set("image", operation.image);
-  data.set("success", !end.error);
+  Outcome outcome{.success = !end.error};
+  data.set("success", outcome.success);
   data.set("durationMs", static_cast<std::int64_t>(
                              std::chrono::round<std::chrono::milliseconds>(end.elapsed).count()));
-  if (end.error) data.set("error", encodeFailure(operation, end));
+  if (end.error) {
+    Json error = encodeFailure(operation, end);
+    outcome.code = *error.findText("code");
+    outcome.message = *error.findText("message");
+    data.set("error", std::move(error));
+  }
+  if (Services* const services = services_) services->journal.end(operation.command_id, outcome);
   out_.event("command_completed", std::move(data));
 }
 

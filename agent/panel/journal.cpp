@@ -1,0 +1,260 @@
+#include "agent/panel/journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "agent/panel/json_text.h"
+
+namespace agent {
+namespace {
+
+using control::Error;
+using control::ErrorCode;
+using control::Result;
+
+/// Larger than 4,096 commands of usual ids and messages take.
+constexpr std::size_t kLargestFile = 4 * 1024 * 1024;
+constexpr std::size_t kLongestLine = 8192;
+constexpr std::size_t kLongestMessage = 512;
+constexpr auto kSyncDelay = std::chrono::milliseconds(5);
+constexpr const char* kFirstLine = "{\"journal\":1}\n";
+
+std::string beginLine(const JournalEntry& entry) {
+  Json line;
+  line.set("begin", entry.id).set("action", entry.action);
+  if (!entry.server_id.empty()) line.set("server", entry.server_id);
+  // As text: JSON's numbers do not hold 64 bits without a sign.
+  line.set("content", std::to_string(entry.fingerprint));
+  return line.write() + '\n';
+}
+
+std::string endLine(const std::string& id, const Outcome& outcome) {
+  Json line;
+  line.set("end", id).set("success", outcome.success);
+  if (!outcome.success)
+    line.set("code", outcome.code).set("message", outcome.message.substr(0, kLongestMessage));
+  return line.write() + '\n';
+}
+
+std::string idLine(const char* what, const std::string& id) {
+  Json line;
+  line.set(what, id);
+  return line.write() + '\n';
+}
+
+/// What the lines of a journal say of commands, in the order of their beginnings.
+class Reading {
+ public:
+  void read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string line;
+    while (std::getline(file, line))
+      if (line.size() > kLongestLine || !take(line)) ++unread_;
+  }
+
+  std::size_t unread() const { return unread_; }
+  std::vector<JournalEntry> take() {
+    std::vector<JournalEntry> known;
+    for (JournalEntry& entry : entries_)
+      if (!entry.id.empty()) known.push_back(std::move(entry));
+    return known;
+  }
+
+ private:
+  bool take(const std::string& text) {
+    const JsonReading reading = readJsonObject(text);
+    if (!reading.value) return false;
+    const Json& line = *reading.value;
+    if (line.find("journal") != nullptr) return true;
+    if (line.findText("begin") != nullptr) return begin(line);
+    if (const std::string* id = line.findText("accepted")) {
+      if (JournalEntry* entry = find(*id)) entry->accepted = true;
+      return true;
+    }
+    if (const std::string* id = line.findText("forget")) {
+      if (JournalEntry* entry = find(*id)) entry->id.clear();
+      places_.erase(*id);
+      return true;
+    }
+    if (line.findText("end") != nullptr) return end(line);
+    return false;
+  }
+
+  bool begin(const Json& line) {
+    const std::string* action = line.findText("action");
+    const std::string* content = line.findText("content");
+    if (action == nullptr || content == nullptr) return false;
+    JournalEntry entry;
+    entry.id = *line.findText("begin");
+    entry.action = *action;
+    if (const std::string* server = line.findText("server")) entry.server_id = *server;
+    std::from_chars(content->data(), content->data() + content->size(), entry.fingerprint);
+    // Written again at the top of a new file, or used again after it was forgotten.
+    if (JournalEntry* before = find(entry.id)) before->id.clear();
+    places_[entry.id] = entries_.size();
+    entries_.push_back(std::move(entry));
+    return true;
+  }
+
+  bool end(const Json& line) {
+    JournalEntry* entry = find(*line.findText("end"));
+    const Json* success = line.find("success");
+    if (success == nullptr || success->boolean() == nullptr) return false;
+    if (entry == nullptr) return true;
+    Outcome outcome{.success = *success->boolean()};
+    if (const std::string* code = line.findText("code")) outcome.code = *code;
+    if (const std::string* message = line.findText("message")) outcome.message = *message;
+    entry->outcome = std::move(outcome);
+    return true;
+  }
+
+  JournalEntry* find(const std::string& id) {
+    const auto place = places_.find(id);
+    return place == places_.end() ? nullptr : &entries_[place->second];
+  }
+
+  std::vector<JournalEntry> entries_;
+  std::unordered_map<std::string, std::size_t> places_;
+  std::size_t unread_ = 0;
+};
+
+}  // namespace
+
+CommandJournal::CommandJournal(std::string directory) : directory_(std::move(directory)) {}
+
+CommandJournal::~CommandJournal() {
+  syncer_ = {};
+  if (file_) ::fdatasync(file_.get());
+}
+
+std::string CommandJournal::path(const char* suffix) const {
+  return directory_ + "/commands.journal" + suffix;
+}
+
+Error CommandJournal::failure(const char* doing) const {
+  const int error = errno;
+  ErrorCode code = ErrorCode::kInternal;
+  if (error == EACCES || error == EPERM || error == EROFS || error == ENOENT || error == ENOTDIR)
+    code = ErrorCode::kPermissionDenied;
+  if (error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE || error == EFBIG)
+    code = ErrorCode::kResourceExhausted;
+  return {
+      code, control::Effect::kNone,
+      std::string("cannot ") + doing + ' ' + path() + ": " + std::generic_category().message(error),
+      std::to_string(error)};
+}
+
+Result<std::vector<JournalEntry>> CommandJournal::open() {
+  std::error_code ignored;  // the open that follows tells
+  std::filesystem::create_directories(directory_, ignored);
+  Reading reading;
+  reading.read(path(".old"));
+  reading.read(path());
+  if (reading.unread() > 0)
+    problem_ = std::to_string(reading.unread()) + " lines of " + path() + " cannot be read";
+  std::vector<JournalEntry> entries = reading.take();
+  const std::lock_guard lock(mutex_);
+  for (const JournalEntry& entry : entries)
+    if (!entry.outcome) open_[entry.id] = beginLine(entry);
+  if (auto started = startFile(); !started) return started.error();
+  syncer_ = std::jthread([this](const std::stop_token& stop) { keepSyncing(stop); });
+  return entries;
+}
+
+/// Goes on in the file that is there. With mutex_ held.
+Result<void> CommandJournal::startFile() {
+  file_ = Descriptor(
+      ::open(path().c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file_) return failure("write");
+  struct stat status {};
+  if (::fstat(file_.get(), &status) != 0) return failure("look at");
+  size_ = static_cast<std::size_t>(status.st_size);
+  // Room that is ours, so that commands are written down on a full disk too. Not every file system
+  // can; where none is left the writes tell.
+  static_cast<void>(::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, kLargestFile));
+  if (size_ == 0) return write(kFirstLine);
+  char last = 0;
+  if (::pread(file_.get(), &last, 1, status.st_size - 1) == 1 && last == '\n') return {};
+  return write("\n");  // the end of the machine cut the last line short
+}
+
+/// Puts the full file aside and begins a new one with what has not ended. With mutex_ held.
+Result<void> CommandJournal::rotate() {
+  if (::rename(path().c_str(), path(".old").c_str()) != 0) return failure("put aside");
+  if (auto started = startFile(); !started) return started;
+  for (const auto& [id, lines] : open_)
+    if (auto written = write(lines); !written) return written;
+  return {};
+}
+
+/// With mutex_ held.
+Result<void> CommandJournal::write(const std::string& line) {
+  if (!file_) {
+    errno = EBADF;
+    return failure("write");
+  }
+  const ssize_t written = ::write(file_.get(), line.data(), line.size());
+  if (written != static_cast<ssize_t>(line.size())) {
+    if (written >= 0) errno = ENOSPC;
+    const Error error = failure("write");
+    // Half a line would spoil the next one.
+    if (written > 0) static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(size_)));
+    return error;
+  }
+  size_ += line.size();
+  unsynced_ = true;
+  wake_.notify_one();
+  return {};
+}
+
+Result<void> CommandJournal::begin(const JournalEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  if (size_ >= kLargestFile) {
+    if (auto rotated = rotate(); !rotated) return rotated;
+  }
+  std::string line = beginLine(entry);
+  if (auto written = write(line); !written) return written;
+  open_[entry.id] = std::move(line);
+  return {};
+}
+
+void CommandJournal::accepted(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto open = open_.find(id);
+  if (open == open_.end()) return;
+  const std::string line = idLine("accepted", id);
+  if (write(line)) open->second += line;
+}
+
+void CommandJournal::end(const std::string& id, const Outcome& outcome) {
+  const std::lock_guard lock(mutex_);
+  if (open_.erase(id) > 0) static_cast<void>(write(endLine(id, outcome)));
+}
+
+void CommandJournal::forget(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  if (open_.erase(id) > 0) static_cast<void>(write(idLine("forget", id)));
+}
+
+void CommandJournal::keepSyncing(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (wake_.wait(lock, stop, [this] { return unsynced_; })) {
+    // One call for whatever comes meanwhile.
+    wake_.wait_for(lock, stop, kSyncDelay, [] { return false; });
+    unsynced_ = false;
+    const Descriptor copy(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+    lock.unlock();
+    if (copy) ::fdatasync(copy.get());
+    lock.lock();
+  }
+}
+
+}  // namespace agent

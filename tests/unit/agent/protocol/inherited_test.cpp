@@ -1,0 +1,178 @@
+// What an agent does with the commands that the agent before it had begun.
+
+#include <atomic>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libcontrol/loader.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/panel/agent.h"
+#include "agent/panel/command.h"
+#include "agent/panel/dedup.h"
+#include "agent/panel/journal.h"
+#include "mock/mock_plugin.h"
+#include "unit/agent/protocol/recording_panel.h"
+
+namespace agent {
+namespace {
+
+std::shared_ptr<control::ContainerRuntime> mockRuntime() {
+  static std::atomic<int> last{0};
+  static const control::PluginDescriptor* const kLinked[] = {&control::mock::descriptor()};
+  control::LoadOptions options;
+  options.linked_plugins = kLinked;
+  auto runtime = control::loadRuntime(
+      "mock:///inherited-" + std::to_string(::getpid()) + '-' + std::to_string(++last), options);
+  if (!runtime) throw std::runtime_error(runtime.error().message);
+  return *runtime;
+}
+
+class Inherited : public testing::Test {
+ protected:
+  Inherited() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "inherited-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+    config_.node_id = "node-1";
+    config_.data_dir = directory_ + "/data";
+    config_.state_dir = directory_ + "/state";
+    config_.container_data_path = "/home/container";
+    config_.rate_limit = 0;
+  }
+  ~Inherited() override {
+    agent_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  static std::string text(const std::string& id, const std::string& action,
+                          const std::string& server, const std::string& payload) {
+    return R"({"id":")" + id + R"(","type":"command","action":")" + action + R"(","serverId":")" +
+           server + R"(","payload":)" + payload + "}";
+  }
+  /// Writes down what an agent that was killed would have.
+  void died(const std::string& message, bool accepted, std::optional<Outcome> outcome = {}) {
+    const Command command = decodeCommand(*readJsonObject(message).value, "node-1");
+    CommandJournal journal(config_.state_dir);
+    ASSERT_TRUE(journal.open());
+    ASSERT_TRUE(journal.begin({.id = command.id,
+                               .action = command.action,
+                               .server_id = command.server_id,
+                               .fingerprint = fingerprintOf(command.content())}));
+    if (accepted) journal.accepted(command.id);
+    if (outcome) journal.end(command.id, *outcome);
+  }
+  void open() {
+    agent_.reset();
+    agent_ =
+        std::make_unique<Agent>(config_, runtime_, [this](std::string message, Delivery delivery) {
+          panel_.receive(std::move(message), delivery);
+        });
+    agent_->open();
+  }
+  std::size_t containers() {
+    return runtime_->list({}, control::CallContext::within(std::chrono::seconds(5)))->size();
+  }
+
+  Config config_{};
+  std::string directory_;
+  std::shared_ptr<control::ContainerRuntime> runtime_ = mockRuntime();
+  RecordingPanel panel_;
+  std::unique_ptr<Agent> agent_;
+  const std::string create_ = text("c1", "create_server", "s1", R"({"image":"game:1"})");
+};
+
+TEST_F(Inherited, AnUnknownOutcomeIsToldAndNotExecutedAgain) {
+  died(create_, true);
+  open();
+  const Json told = panel_.completed("c1");
+  EXPECT_EQ(at(told, "data.success"), "false");
+  EXPECT_EQ(at(told, "data.error.code"), "OUTCOME_UNKNOWN");
+  EXPECT_EQ(at(told, "data.serverId"), "s1");
+  const std::size_t from = panel_.count();
+  agent_->onMessage(create_);
+  const Json answer = panel_.response("c1", from);
+  EXPECT_EQ(at(answer, "error.code"), "OUTCOME_UNKNOWN");
+  EXPECT_EQ(at(answer, "data"), R"({"serverId":"s1","status":"deleted"})");
+  EXPECT_EQ(containers(), 0U);
+}
+
+TEST_F(Inherited, ACommandThatWasNeverAnsweredIsAnsweredUnasked) {
+  died(create_, false);
+  open();
+  EXPECT_EQ(at(panel_.response("c1"), "error.code"), "OUTCOME_UNKNOWN");
+}
+
+TEST_F(Inherited, AKnownOutcomeIsAnsweredWithWhatIsSeenOfTheServer) {
+  open();
+  agent_->onMessage(create_);
+  panel_.completed("c1");
+  open();
+  const std::size_t from = panel_.count();
+  agent_->onMessage(create_);
+  const Json answer = panel_.response("c1", from);
+  EXPECT_EQ(at(answer, "success"), "true");
+  EXPECT_EQ(at(answer, "data"), R"({"serverId":"s1","status":"created"})");
+  EXPECT_EQ(containers(), 1U);
+}
+
+TEST_F(Inherited, AFailureIsAnsweredWithItsReason) {
+  died(create_, true, Outcome{.code = "PORT_CONFLICT", .message = "port 1 is taken"});
+  open();
+  agent_->onMessage(create_);
+  const Json answer = panel_.response("c1");
+  EXPECT_EQ(at(answer, "error"), R"({"code":"PORT_CONFLICT","message":"port 1 is taken"})");
+  EXPECT_EQ(containers(), 0U);
+}
+
+TEST_F(Inherited, AnIdWithOtherContentIsAConflict) {
+  died(create_, true, Outcome{.success = true});
+  open();
+  agent_->onMessage(text("c1", "create_server", "s2", R"({"image":"game:1"})"));
+  EXPECT_EQ(at(panel_.response("c1"), "error.code"), "ID_CONFLICT");
+  EXPECT_EQ(containers(), 0U);
+}
+
+TEST_F(Inherited, AnUnknownOutcomeIsToldOnceAndRemembered) {
+  died(create_, true);
+  open();
+  panel_.completed("c1");
+  const std::size_t from = panel_.count();
+  open();
+  agent_->onMessage(create_);
+  EXPECT_EQ(at(panel_.response("c1", from), "error.code"), "OUTCOME_UNKNOWN");
+  const std::vector<Json> all = panel_.all();
+  for (std::size_t i = from; i < all.size(); ++i)
+    EXPECT_NE(at(all[i], "event"), "command_completed");
+  EXPECT_EQ(containers(), 0U);
+}
+
+TEST_F(Inherited, WithoutAJournalNothingIsMadeThatCouldHappenTwice) {
+  config_.state_dir = "/proc/no/such";
+  open();
+  agent_->onMessage(create_);
+  const Json answer = panel_.response("c1");
+  EXPECT_EQ(at(answer, "error.code"), "INSUFFICIENT_RESOURCES");
+  EXPECT_EQ(at(answer, "error.message").find("/proc/no"), std::string::npos);
+  EXPECT_EQ(containers(), 0U);
+  agent_->onMessage(R"({"id":"l1","type":"command","action":"list_servers"})");
+  EXPECT_EQ(at(panel_.response("l1"), "success"), "true");
+}
+
+TEST_F(Inherited, TheGreetingNamesCommandsInProgress) {
+  open();
+  agent_->onMessage(text("c1", "create_server", "s1",
+                         R"({"image":"game:1","startup":"sleep 9","start":true,)"
+                         R"("labels":{"mock.ignore_signals":"TERM"}})"));
+  panel_.completed("c1");
+  const auto commands = [this] {
+    return at(*readJsonObject(agent_->greeting().front()).value, "data.commandsInProgress");
+  };
+  EXPECT_EQ(commands(), "[]");
+  agent_->onMessage(text("c2", "stop_server", "s1", R"({"timeout":3600})"));
+  EXPECT_EQ(commands(), R"([{"commandId":"c2","action":"stop_server","serverId":"s1"}])");
+}
+
+}  // namespace
+}  // namespace agent
