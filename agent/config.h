@@ -10,6 +10,7 @@
 
 #include <libcontrol/result.h>
 
+#include "agent/actions/policy.h"
 #include "agent/log.h"
 
 namespace agent {
@@ -26,6 +27,7 @@ struct Config {
   std::string data_dir;
   std::string state_dir;
   std::string container_data_path;
+  Policy policy;                                ///< of the host's operator
   std::chrono::milliseconds stats_interval{0};  ///< 0: off
   int rate_limit = 0;                           ///< commands a second; 0: none
   bool panel_allow_insecure = false;

@@ -1,7 +1,9 @@
 #include <arpa/inet.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -153,6 +155,18 @@ Result<void> putCaFile(const std::string& text, Config& config) {
   return {};
 }
 
+constexpr const char* kPolicyFile = "/etc/ctrl-alt-play/policy.json";
+
+/// Without a policy everything is allowed; only the default one may be missing.
+Result<void> putPolicyFile(const std::string& text, Config& config) {
+  if (std::string path; !putAbsolutePath(text, path)) return invalid("is not an absolute path");
+  if (text == kPolicyFile && ::access(kPolicyFile, F_OK) != 0 && errno == ENOENT) return {};
+  auto policy = readPolicyFile(text);
+  if (!policy) return invalid("cannot be used: " + policy.error().message);
+  config.policy = *std::move(policy);
+  return {};
+}
+
 Result<void> putLogLevel(const std::string& text, Config& config) {
   constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
       {"trace", LogLevel::kTrace},     {"debug", LogLevel::kDebug},  {"info", LogLevel::kInfo},
@@ -228,6 +242,10 @@ constexpr Setting kSettings[] = {
      [](const std::string& text, Config& config) {
        return putAbsolutePath(text, config.container_data_path);
      }},
+    {"POLICY_FILE", "FILE", kPolicyFile, "",
+     "What this host allows the panel: images, host ports, ceilings of limits, signals (JSON). "
+     "Belongs to root. Only the default file may be missing: then everything is allowed.",
+     putPolicyFile},
     {"STATS_INTERVAL", "SECONDS", "5", "",
      "Time between measurements of running servers; 0: never.", putStatsInterval},
     {"RATE_LIMIT", "NUMBER", "200", "",

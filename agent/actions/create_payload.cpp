@@ -8,16 +8,12 @@
 #include <cmath>
 #include <set>
 
+#include "agent/actions/forbidden_fields.h"
 #include "agent/panel/refusal.h"
 
 namespace agent {
 namespace {
 
-constexpr std::int64_t kMiB = 1024 * 1024;
-constexpr std::int64_t kLeastMemory = 6 * kMiB;
-constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
-constexpr std::int64_t kDefaultPids = 512;
-constexpr std::int64_t kMostPids = 4096;
 constexpr std::size_t kMostVariables = 128;
 constexpr std::size_t kMostEnvironmentBytes = 32 * 1024;
 constexpr std::size_t kMostLabels = 64;
@@ -29,80 +25,6 @@ std::string lowered(std::string_view text) {
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return out;
-}
-
-// ---- Sizes and limits ----
-
-/// The factor of a unit as "m", "MB" or "MiB"; 0 for what is none. All units are binary.
-std::int64_t unitFactor(std::string_view unit) {
-  std::string name = lowered(unit);
-  if (name == "b") return 1;
-  if (name.ends_with("ib")) {
-    name.resize(name.size() - 2);
-  } else if (name.ends_with("b")) {
-    name.pop_back();
-  }
-  static constexpr std::string_view kUnits = "kmgt";
-  if (name.size() != 1 || kUnits.find(name.front()) == std::string_view::npos) return 0;
-  return std::int64_t{1} << (10 * (kUnits.find(name.front()) + 1));
-}
-
-/// A number without a unit: bytes, or MiB when it is too small to be bytes.
-std::int64_t bytesOf(std::int64_t number) { return number < kLeastMemory ? number * kMiB : number; }
-
-std::optional<std::int64_t> parseSize(std::string_view text) {
-  double number = 0;
-  const auto read =
-      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (read.ec != std::errc() || !std::isfinite(number) || number < 0 || number > 1e18)
-    return std::nullopt;
-  std::string_view unit = text.substr(static_cast<std::size_t>(read.ptr - text.data()));
-  while (unit.starts_with(' ')) unit.remove_prefix(1);
-  if (unit.empty()) return bytesOf(static_cast<std::int64_t>(number));
-  const std::int64_t factor = unitFactor(unit);
-  const double bytes = number * static_cast<double>(factor);
-  if (factor == 0 || bytes > 1e18) return std::nullopt;
-  return static_cast<std::int64_t>(bytes);
-}
-
-std::optional<std::int64_t> readSize(const Fields& limits, std::string_view name) {
-  const Json* field = limits.find(name);
-  if (field == nullptr) return std::nullopt;
-  std::optional<std::int64_t> bytes;
-  if (field->text() != nullptr) {
-    bytes = parseSize(*field->text());
-  } else if (field->integer() != nullptr && *field->integer() >= 0) {
-    bytes = bytesOf(*field->integer());
-  }
-  if (!bytes || *bytes > kMostBytes)
-    limits.refuse(name,
-                  "must be bytes as a whole number, or text with a unit as \"2048m\" or \"5g\"");
-  return bytes;
-}
-
-std::optional<std::int64_t> readSwap(const Fields& limits) {
-  const Json* field = limits.find("swap");
-  if (field != nullptr && field->integer() != nullptr && *field->integer() == -1) return -1;
-  return readSize(limits, "swap");
-}
-
-std::optional<std::int64_t> readCpu(const Fields& limits) {
-  static constexpr double kMostCores = 4096;
-  const Json* field = limits.find("cpu");
-  if (field == nullptr) return std::nullopt;
-  double cores = -1;
-  if (field->integer() != nullptr) cores = static_cast<double>(*field->integer()) / 100;
-  if (field->real() != nullptr) cores = *field->real() / 100;
-  if (const std::string* text = field->text()) {
-    const char* end = text->data() + text->size();
-    const auto read = std::from_chars(text->data(), end, cores, std::chars_format::fixed);
-    if (read.ec != std::errc() || read.ptr != end) cores = -1;
-  }
-  const bool tiny = cores > 0 && cores < 0.01;
-  if (!(cores >= 0 && cores <= kMostCores) || tiny)
-    limits.refuse("cpu",
-                  "must be percent of one core as a number (200), or cores as text (\"1.5\")");
-  return std::llround(cores * 1e9);
 }
 
 // ---- Environment and labels ----
@@ -320,104 +242,6 @@ void setPolicy(control::ContainerSpec& spec, const CreateSettings& settings) {
   spec.working_directory = settings.container_data_path;
 }
 
-// ---- Policy ----
-
-/// Fields that reach out of the container, in lower case without separators.
-bool isForbiddenField(std::string_view name) {
-  static const std::set<std::string, std::less<>> kForbidden = {"privileged",
-                                                                "capadd",
-                                                                "addcapabilities",
-                                                                "capabilities",
-                                                                "capdrop",
-                                                                "devices",
-                                                                "device",
-                                                                "devicerequests",
-                                                                "devicecgrouprules",
-                                                                "gpus",
-                                                                "binds",
-                                                                "bind",
-                                                                "mounts",
-                                                                "mount",
-                                                                "volumes",
-                                                                "volume",
-                                                                "volumesfrom",
-                                                                "volumedriver",
-                                                                "networkmode",
-                                                                "hostnetwork",
-                                                                "network",
-                                                                "networkingconfig",
-                                                                "pidmode",
-                                                                "hostpid",
-                                                                "ipcmode",
-                                                                "hostipc",
-                                                                "ipc",
-                                                                "usernsmode",
-                                                                "userns",
-                                                                "utsmode",
-                                                                "uts",
-                                                                "cgroupnsmode",
-                                                                "cgroupns",
-                                                                "cgroupparent",
-                                                                "cgroup",
-                                                                "securityopt",
-                                                                "securityopts",
-                                                                "apparmor",
-                                                                "apparmorprofile",
-                                                                "seccomp",
-                                                                "seccompprofile",
-                                                                "selinux",
-                                                                "nonewprivileges",
-                                                                "runtime",
-                                                                "sysctls",
-                                                                "sysctl",
-                                                                "oomkilldisable",
-                                                                "oomscoreadj",
-                                                                "logconfig",
-                                                                "logdriver",
-                                                                "logopts",
-                                                                "publishallports",
-                                                                "links",
-                                                                "extrahosts",
-                                                                "ulimits",
-                                                                "maskedpaths",
-                                                                "readonlypaths",
-                                                                "hostconfig",
-                                                                "storageopt",
-                                                                "shmsize",
-                                                                "groupadd",
-                                                                "engineoptions",
-                                                                "isolation",
-                                                                "tmpfs"};
-  std::string plain = lowered(name);
-  std::erase_if(plain, [](char c) { return c == '_' || c == '-' || c == ' '; });
-  return kForbidden.contains(plain);
-}
-
-/// null, false and what is empty ask for nothing.
-bool asksForNothing(const Json& value) {
-  if (value.isNull()) return true;
-  if (value.boolean() != nullptr) return !*value.boolean();
-  if (value.text() != nullptr) return value.text()->empty();
-  if (value.elements() != nullptr) return value.elements()->empty();
-  return value.members() != nullptr && value.members()->empty();
-}
-
-void checkPolicyIn(const Json& value, const std::string& path) {
-  if (const Json::Array* elements = value.elements()) {
-    for (std::size_t i = 0; i < elements->size(); ++i)
-      checkPolicyIn((*elements)[i], path + '[' + std::to_string(i) + ']');
-  }
-  if (value.members() == nullptr) return;
-  for (const auto& [name, member] : *value.members()) {
-    const std::string member_path = path + '.' + name;
-    if (isForbiddenField(name) && !asksForNothing(member))
-      throw Refusal("POLICY_VIOLATION",
-                    member_path + " is not allowed on this agent; leave it out");
-    // What the panel's users name is no field.
-    if (name != "environment" && name != "labels") checkPolicyIn(member, member_path);
-  }
-}
-
 /// The object that has the field `name`: what `eggConfig` in the payload wraps, else the payload.
 /// A limit that stands beside eggConfig must not be lost.
 Fields holderOf(std::string_view name, const Fields& payload) {
@@ -479,38 +303,6 @@ control::Result<control::ContainerSpec> applyChange(const ServerChange& change,
 
 }  // namespace
 
-control::ResourceLimits PayloadLimits::toResourceLimits(
-    const control::ResourceLimits& before) const {
-  const auto unlessZero = [](std::int64_t value) {
-    return value == 0 ? std::nullopt : std::optional(value);
-  };
-  control::ResourceLimits limits = before;
-  if (memory_bytes) {
-    limits.memory_bytes = unlessZero(*memory_bytes);
-    limits.memory_swap_bytes = limits.memory_bytes;
-  }
-  if (swap_bytes && limits.memory_bytes)
-    limits.memory_swap_bytes = *swap_bytes == -1 ? -1 : *limits.memory_bytes + *swap_bytes;
-  if (nano_cpus) limits.nano_cpus = unlessZero(*nano_cpus);
-  if (pids) limits.pids = pids;
-  if (io_weight) limits.io_weight = io_weight;
-  return limits;
-}
-
-PayloadLimits readLimits(const Fields& limits) {
-  PayloadLimits read;
-  read.memory_bytes = readSize(limits, "memory");
-  if (read.memory_bytes && *read.memory_bytes != 0 && *read.memory_bytes < kLeastMemory)
-    limits.refuse("memory", "must be at least 6 MiB, or 0 for no limit");
-  read.swap_bytes = readSwap(limits);
-  read.disk_bytes = readSize(limits, "disk");
-  read.nano_cpus = readCpu(limits);
-  read.pids = limits.integer("pids", 1, kMostPids);
-  if (const auto weight = limits.integer("io", 10, 1000))
-    read.io_weight = static_cast<int>(*weight);
-  return read;
-}
-
 Fields limitsOf(const Fields& payload) { return holderOf("limits", payload).object("limits"); }
 
 std::string readImage(const Fields& payload) {
@@ -544,12 +336,8 @@ Environment readEnvironment(const Fields& payload, std::vector<std::string>* rem
   return variables;
 }
 
-void checkPolicy(const Fields& payload) {
-  if (payload.present()) checkPolicyIn(*payload.value(), payload.path());
-}
-
 control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings& settings) {
-  checkPolicy(payload);
+  refuseForbiddenFields(payload);
   const auto with = [&](std::string_view name) { return holderOf(name, payload); };
   control::EntrySpec entry;
   control::ContainerSpec& spec = entry.container;
@@ -560,7 +348,7 @@ control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings
   const PayloadLimits limits = readLimits(given_limits);
   if (limits.swap_bytes.value_or(0) > 0 && limits.memory_bytes.value_or(0) == 0)
     given_limits.refuse("swap", "needs a limit of memory");
-  spec.limits = limits.toResourceLimits({.pids = kDefaultPids});
+  spec.limits = limits.toResourceLimits({.pids = settings.pids});
   if (limits.disk_bytes) spec.labels[kDiskLabel] = std::to_string(*limits.disk_bytes);
   spec.ports = readPorts(with("ports"));
   readStop(with("stop"), spec);
@@ -575,7 +363,7 @@ control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings
 }
 
 control::EntryUpdate readUpdatePayload(const Fields& payload) {
-  checkPolicy(payload);
+  refuseForbiddenFields(payload);
   ServerChange change;
   change.limits = readLimits(limitsOf(payload));
   change.environment = readEnvironment(holderOf("environment", payload), &change.removed);

@@ -6,6 +6,7 @@
 
 #include <libcontrol/supervisor.h>
 
+#include "agent/actions/limits.h"
 #include "agent/actions/startup_template.h"
 #include "agent/panel/fields.h"
 
@@ -22,27 +23,12 @@ inline constexpr const char* kStopTimeoutLabel = "ctrl-alt-play.stop-timeout";  
 inline constexpr const char* kStopCommandLabel = "ctrl-alt-play.stop-command";
 inline constexpr const char* kDiskLabel = "ctrl-alt-play.disk";  ///< bytes
 
+inline constexpr std::int64_t kDefaultPids = 512;
 inline constexpr control::Duration kDefaultStopTimeout = std::chrono::seconds(30);
 inline constexpr double kLongestStopTimeoutSeconds = 86'400;
 
-/// Limits as a payload gives them. Absent: not given; memory, cpu 0 and swap -1: no limit.
-struct PayloadLimits {
-  std::optional<std::int64_t> memory_bytes{};
-  std::optional<std::int64_t> swap_bytes{};
-  std::optional<std::int64_t> disk_bytes{};
-  std::optional<std::int64_t> nano_cpus{};
-  std::optional<std::int64_t> pids{};
-  std::optional<int> io_weight{};
-
-  /// As an engine takes them, for a container that had `before`.
-  control::ResourceLimits toResourceLimits(const control::ResourceLimits& before) const;
-};
-
 /// The `limits` of a payload, wrapped by `eggConfig` or not.
 Fields limitsOf(const Fields& payload);
-
-/// Reads `limits` of a payload.
-PayloadLimits readLimits(const Fields& limits);
 
 /// Reads `environment`. `removed` (may be null) gets the names whose value is null; without it null
 /// is refused.
@@ -51,12 +37,10 @@ Environment readEnvironment(const Fields& payload, std::vector<std::string>* rem
 /// Reads `image`.
 std::string readImage(const Fields& payload);
 
-/// Refuses as POLICY_VIOLATION what a payload can never ask for, wherever it stands.
-void checkPolicy(const Fields& payload);
-
 struct CreateSettings {
-  std::string host_directory;       ///< the server's files on the host
-  std::string container_data_path;  ///< where they are in the container
+  std::string host_directory;        ///< the server's files on the host
+  std::string container_data_path;   ///< where they are in the container
+  std::int64_t pids = kDefaultPids;  ///< where the payload gives no limit of them
 };
 
 /// The server that a `create_server` payload describes, with everything set that policy sets

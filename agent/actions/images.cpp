@@ -10,7 +10,9 @@ void describePull(const Command& command, Operation& operation) {
 
 control::Result<void> pullImage(Services& services, const Command& command,
                                 const std::string& operation_id) {
-  return services.supervisor.pull(readImage(command.fields()), {}, operation_id);
+  const std::string image = readImage(command.fields());
+  requireAllowedImage(services.config.policy, image);
+  return services.supervisor.pull(image, {}, operation_id);
 }
 
 }  // namespace agent

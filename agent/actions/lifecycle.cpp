@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "agent/actions/action.h"
 #include "agent/actions/create_payload.h"
 
@@ -22,6 +24,22 @@ void refuseExisting(const Services& services, const std::string& server_id) {
                                        "' are still being removed; try again later");
 }
 
+/// The replacement of one whose container could not be made counts as that one.
+void refuseMoreServers(const Services& services, const std::string& server_id) {
+  const auto& most = services.config.policy.most_servers;
+  if (!most || services.supervisor.status(server_id)) return;
+  if (services.supervisor.list().size() >= *most)
+    throw Refusal("POLICY_VIOLATION",
+                  "this host allows at most " + std::to_string(*most) + " servers");
+}
+
+control::StopOptions stopOptions(const Services& services, const Command& command) {
+  const control::StopOptions options =
+      readStopPayload(command.fields(), services.notes.stopTimeout(command.server_id));
+  requireAllowedSignal(services.config.policy, options.signal);
+  return options;
+}
+
 /// An entry that is gone answers for itself; a payload is not read for it.
 void requireKnown(const Services& services, const std::string& server_id) {
   const auto status = services.supervisor.status(server_id);
@@ -34,8 +52,13 @@ control::Result<void> createServer(Services& services, const Command& command,
                                    const std::string& operation_id) {
   const std::string& server_id = command.server_id;
   control::EntrySpec spec = readCreatePayload(
-      command.fields(), {services.files.pathOf(server_id), services.config.container_data_path});
+      command.fields(),
+      {.host_directory = services.files.pathOf(server_id),
+       .container_data_path = services.config.container_data_path,
+       .pids = std::min(kDefaultPids, services.config.policy.most_pids.value_or(kDefaultPids))});
+  applyPolicy(services.config.policy, spec.container);
   refuseExisting(services, server_id);
+  refuseMoreServers(services, server_id);
   if (spec.start) refuseSuspended(services, server_id);
   if (auto made = services.files.create(server_id); !made) return made;
   services.notes.learn(server_id, spec.container.labels);
@@ -50,15 +73,12 @@ control::Result<void> startServer(Services& services, const Command& command,
 
 control::Result<void> stopServer(Services& services, const Command& command,
                                  const std::string& operation_id) {
-  const control::StopOptions options =
-      readStopPayload(command.fields(), services.notes.stopTimeout(command.server_id));
-  return services.supervisor.stop(command.server_id, options, operation_id);
+  return services.supervisor.stop(command.server_id, stopOptions(services, command), operation_id);
 }
 
 control::Result<void> restartServer(Services& services, const Command& command,
                                     const std::string& operation_id) {
-  const control::StopOptions options =
-      readStopPayload(command.fields(), services.notes.stopTimeout(command.server_id));
+  const control::StopOptions options = stopOptions(services, command);
   refuseSuspended(services, command.server_id);
   return services.supervisor.restart(command.server_id, options, operation_id);
 }
@@ -87,6 +107,7 @@ control::Result<void> updateServer(Services& services, const Command& command,
                                    const std::string& operation_id) {
   const std::string& server_id = command.server_id;
   control::EntryUpdate update = readUpdatePayload(command.fields());
+  applyPolicy(services.config.policy, update);
   const Fields limits = limitsOf(command.fields());
   requireKnown(services, server_id);
   const std::optional<std::int64_t> disk = readLimits(limits).disk_bytes;
@@ -100,12 +121,13 @@ control::Result<void> reinstallServer(Services& services, const Command& command
                                       const std::string& operation_id) {
   requireKnown(services, command.server_id);
   const control::EntryUpdate asked = readUpdatePayload(command.fields());
-  control::EntryUpdate update{.limits = asked.limits};
+  control::EntryUpdate update{.limits = asked.limits, .respec = {}};
   update.respec = [change = asked.respec](
                       control::ContainerSpec current) -> control::Result<control::ContainerSpec> {
     if (change) return change(std::move(current));
     return current;
   };
+  applyPolicy(services.config.policy, update);
   return services.supervisor.update(command.server_id, std::move(update), operation_id);
 }
 

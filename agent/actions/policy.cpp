@@ -1,0 +1,282 @@
+#include "agent/actions/policy.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <system_error>
+
+#include "agent/actions/limits.h"
+#include "agent/descriptor.h"
+#include "agent/panel/fields.h"
+#include "agent/panel/refusal.h"
+
+namespace agent {
+namespace {
+
+using control::Error;
+using control::ErrorCode;
+using control::Result;
+
+constexpr std::size_t kLargestFile = 1024 * 1024;
+constexpr std::array<std::string_view, 7> kKeys = {"images",  "ports",      "maxMemory",  "maxCpu",
+                                                   "maxPids", "maxServers", "stopSignals"};
+
+Error invalid(std::string message) {
+  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
+}
+
+// ---- Images ----
+
+/// `image` with the registry and path that engines understand when they are left out.
+std::string fullReference(std::string_view image) {
+  const std::size_t slash = image.find('/');
+  const std::string_view first = image.substr(0, slash);
+  const bool has_registry =
+      slash != std::string_view::npos &&
+      (first.find('.') != std::string_view::npos || first.find(':') != std::string_view::npos ||
+       first.find('*') != std::string_view::npos || first == "localhost");
+  if (has_registry) return std::string(image);
+  const bool official = slash == std::string_view::npos;
+  return std::string(official ? "docker.io/library/" : "docker.io/") + std::string(image);
+}
+
+/// A reference without its tag and digest.
+std::string_view repositoryOf(std::string_view image) {
+  image = image.substr(0, image.find('@'));
+  const std::size_t slash = image.rfind('/');
+  const std::size_t tag = image.find(':', slash == std::string_view::npos ? 0 : slash);
+  return image.substr(0, tag);
+}
+
+/// `*` stands for any characters. Linear in both: only the last star is ever tried again.
+bool matches(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t resumed = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resumed = t;
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++resumed;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+// ---- The file ----
+
+std::vector<std::string> readTexts(const Fields& fields, std::string_view name) {
+  std::vector<std::string> texts;
+  const Json* field = fields.find(name);
+  if (field == nullptr) return texts;
+  if (field->elements() == nullptr || field->elements()->empty())
+    fields.refuse(name, "must be a list of texts that is not empty; leave it out to allow all");
+  for (const Json& element : *field->elements()) {
+    if (element.text() == nullptr || element.text()->empty())
+      fields.refuse(name, "must be a list of texts");
+    texts.push_back(*element.text());
+  }
+  return texts;
+}
+
+std::optional<int> parsePort(std::string_view text) {
+  int port = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), port);
+  const bool whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
+  return whole && port >= 1 && port <= 65535 ? std::optional(port) : std::nullopt;
+}
+
+Policy::PortRange readRange(const Fields& fields, std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = parsePort(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : parsePort(text.substr(dash + 1));
+  if (!first || !last || *first > *last)
+    fields.refuse("ports", "must be ports or ranges as \"25565\" or \"27000-27100\", not \"" +
+                               std::string(text) + '"');
+  return {*first, *last};
+}
+
+control::Signal readSignal(const Fields& fields, const std::string& text) {
+  const auto signal = control::Signal::parse(text);
+  if (!signal) fields.refuse("stopSignals", "must be names of signals, not \"" + text + '"');
+  return *signal;
+}
+
+Policy readPolicy(const Json& json) {
+  const Fields fields(&json, "policy");
+  for (const auto& [key, value] : *json.members())
+    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
+      std::string known;
+      for (const std::string_view one : kKeys)
+        known += (known.empty() ? "" : ", ") + std::string(one);
+      fields.refuse(key, "is unknown; known are " + known);
+    }
+  Policy policy;
+  policy.images = readTexts(fields, "images");
+  for (const std::string& range : readTexts(fields, "ports"))
+    policy.host_ports.push_back(readRange(fields, range));
+  for (const std::string& signal : readTexts(fields, "stopSignals"))
+    policy.stop_signals.push_back(readSignal(fields, signal));
+  policy.most_memory_bytes = readSize(fields, "maxMemory");
+  policy.most_nano_cpus = readCpu(fields, "maxCpu");
+  policy.most_pids = fields.integer("maxPids", 1, 4'194'304);
+  if (policy.most_memory_bytes == 0 || policy.most_nano_cpus == 0)
+    fields.refuse(policy.most_memory_bytes == 0 ? "maxMemory" : "maxCpu",
+                  "must not be 0; leave it out for no ceiling");
+  if (const auto servers = fields.integer("maxServers", 0, 1'000'000))
+    policy.most_servers = static_cast<std::size_t>(*servers);
+  return policy;
+}
+
+Result<void> requireOwn(int fd, const std::string& what) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0)
+    return invalid(what + " cannot be looked at: " + std::generic_category().message(errno));
+  if (status.st_uid != 0 && status.st_uid != ::geteuid())
+    return invalid(what + " belongs to user " + std::to_string(status.st_uid) +
+                   "; it must belong to root");
+  const bool sticky_folder = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;
+  if ((status.st_mode & 022) != 0 && !sticky_folder)
+    return invalid(what + " is writable by others; chmod go-w it");
+  return {};
+}
+
+// ---- Limits ----
+
+[[noreturn]] void refuse(const std::string& reason) { throw Refusal("POLICY_VIOLATION", reason); }
+
+void applyCeiling(std::optional<std::int64_t>& value, const std::optional<std::int64_t>& ceiling,
+                  const char* name, const std::string& shown_ceiling) {
+  if (!ceiling) return;
+  if (value && *value > *ceiling)
+    refuse(std::string("payload.limits.") + name + " is more than this host allows: at most " +
+           shown_ceiling);
+  if (!value) value = ceiling;
+}
+
+void applyLimits(const Policy& policy, control::ResourceLimits& limits) {
+  applyCeiling(limits.memory_bytes, policy.most_memory_bytes, "memory",
+               std::to_string(policy.most_memory_bytes.value_or(0)) + " bytes");
+  applyCeiling(
+      limits.nano_cpus, policy.most_nano_cpus, "cpu",
+      std::to_string(policy.most_nano_cpus.value_or(0) / 10'000'000) + " percent of one core");
+  applyCeiling(limits.pids, policy.most_pids, "pids", std::to_string(policy.most_pids.value_or(0)));
+  // Swap without end would be memory without end.
+  if (policy.most_memory_bytes && !limits.memory_swap_bytes)
+    limits.memory_swap_bytes = limits.memory_bytes;
+  if (policy.most_memory_bytes && *limits.memory_swap_bytes == -1)
+    refuse("payload.limits.swap without a limit is not allowed on this host");
+}
+
+void requireAllowedPort(const Policy& policy, int port) {
+  if (policy.host_ports.empty()) return;
+  std::string allowed;
+  for (const auto& [first, last] : policy.host_ports) {
+    if (port >= first && port <= last) return;
+    allowed += (allowed.empty() ? "" : ", ") + std::to_string(first);
+    if (last != first) allowed += '-' + std::to_string(last);
+  }
+  refuse("host port " + (port == 0 ? "0 (any)" : std::to_string(port)) +
+         " is not allowed on this host; allowed are " + allowed);
+}
+
+}  // namespace
+
+bool Policy::allowsImage(std::string_view image) const {
+  const std::string full = fullReference(image);
+  return images.empty() || std::any_of(images.begin(), images.end(), [&](const std::string& one) {
+           const std::string pattern = fullReference(one);
+           const bool has_tag = repositoryOf(pattern).size() != pattern.size();
+           return matches(pattern, has_tag ? std::string_view(full) : repositoryOf(full));
+         });
+}
+
+Result<Policy> parsePolicy(std::string_view text) {
+  const JsonReading reading = readJsonObject(text);
+  if (!reading.value) return invalid("is no JSON object: " + reading.problem);
+  try {
+    return readPolicy(*reading.value);
+  } catch (const Refusal& refusal) {
+    return invalid(refusal.message());
+  }
+}
+
+Result<Policy> readPolicyFile(const std::string& path) {
+  const Descriptor folder(
+      ::open(std::filesystem::path(path).parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return invalid("cannot be read: " + std::generic_category().message(errno));
+  if (folder)
+    if (auto own = requireOwn(folder.get(), "its folder"); !own) return own.error();
+  if (auto own = requireOwn(file.get(), "it"); !own) return own.error();
+  std::string text(kLargestFile + 1, '\0');
+  std::size_t size = 0;
+  for (;;) {
+    const ssize_t count = ::read(file.get(), text.data() + size, text.size() - size);
+    if (count < 0) return invalid("cannot be read: " + std::generic_category().message(errno));
+    size += static_cast<std::size_t>(count);
+    if (count == 0 || size == text.size()) break;
+  }
+  if (size > kLargestFile) return invalid("is larger than 1 MiB");
+  return parsePolicy(std::string_view(text).substr(0, size));
+}
+
+void requireAllowedImage(const Policy& policy, const std::string& image) {
+  if (policy.allowsImage(image)) return;
+  std::string allowed;
+  for (const std::string& one : policy.images) allowed += (allowed.empty() ? "" : ", ") + one;
+  refuse("image '" + image + "' is not allowed on this host; allowed are " + allowed);
+}
+
+void requireAllowedSignal(const Policy& policy, const std::optional<control::Signal>& signal) {
+  const auto& allowed = policy.stop_signals;
+  if (!signal || allowed.empty() ||
+      std::find(allowed.begin(), allowed.end(), *signal) != allowed.end())
+    return;
+  std::string names;
+  for (const control::Signal& one : allowed) names += (names.empty() ? "" : ", ") + one.name();
+  refuse("signal " + signal->name() + " is not allowed on this host; allowed are " + names);
+}
+
+void applyPolicy(const Policy& policy, control::ContainerSpec& spec) {
+  requireAllowedImage(policy, spec.image);
+  requireAllowedSignal(policy, spec.stop_signal);
+  for (const control::PortMapping& port : spec.ports) requireAllowedPort(policy, port.host_port);
+  applyLimits(policy, spec.limits);
+}
+
+/// What an update leaves alone was allowed before, or the operator's policy changed since: then the
+/// container that is made anew is held to it as it is now.
+void applyPolicy(const Policy& policy, control::EntryUpdate& update) {
+  control::ResourceLimits asked = update.limits;
+  applyLimits(policy, asked);  // refuses; what was not given stays not given
+  if (!update.respec) return;
+  update.respec = [policy, change = std::move(update.respec)](
+                      control::ContainerSpec current) -> Result<control::ContainerSpec> {
+    auto changed = change(std::move(current));
+    if (!changed) return changed;
+    try {
+      applyPolicy(policy, *changed);
+      return changed;
+    } catch (const Refusal& refusal) {
+      return Error{ErrorCode::kPermissionDenied, control::Effect::kNone, refusal.message()};
+    }
+  };
+}
+
+}  // namespace agent

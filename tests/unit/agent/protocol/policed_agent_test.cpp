@@ -1,0 +1,125 @@
+// The operator's policy against everything a panel can send.
+
+#include <atomic>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libcontrol/loader.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/panel/agent.h"
+#include "mock/mock_plugin.h"
+#include "unit/agent/protocol/recording_panel.h"
+
+namespace agent {
+namespace {
+
+using testing::HasSubstr;
+
+std::shared_ptr<control::ContainerRuntime> mockRuntime() {
+  static std::atomic<int> last{0};
+  static const control::PluginDescriptor* const kLinked[] = {&control::mock::descriptor()};
+  control::LoadOptions options;
+  options.linked_plugins = kLinked;
+  auto runtime = control::loadRuntime(
+      "mock:///policed-" + std::to_string(::getpid()) + '-' + std::to_string(++last), options);
+  if (!runtime) throw std::runtime_error(runtime.error().message);
+  return *runtime;
+}
+
+class PolicedAgent : public testing::Test {
+ protected:
+  PolicedAgent() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "policed-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+    config_.node_id = "node-1";
+    config_.data_dir = directory_ + "/data";
+    config_.state_dir = directory_ + "/state";
+    config_.container_data_path = "/home/container";
+    auto policy = parsePolicy(R"({"images":["ghcr.io/example/*"],"ports":["25565-25570"],
+        "maxMemory":"1g","maxCpu":100,"maxPids":64,"maxServers":2,"stopSignals":["TERM"]})");
+    config_.policy = *policy;
+    agent_ =
+        std::make_unique<Agent>(config_, runtime_, [this](std::string message, Delivery delivery) {
+          panel_.receive(std::move(message), delivery);
+        });
+    agent_->open();
+  }
+  ~PolicedAgent() override {
+    agent_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  Json ask(const std::string& action, const std::string& server, const std::string& payload) {
+    const std::string id = "c" + std::to_string(++last_);
+    agent_->onMessage(R"({"id":")" + id + R"(","type":"command","action":")" + action +
+                      R"(","serverId":")" + server + R"(","payload":)" + payload + "}");
+    const Json answer = panel_.response(id);
+    if (at(answer, "success") == "true" && at(answer, "data.status") != "-") panel_.completed(id);
+    return answer;
+  }
+  void expectRefused(const Json& answer, const std::string& word) {
+    EXPECT_EQ(at(answer, "error.code"), "POLICY_VIOLATION") << answer.write();
+    EXPECT_THAT(at(answer, "error.message"), HasSubstr(word));
+  }
+  control::ContainerInfo container(const std::string& server) {
+    return *runtime_->inspect({"ctrl-alt-play-" + server},
+                              control::CallContext::within(std::chrono::seconds(5)));
+  }
+
+  Config config_{};
+  std::string directory_;
+  std::shared_ptr<control::ContainerRuntime> runtime_ = mockRuntime();
+  RecordingPanel panel_;
+  std::unique_ptr<Agent> agent_;
+  int last_ = 0;
+};
+
+TEST_F(PolicedAgent, RefusesWhatTheHostDoesNotAllowAndMakesNothing) {
+  expectRefused(ask("create_server", "a", R"({"image":"evil.io/x"})"), "evil.io/x");
+  const std::string good = R"({"image":"ghcr.io/example/game:1",)";
+  expectRefused(ask("create_server", "a", good + R"("limits":{"memory":"2g"}})"), "memory");
+  expectRefused(ask("create_server", "a", good + R"("limits":{"cpu":101}})"), "cpu");
+  expectRefused(ask("create_server", "a", good + R"("limits":{"pids":65}})"), "pids");
+  expectRefused(ask("create_server", "a", good + R"("ports":{"1":22}})"), "22");
+  expectRefused(ask("create_server", "a", good + R"("stop":{"signal":"HUP"}})"), "SIGHUP");
+  expectRefused(ask("create_server", "a",
+                    R"({"eggConfig":{"image":"ghcr.io/example/game:1","ports":{"1":22}}})"),
+                "22");
+  expectRefused(ask("pull_image", "", R"({"image":"evil.io/x"})"), "evil.io/x");
+  EXPECT_TRUE(runtime_->list({}, control::CallContext::within(std::chrono::seconds(5)))->empty());
+}
+
+TEST_F(PolicedAgent, HoldsAServerToTheCeilingsItDidNotAskFor) {
+  EXPECT_EQ(at(ask("create_server", "a", R"({"image":"ghcr.io/example/game:1"})"), "success"),
+            "true");
+  const control::ResourceLimits limits = container("a").spec.limits;
+  EXPECT_EQ(limits.memory_bytes, 1 << 30);
+  EXPECT_EQ(limits.nano_cpus, 1'000'000'000);
+  EXPECT_EQ(limits.pids, 64);
+}
+
+TEST_F(PolicedAgent, AnUpdateWidensNothing) {
+  ask("create_server", "a", R"({"image":"ghcr.io/example/game:1","limits":{"memory":"512m"}})");
+  expectRefused(ask("update_server", "a", R"({"limits":{"memory":"2g"}})"), "memory");
+  expectRefused(ask("update_server", "a", R"({"limits":{"pids":1000}})"), "pids");
+  EXPECT_EQ(at(ask("update_server", "a", R"({"limits":{"memory":0}})"), "success"), "true");
+  EXPECT_EQ(container("a").spec.limits.memory_bytes, 1 << 30);
+  expectRefused(ask("stop_server", "a", R"({"signal":"HUP"})"), "SIGHUP");
+  expectRefused(ask("restart_server", "a", R"({"signal":"HUP"})"), "SIGHUP");
+}
+
+TEST_F(PolicedAgent, CountsServers) {
+  const std::string payload = R"({"image":"ghcr.io/example/game:1"})";
+  EXPECT_EQ(at(ask("create_server", "a", payload), "success"), "true");
+  EXPECT_EQ(at(ask("create_server", "b", payload), "success"), "true");
+  expectRefused(ask("create_server", "c", payload), "at most 2 servers");
+  EXPECT_EQ(at(ask("create_server", "a", payload), "error.code"), "SERVER_EXISTS");
+  EXPECT_EQ(at(ask("delete_server", "a", "{}"), "success"), "true");
+  EXPECT_EQ(at(ask("create_server", "c", payload), "success"), "true");
+}
+
+}  // namespace
+}  // namespace agent

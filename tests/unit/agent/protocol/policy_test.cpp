@@ -1,0 +1,196 @@
+#include "agent/actions/policy.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/panel/refusal.h"
+
+namespace agent {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+Policy policyOf(std::string_view text) {
+  auto policy = parsePolicy(text);
+  EXPECT_TRUE(policy) << policy.error().message;
+  return policy ? *std::move(policy) : Policy{};
+}
+
+std::string problemOf(std::string_view text) {
+  const auto policy = parsePolicy(text);
+  return policy ? "none" : policy.error().message;
+}
+
+template <class Work>
+std::string refusalOf(Work work) {
+  try {
+    work();
+  } catch (const Refusal& refusal) {
+    EXPECT_EQ(refusal.code(), "POLICY_VIOLATION");
+    return refusal.message();
+  }
+  return "none";
+}
+
+control::ContainerSpec game() {
+  control::ContainerSpec spec;
+  spec.image = "ghcr.io/example/game:1";
+  return spec;
+}
+
+TEST(PolicyFile, EveryKeyIsRead) {
+  const Policy policy = policyOf(R"({"images":["ghcr.io/example/*"],"ports":["25565","27000-27100"],
+      "maxMemory":"4g","maxCpu":200,"maxPids":256,"maxServers":8,"stopSignals":["TERM","SIGINT"]})");
+  EXPECT_EQ(policy.images.size(), 1U);
+  ASSERT_EQ(policy.host_ports.size(), 2U);
+  EXPECT_EQ(policy.host_ports[1].first, 27000);
+  EXPECT_EQ(policy.host_ports[1].last, 27100);
+  EXPECT_EQ(policy.most_memory_bytes, std::int64_t{4} << 30);
+  EXPECT_EQ(policy.most_nano_cpus, 2'000'000'000);
+  EXPECT_EQ(policy.most_pids, 256);
+  EXPECT_EQ(policy.most_servers, 8U);
+  EXPECT_EQ(policy.stop_signals.size(), 2U);
+}
+
+TEST(PolicyFile, WhatIsWrongIsNamed) {
+  EXPECT_THAT(problemOf("{"), HasSubstr("no JSON object"));
+  EXPECT_THAT(problemOf(R"({"image":["a"]})"),
+              AllOf(HasSubstr("policy.image is unknown"), HasSubstr("images, ports")));
+  EXPECT_THAT(problemOf(R"({"images":[]})"), HasSubstr("policy.images must be a list"));
+  EXPECT_THAT(problemOf(R"({"images":"a"})"), HasSubstr("policy.images must be a list"));
+  EXPECT_THAT(problemOf(R"({"ports":["0"]})"), HasSubstr("policy.ports must be"));
+  EXPECT_THAT(problemOf(R"({"ports":["9-8"]})"), HasSubstr("\"9-8\""));
+  EXPECT_THAT(problemOf(R"({"ports":["1-65536"]})"), HasSubstr("policy.ports must be"));
+  EXPECT_THAT(problemOf(R"({"maxMemory":0})"), HasSubstr("policy.maxMemory must not be 0"));
+  EXPECT_THAT(problemOf(R"({"maxMemory":"much"})"), HasSubstr("policy.maxMemory must be bytes"));
+  EXPECT_THAT(problemOf(R"({"maxCpu":"x"})"), HasSubstr("policy.maxCpu must be"));
+  EXPECT_THAT(problemOf(R"({"maxPids":0})"), HasSubstr("policy.maxPids"));
+  EXPECT_THAT(problemOf(R"({"stopSignals":["BANG"]})"), HasSubstr("BANG"));
+  EXPECT_THAT(problemOf(R"({"maxPids":1,"maxPids":2})"), HasSubstr("no JSON object"));
+}
+
+TEST(PolicyImages, PatternsMatchWholeReferences) {
+  const Policy policy = policyOf(R"({"images":["ghcr.io/example/*","docker.io/library/busybox",
+                                               "quay.io/a/b:1.*","registry:5000/x"]})");
+  EXPECT_TRUE(policy.allowsImage("ghcr.io/example/game:1"));
+  EXPECT_TRUE(policy.allowsImage("ghcr.io/example/deep/game"));
+  EXPECT_TRUE(policy.allowsImage("busybox"));
+  EXPECT_TRUE(policy.allowsImage("library/busybox:1.36"));
+  EXPECT_TRUE(policy.allowsImage("docker.io/library/busybox@sha256:00ff"));
+  EXPECT_TRUE(policy.allowsImage("quay.io/a/b:1.2"));
+  EXPECT_TRUE(policy.allowsImage("registry:5000/x:2"));
+  EXPECT_FALSE(policy.allowsImage("quay.io/a/b:2"));
+  EXPECT_FALSE(policy.allowsImage("quay.io/a/b"));
+  EXPECT_FALSE(policy.allowsImage("evil.example/ghcr.io/example/game"));
+  EXPECT_FALSE(policy.allowsImage("ghcr.io/example"));
+  EXPECT_FALSE(policy.allowsImage("ghcr.io/examples/game"));
+  EXPECT_FALSE(policy.allowsImage("busybox2"));
+  EXPECT_FALSE(policy.allowsImage("someone/busybox"));
+  EXPECT_TRUE(Policy{}.allowsImage("anything"));
+}
+
+TEST(PolicyImages, ManyStarsTakeNoTime) {
+  Policy policy;
+  for (int i = 0; i < 200; ++i) policy.images.push_back("a.b/" + std::string(100, '*') + "x*y*z");
+  EXPECT_FALSE(policy.allowsImage("a.b/" + std::string(240, 'x')));
+}
+
+TEST(PolicyLimits, MoreThanTheCeilingIsRefusedAndNoneBecomesTheCeiling) {
+  const Policy policy = policyOf(R"({"maxMemory":"1g","maxCpu":100,"maxPids":64})");
+  control::ContainerSpec spec = game();
+  applyPolicy(policy, spec);
+  EXPECT_EQ(spec.limits.memory_bytes, 1 << 30);
+  EXPECT_EQ(spec.limits.memory_swap_bytes, 1 << 30);
+  EXPECT_EQ(spec.limits.nano_cpus, 1'000'000'000);
+  EXPECT_EQ(spec.limits.pids, 64);
+  spec.limits.memory_bytes = (1 << 30) + 1;
+  EXPECT_THAT(refusalOf([&] { applyPolicy(policy, spec); }),
+              AllOf(HasSubstr("payload.limits.memory"), HasSubstr("1073741824")));
+  spec.limits.memory_bytes = 1 << 29;
+  spec.limits.memory_swap_bytes = -1;
+  EXPECT_THAT(refusalOf([&] { applyPolicy(policy, spec); }), HasSubstr("payload.limits.swap"));
+  spec.limits.memory_swap_bytes = 1 << 29;
+  spec.limits.nano_cpus = 1'000'000'001;
+  EXPECT_THAT(refusalOf([&] { applyPolicy(policy, spec); }),
+              AllOf(HasSubstr("payload.limits.cpu"), HasSubstr("100 percent")));
+  spec.limits.nano_cpus = 1;
+  spec.limits.pids = 65;
+  EXPECT_THAT(refusalOf([&] { applyPolicy(policy, spec); }), HasSubstr("payload.limits.pids"));
+}
+
+TEST(PolicyLimits, AnUpdateIsHeldToThemNowAndWhenTheContainerIsMadeAnew) {
+  const Policy policy = policyOf(R"({"maxMemory":"1g"})");
+  control::EntryUpdate update;
+  update.limits.memory_bytes = 2LL << 30;
+  EXPECT_THAT(refusalOf([&] { applyPolicy(policy, update); }), HasSubstr("limits.memory"));
+  update.limits.memory_bytes.reset();
+  update.respec = [](control::ContainerSpec current) -> control::Result<control::ContainerSpec> {
+    current.limits.memory_bytes.reset();
+    return current;
+  };
+  applyPolicy(policy, update);
+  EXPECT_FALSE(update.limits.memory_bytes) << "what was not asked for must not be changed";
+  const auto anew = update.respec(game());
+  ASSERT_TRUE(anew);
+  EXPECT_EQ(anew->limits.memory_bytes, 1 << 30);
+  control::ContainerSpec too_much = game();
+  too_much.image = "x";
+  const Policy images = policyOf(R"({"images":["a.b/c"]})");
+  applyPolicy(images, update);
+  const auto refused = update.respec(too_much);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, control::ErrorCode::kPermissionDenied);
+}
+
+TEST(PolicyPorts, OnlyThoseOfTheRanges) {
+  const Policy policy = policyOf(R"({"ports":["25565","27000-27001"]})");
+  control::ContainerSpec spec = game();
+  for (const int port : {25565, 27000, 27001}) {
+    spec.ports = {{.container_port = 1, .host_port = static_cast<std::uint16_t>(port)}};
+    EXPECT_EQ(refusalOf([&] { applyPolicy(policy, spec); }), "none") << port;
+  }
+  for (const int port : {0, 22, 25564, 26999, 27002}) {
+    spec.ports = {{.container_port = 1, .host_port = static_cast<std::uint16_t>(port)}};
+    EXPECT_THAT(refusalOf([&] { applyPolicy(policy, spec); }), HasSubstr("25565, 27000-27001"))
+        << port;
+  }
+}
+
+TEST(PolicySignals, OnlyThoseOfTheList) {
+  const Policy policy = policyOf(R"({"stopSignals":["TERM","INT"]})");
+  requireAllowedSignal(policy, std::nullopt);
+  requireAllowedSignal(policy, control::Signal::term());
+  EXPECT_THAT(refusalOf([&] { requireAllowedSignal(policy, control::Signal{1}); }),
+              AllOf(HasSubstr("SIGHUP"), HasSubstr("SIGTERM, SIGINT")));
+}
+
+TEST(PolicyFile, ThatOthersCanWriteIsRefused) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "policy-XXXXXX").string();
+  const std::string folder = ::mkdtemp(pattern.data());
+  const std::string path = folder + "/policy.json";
+  std::ofstream(path) << R"({"maxServers":1})";
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  EXPECT_EQ(readPolicyFile(path)->most_servers, 1U);
+  std::filesystem::permissions(path, std::filesystem::perms(0664));
+  EXPECT_THAT(readPolicyFile(path).error().message, HasSubstr("writable by others"));
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  std::filesystem::permissions(folder, std::filesystem::perms(0777));
+  EXPECT_THAT(readPolicyFile(path).error().message, HasSubstr("its folder"));
+  std::filesystem::permissions(folder, std::filesystem::perms(0755));
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(path.c_str(), 12345, 12345), 0);
+    EXPECT_THAT(readPolicyFile(path).error().message, HasSubstr("belongs to user 12345"));
+  }
+  EXPECT_THAT(readPolicyFile(folder + "/none").error().message, HasSubstr("cannot be read"));
+  EXPECT_FALSE(readPolicyFile(folder));
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace agent
