@@ -95,7 +95,9 @@ TEST_F(Configuration, LetsOptionsBeatTheEnvironmentAndThatTheFile) {
 
 TEST_F(Configuration, TakesEverySettingInAllThreeForms) {
   const std::string ca_file = files_.write("ca.pem", "-----BEGIN CERTIFICATE-----\n");
+  const std::string policy_file = files_.write("policy.json", R"({"maxServers":1})");
   const std::map<std::string_view, std::string> values{{"PANEL_URL", "wss://a/"},
+                                                       {"POLICY_FILE", policy_file},
                                                        {"NODE_ID", "n"},
                                                        {"PANEL_CA_FILE", ca_file},
                                                        {"PANEL_ALLOW_INSECURE", "true"},
@@ -130,6 +132,13 @@ TEST_F(Configuration, TakesEverySettingInAllThreeForms) {
     EXPECT_EQ(problem(), "(none)") << name;
     environment_.erase(name);
   }
+}
+
+TEST_F(Configuration, RefusesAPolicyThatIsNotThereOrWrong) {
+  environment_["POLICY_FILE"] = "/no/such/policy.json";
+  EXPECT_THAT(problem(), HasSubstr("POLICY_FILE '/no/such/policy.json' cannot be used"));
+  environment_["POLICY_FILE"] = files_.write("wrong.json", R"({"maxServer":1})");
+  EXPECT_THAT(problem(), HasSubstr("policy.maxServer is unknown"));
 }
 
 TEST_F(Configuration, ReadsAJsonFile) {
