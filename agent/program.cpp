@@ -189,9 +189,8 @@ class Daemon : public HealthSource {
  public:
   Daemon(const Config& config, std::shared_ptr<ContainerRuntime> runtime)
       : config_(config),
-        agent_(
-            config, std::move(runtime),
-            [this](std::string text, Delivery delivery) { link_.send(std::move(text), delivery); }),
+        agent_(config, std::move(runtime),
+               [this](Outbound message) { link_.send(std::move(message)); }),
         link_(linkSettings(config), agent_),
         health_(*this) {}
 

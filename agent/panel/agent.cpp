@@ -189,5 +189,11 @@ std::vector<std::string> Agent::greeting() { return core_->greeting(); }
 std::string Agent::heartbeat() { return core_->heartbeat(); }
 void Agent::onMessage(std::string text) { core_->onMessage(text); }
 void Agent::onFrameProblem(FrameProblem problem) { core_->onFrameProblem(problem); }
+std::string Agent::consoleGap(const std::string& server_id, std::uint64_t lines,
+                              std::uint64_t sequence) {
+  Json data;
+  data.set("serverId", server_id).set("dropped", lines);
+  return writeEvent("server_log_gap", sequence, std::move(data));
+}
 
 }  // namespace agent

@@ -29,7 +29,7 @@ struct AgentStatus {
 /// Blocking: open() until the engine was listed, at most 10 s; close().
 class Agent : public LinkListener {
  public:
-  using Send = std::function<void(std::string text, Delivery delivery)>;
+  using Send = std::function<void(Outbound message)>;
 
   /// `send` may be called from any thread between open() and the end of close().
   Agent(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send);
@@ -47,6 +47,8 @@ class Agent : public LinkListener {
   std::string heartbeat() override;
   void onMessage(std::string text) override;
   void onFrameProblem(FrameProblem problem) override;
+  std::string consoleGap(const std::string& server_id, std::uint64_t lines,
+                         std::uint64_t sequence) override;
 
  private:
   class Core;

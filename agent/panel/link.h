@@ -2,25 +2,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "agent/panel/frame_reader.h"
+#include "agent/panel/outbound.h"
+
 namespace agent {
-
-/// What the link may do with a message while it waits to be sent.
-enum class Delivery {
-  kResult,  ///< responses and errors: never dropped, sent before everything else
-  kState,   ///< events and snapshots: kept in order, dropped only when no kStream is left to drop
-  kStream,  ///< measurements and console lines: the oldest are dropped when the outbox is full
-};
-
-/// Why a message could not be handed on as text.
-enum class FrameProblem {
-  kBinary,
-  kInvalidUtf8,
-  kTooLarge,
-};
 
 /// What the link asks of the agent. Called on the link's own thread; must not block.
 class LinkListener {
@@ -30,7 +21,13 @@ class LinkListener {
   virtual std::vector<std::string> greeting() = 0;
   virtual std::string heartbeat() = 0;
   virtual void onMessage(std::string text) = 0;
+  /// Only when the rules allow it.
+  virtual void onBinary(std::string) {}
   virtual void onFrameProblem(FrameProblem problem) = 0;
+  /// The event that stands for lines of a server's console that were dropped; `sequence` is that of
+  /// the last of them.
+  virtual std::string consoleGap(const std::string& server_id, std::uint64_t lines,
+                                 std::uint64_t sequence) = 0;
 };
 
 /// How long the link waits for what; other than these only in tests.
@@ -44,13 +41,16 @@ struct LinkTiming {
 };
 
 struct LinkSettings {
-  std::string url;  ///< ws:// or wss://
-  std::string node_id;
-  std::string secret;
+  std::string url;      ///< ws:// or wss://
+  std::string node_id;  ///< empty: none is told
+  std::string secret;   ///< likewise
   std::string ca_file;  ///< empty: the system's certificates alone
   bool node_id_in_query = true;
-  std::chrono::milliseconds heartbeat_interval{30'000};
+  std::chrono::milliseconds heartbeat_interval{30'000};  ///< 0: none
   LinkTiming timing{};
+  MessageRules rules{};
+  /// Gives numbers from [0, 1) for the waits between attempts; other than by chance only in tests.
+  std::function<double()> random{};
 };
 
 /// What /health and /metrics show of the link.
@@ -78,7 +78,10 @@ class PanelLink {
 
   void start();
   void stop();
-  void send(std::string text, Delivery delivery);
+  void send(Outbound message);
+  void send(std::string text, Delivery delivery) {
+    send({.text = std::move(text), .delivery = delivery});
+  }
   LinkStatus status() const;
 
  private:

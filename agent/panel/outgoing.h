@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/panel/json_text.h"
-#include "agent/panel/link.h"
+#include "agent/panel/outbound.h"
 
 namespace agent {
 
@@ -19,14 +19,16 @@ namespace agent {
 /// Threads: any. Blocking: none.
 class Outgoing {
  public:
-  using Send = std::function<void(std::string text, Delivery delivery)>;
+  using Send = std::function<void(Outbound message)>;
 
   explicit Outgoing(Send send) : send_(std::move(send)) {}
 
   /// A response or error: at once, in front of events that are kept back.
   void result(std::string text);
+  /// What the protocol knows better is not asked for: changes of state stand for older ones of the
+  /// same server, server_log is kConsole, command_completed kOutcome.
   void event(std::string_view name, Json data, Delivery delivery = Delivery::kState);
-  /// A legacy message that takes its place among the events.
+  /// A legacy message that takes its place among the events; likewise.
   void legacy(std::string_view type, Json data);
   /// The text of an event that somebody else sends.
   std::string numbered(std::string_view name, Json data);
@@ -44,13 +46,13 @@ class Outgoing {
   };
 
  private:
-  void emit(std::string text, Delivery delivery);
+  void emit(Outbound message);
 
   Send send_;
   std::mutex mutex_;
   std::uint64_t sequence_ = 0;
   int held_ = 0;
-  std::vector<std::pair<std::string, Delivery>> kept_back_;
+  std::vector<Outbound> kept_back_;
 };
 
 }  // namespace agent

@@ -1,13 +1,11 @@
 #include "agent/panel/tcp_connect.h"
 
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -164,8 +162,6 @@ int connectOne(const addrinfo& address, Clock::time_point deadline,
     if (const int problem = awaitConnection(descriptor.get(), deadline, stopping); problem != 0)
       return -problem;
   }
-  const int flags = ::fcntl(descriptor.get(), F_GETFL);
-  if (flags < 0 || ::fcntl(descriptor.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) return -errno;
   return descriptor.release();
 }
 
@@ -177,8 +173,8 @@ std::string textOf(const addrinfo& address) {
 
 }  // namespace
 
-Result<int> connectTcp(const std::string& host, const std::string& port, milliseconds timeout,
-                       const std::atomic<bool>& stopping) {
+Result<Descriptor> connectTcp(const std::string& host, const std::string& port,
+                              milliseconds timeout, const std::atomic<bool>& stopping) {
   const Clock::time_point deadline = Clock::now() + timeout;
   auto addresses = addressesOf(host, port, deadline, stopping);
   if (!addresses) return addresses.error();
@@ -187,7 +183,7 @@ Result<int> connectTcp(const std::string& host, const std::string& port, millise
   std::string failures;
   for (const addrinfo* one = addresses->get(); one != nullptr; one = one->ai_next, --left) {
     const int outcome = connectOne(*one, Clock::now() + until(deadline) / left, stopping);
-    if (outcome >= 0) return outcome;
+    if (outcome >= 0) return Descriptor(outcome);
     if (stopping) return cancelled();
     failures += (failures.empty() ? "" : "; ") + textOf(*one) + " port " + port + ": " +
                 ::strerror(-outcome);

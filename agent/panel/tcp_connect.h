@@ -6,14 +6,16 @@
 
 #include <libcontrol/result.h>
 
+#include "agent/descriptor.h"
+
 namespace agent {
 
 /// Resolves `host` and connects to the first of its addresses that answers, each having its share
-/// of the time. The descriptor is close-on-exec, blocking, and tuned to notice a dead peer.
+/// of the time. The descriptor is close-on-exec, non-blocking, and tuned to notice a dead peer.
 /// kUnavailable: the message says why, address by address. kCancelled: `stopping` turned true, seen
 /// within 100 ms.
-control::Result<int> connectTcp(const std::string& host, const std::string& port,
-                                std::chrono::milliseconds timeout,
-                                const std::atomic<bool>& stopping);
+control::Result<Descriptor> connectTcp(const std::string& host, const std::string& port,
+                                       std::chrono::milliseconds timeout,
+                                       const std::atomic<bool>& stopping);
 
 }  // namespace agent

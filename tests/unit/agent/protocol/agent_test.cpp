@@ -53,8 +53,7 @@ class AgentTest : public testing::Test {
 
   void open() {
     agent_ = std::make_unique<Agent>(
-        config_, runtime_,
-        [this](std::string text, Delivery delivery) { panel_.receive(std::move(text), delivery); });
+        config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); });
     agent_->open();
   }
 

@@ -65,10 +65,8 @@ class Inherited : public testing::Test {
   }
   void open() {
     agent_.reset();
-    agent_ =
-        std::make_unique<Agent>(config_, runtime_, [this](std::string message, Delivery delivery) {
-          panel_.receive(std::move(message), delivery);
-        });
+    agent_ = std::make_unique<Agent>(
+        config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); });
     agent_->open();
   }
   std::size_t containers() {

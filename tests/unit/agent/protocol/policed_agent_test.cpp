@@ -41,10 +41,8 @@ class PolicedAgent : public testing::Test {
     auto policy = parsePolicy(R"({"images":["ghcr.io/example/*"],"ports":["25565-25570"],
         "maxMemory":"1g","maxCpu":100,"maxPids":64,"maxServers":2,"stopSignals":["TERM"]})");
     config_.policy = *policy;
-    agent_ =
-        std::make_unique<Agent>(config_, runtime_, [this](std::string message, Delivery delivery) {
-          panel_.receive(std::move(message), delivery);
-        });
+    agent_ = std::make_unique<Agent>(
+        config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); });
     agent_->open();
   }
   ~PolicedAgent() override {

@@ -5,7 +5,7 @@
 
 namespace agent {
 
-void RecordingPanel::receive(std::string text, Delivery) {
+void RecordingPanel::receive(const std::string& text) {
   JsonReading reading = readJsonObject(text);
   if (!reading.value) throw std::runtime_error("the agent sent no JSON: " + text);
   {

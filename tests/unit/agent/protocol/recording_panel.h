@@ -16,7 +16,7 @@ class RecordingPanel {
  public:
   using Predicate = std::function<bool(const Json& message)>;
 
-  void receive(std::string text, Delivery delivery);
+  void receive(const std::string& text);
 
   /// The first message from index `from` on that `predicate` likes; null when none comes in time.
   Json waitFor(const Predicate& predicate, std::size_t from = 0);

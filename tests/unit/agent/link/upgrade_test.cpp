@@ -1,8 +1,6 @@
-#include "agent/panel/dialer.h"
+#include "agent/panel/upgrade.h"
 
 #include <gtest/gtest.h>
-
-#include <Poco/Net/WebSocket.h>
 
 namespace agent {
 namespace {
