@@ -28,6 +28,7 @@
 #include "agent/panel/agent.h"
 #include "agent/panel/link.h"
 #include "agent/secret.h"
+#include "agent/service_manager.h"
 
 namespace agent {
 namespace {
@@ -69,7 +70,8 @@ class StopSignals {
   /// 0 when none came in `patience`.
   static int awaitFor(std::chrono::milliseconds patience) {
     const sigset_t signals = asked();
-    const timespec time{0, std::chrono::nanoseconds(patience).count()};
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
+    const timespec time{seconds.count(), std::chrono::nanoseconds(patience - seconds).count()};
     const int number = ::sigtimedwait(&signals, nullptr, &time);
     return number > 0 ? number : 0;
   }
@@ -226,7 +228,15 @@ class Daemon : public HealthSource {
     report.runtime_problem = status.runtime_problem;
     report.servers_running = status.servers_running;
     report.servers_total = status.servers_total;
+    report.process = readProcessUse();
     return report;
+  }
+
+  /// Whether the loops of the agent turn. Blocks for ever where a lock is never let go: then nobody
+  /// says that the agent is alive, and that is what this is for.
+  bool turns() {
+    static_cast<void>(agent_.status());
+    return health_.turns();
   }
 
  private:
@@ -241,6 +251,18 @@ class Daemon : public HealthSource {
   PanelLink link_;
   HealthServer health_;
 };
+
+/// Waits for a signal to stop, and tells the service manager that the agent is alive.
+int awaitStop(ServiceManager& manager, Daemon& daemon) {
+  if (!manager.interval()) return StopSignals::await();
+  for (;;) {
+    if (daemon.turns())
+      manager.alive();
+    else
+      log::error("agent", "a loop of the agent does not turn");
+    if (const int signal = StopSignals::awaitFor(*manager.interval()); signal != 0) return signal;
+  }
+}
 
 /// Stops the daemon; cut short by a second signal, or when it takes too long.
 int stopDaemon(Daemon& daemon, std::thread& starter, int signal) {
@@ -265,6 +287,7 @@ int stopDaemon(Daemon& daemon, std::thread& starter, int signal) {
 }
 
 int runDaemon(const Config& config) {
+  ServiceManager manager(environmentVariable);
   log::setUp(config.log_level, config.log_format);
   log::hide(config.secret);
   raiseDescriptorLimit();
@@ -279,8 +302,13 @@ int runDaemon(const Config& config) {
   if (auto opened = daemon.openHealth(); !opened)
     return complain("HEALTH_BIND, HEALTH_PORT: " + opened.error().message);
   // Starting waits for the engine; signals must not wait for that.
-  std::thread starter([&daemon] { daemon.start(); });
-  return stopDaemon(daemon, starter, StopSignals::await());
+  std::thread starter([&] {
+    daemon.start();
+    manager.ready();
+  });
+  const int signal = awaitStop(manager, daemon);
+  manager.stopping();
+  return stopDaemon(daemon, starter, signal);
 }
 
 /// The plugin is loaded, and the engine is given no time: that shows a wrong URI and a wrong plugin

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <ctime>
+#include <string_view>
 
 #include "agent/log.h"
 
@@ -41,6 +42,13 @@ class Metrics {
   }
   void counter(const std::string& name, const std::string& help, std::uint64_t value) {
     add(name, "counter", help, name + "_total", std::to_string(value));
+  }
+  /// Of every process, under the names that all exporters use.
+  void process(const std::string& name, const char* type, const std::string& help,
+               const std::string& value) {
+    const bool counts = std::string_view(type) == "counter";
+    text_ += "# TYPE process_" + name + ' ' + type + "\n# HELP process_" + name + ' ' + help +
+             "\nprocess_" + name + (counts ? "_total " : " ") + value + '\n';
   }
   void info(const std::string& name, const std::string& help, const std::string& labels) {
     add(name, "info", help, name + "_info{" + labels + '}', "1");
@@ -105,6 +113,21 @@ std::string metricsText(const HealthReport& report) {
                 report.runtime_reachable ? "1" : "0");
   metrics.gauge("servers_running", "Servers that run.", std::to_string(report.servers_running));
   metrics.gauge("servers", "Servers the agent knows.", std::to_string(report.servers_total));
+  const ProcessUse& process = report.process;
+  if (process.resident_bytes)
+    metrics.process("resident_memory_bytes", "gauge", "Memory of the agent.",
+                    std::to_string(*process.resident_bytes));
+  if (process.threads)
+    metrics.process("threads", "gauge", "Threads of the agent.", std::to_string(*process.threads));
+  if (process.open_descriptors)
+    metrics.process("open_fds", "gauge", "Open file descriptors.",
+                    std::to_string(*process.open_descriptors));
+  if (process.most_descriptors)
+    metrics.process("max_fds", "gauge", "Limit of open file descriptors.",
+                    std::to_string(*process.most_descriptors));
+  if (process.cpu_seconds)
+    metrics.process("cpu_seconds", "counter", "Processor time, user and system.",
+                    std::to_string(*process.cpu_seconds));
   return std::move(metrics).text();
 }
 

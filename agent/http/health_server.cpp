@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <list>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "agent/descriptor.h"
+#include "agent/pulse.h"
 
 namespace agent {
 namespace {
@@ -166,11 +168,11 @@ class HealthServer::Core {
   Core(Descriptor listener, const HealthSource& source)
       : source_(source),
         listener_(std::move(listener)),
-        stop_(::eventfd(0, EFD_CLOEXEC)),
+        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         thread_([this] { run(); }) {}
   ~Core() {
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(stop_.get(), &one, sizeof one));
+    stopping_ = true;
+    wake();
     thread_.join();
   }
   Core(const Core&) = delete;
@@ -178,16 +180,29 @@ class HealthServer::Core {
 
   int port() const { return portOf(listener_.get()); }
 
+  bool turns() {
+    const bool turned = pulse_.ask();
+    wake();
+    return turned;
+  }
+
  private:
+  void wake() {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(wake_.get(), &one, sizeof one));
+  }
+
   void run() {
-    for (;;) {
+    while (!stopping_) {
+      pulse_.turned();
       const bool accepting = clients_.size() < kMostClients && Clock::now() >= accept_again_at_;
-      std::vector<pollfd> waiting{{stop_.get(), POLLIN, 0},
+      std::vector<pollfd> waiting{{wake_.get(), POLLIN, 0},
                                   {accepting ? listener_.get() : -1, POLLIN, 0}};
       for (const Client& client : clients_)
         waiting.push_back({client.descriptor(), client.awaited(), 0});
       ::poll(waiting.data(), waiting.size(), patience());
-      if (waiting[0].revents != 0) return;
+      if (std::uint64_t count = 0; waiting[0].revents != 0)
+        static_cast<void>(!::read(wake_.get(), &count, sizeof count));
       serve(waiting);
       if (waiting[1].revents != 0) acceptOne();
     }
@@ -222,7 +237,9 @@ class HealthServer::Core {
 
   const HealthSource& source_;
   const Descriptor listener_;
-  const Descriptor stop_;
+  const Descriptor wake_;
+  std::atomic<bool> stopping_{false};
+  Pulse pulse_;
   std::list<Client> clients_;
   Clock::time_point accept_again_at_{};
   std::thread thread_;
@@ -230,6 +247,8 @@ class HealthServer::Core {
 
 HealthServer::HealthServer(const HealthSource& source) : source_(source) {}
 HealthServer::~HealthServer() = default;
+
+bool HealthServer::turns() noexcept { return !core_ || core_->turns(); }
 
 Result<void> HealthServer::open(const std::string& address, int port) {
   auto listener = listenOn(address, port);

@@ -30,6 +30,8 @@ class HealthServer {
 
   /// Where it listens; 0 before open().
   int port() const;
+  /// Whether its thread turned since the last call; true before open().
+  bool turns() noexcept;
 
  private:
   class Core;

@@ -153,9 +153,37 @@ TEST_F(Health, GivesMetricsAsOpenMetricsText) {
   EXPECT_THAT(body, HasSubstr("\nctrl_alt_play_agent_servers_running 2\n"));
   EXPECT_THAT(body, HasSubstr("_build_info{version=\"1.2.3\",runtime=\"docker\"} 1\n"));
   std::istringstream lines(body);
-  const std::regex form(R"(# (TYPE|HELP) ctrl_\w+ .+|ctrl_\w+(\{.*\})? [0-9.]+|# EOF)");
+  const std::regex form(
+      R"(# (TYPE|HELP) (ctrl|process)_\w+ .+|(ctrl|process)_\w+(\{.*\})? [0-9.]+|# EOF)");
   for (std::string line; std::getline(lines, line);)
     EXPECT_TRUE(std::regex_match(line, form)) << line;
+}
+
+TEST(Process, KnowsWhatItTakesOfTheHost) {
+  const ProcessUse before = readProcessUse();
+  EXPECT_GT(before.resident_bytes.value_or(0), 1'000'000U);
+  EXPECT_GE(before.threads.value_or(0), 1U);
+  EXPECT_GE(before.cpu_seconds.value_or(-1), 0);
+  const int descriptor = ::dup(0);
+  const ProcessUse after = readProcessUse();
+  ::close(descriptor);
+  EXPECT_EQ(after.open_descriptors.value_or(0), before.open_descriptors.value_or(0) + 1);
+  EXPECT_GE(after.most_descriptors.value_or(0), after.open_descriptors.value_or(0));
+  HealthReport report;
+  report.process = after;
+  const std::string text = metricsText(report);
+  EXPECT_THAT(text, HasSubstr("\nprocess_open_fds " + std::to_string(*after.open_descriptors)));
+  EXPECT_THAT(text, HasSubstr("\nprocess_cpu_seconds_total "));
+}
+
+TEST_F(Health, SaysWhetherItsThreadTurns) {
+  EXPECT_TRUE(server_.turns());
+  for (int i = 0; i < 3; ++i) {
+    // Each call wakes it once.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!server_.turns() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    EXPECT_LT(std::chrono::steady_clock::now(), until);
+  }
 }
 
 TEST_F(Health, IgnoresAQuery) { EXPECT_THAT(get("/livez?x=1"), StartsWith("HTTP/1.1 200 ")); }
