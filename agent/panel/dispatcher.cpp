@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 
@@ -173,20 +174,29 @@ bool Dispatcher::isNew(const Command& command) {
 void Dispatcher::takeOver(std::vector<JournalEntry> entries) {
   for (JournalEntry& entry : entries) {
     if (!entry.outcome) {
+      const Outcome unknown{.code = "OUTCOME_UNKNOWN", .message = kUnknownOutcome, .at = now()};
+      services_.journal.end(entry.id, unknown);
       if (entry.accepted) {
-        Json data;
-        data.set("commandId", entry.id).set("action", entry.action);
-        if (!entry.server_id.empty()) data.set("serverId", entry.server_id);
-        data.set("success", false).set("error", encodeError("OUTCOME_UNKNOWN", kUnknownOutcome));
-        services_.out.event("command_completed", std::move(data));
+        tellInheritedEnd(entry, unknown);
       } else {
         answerInherited(entry);
       }
-      services_.journal.end(entry.id, {.code = "OUTCOME_UNKNOWN", .message = kUnknownOutcome});
     }
     std::string id = entry.id;
     inherited_.emplace(std::move(id), std::move(entry));
   }
+}
+
+void Dispatcher::tellInheritedEnd(const JournalEntry& entry, const Outcome& outcome) {
+  Json data;
+  data.set("commandId", entry.id).set("action", entry.action);
+  if (!entry.server_id.empty()) data.set("serverId", entry.server_id);
+  data.set("success", outcome.success);
+  const auto took = std::max(outcome.at - entry.at, control::WallTime::duration::zero());
+  data.set("durationMs",
+           static_cast<std::int64_t>(std::chrono::round<std::chrono::milliseconds>(took).count()));
+  if (!outcome.success) data.set("error", encodeError(outcome.code, outcome.message));
+  services_.out.event("command_completed", std::move(data));
 }
 
 /// Whether an agent before this one began the command; answers it then.
@@ -203,10 +213,20 @@ bool Dispatcher::isInherited(const Command& command) {
   return true;
 }
 
+/// A command that was accepted is answered as it was then, and its end is told once more: the panel
+/// may have heard of neither.
 void Dispatcher::answerInherited(const JournalEntry& entry) {
   if (!entry.outcome || entry.outcome->code == "OUTCOME_UNKNOWN")
     return services_.out.result(
         writeFailure(entry.id, "OUTCOME_UNKNOWN", kUnknownOutcome, observed(entry.server_id)));
+  const Action* const action = findAction(entry.action);
+  if (entry.accepted && action != nullptr) {
+    Json data;
+    if (!entry.server_id.empty()) data.set("serverId", entry.server_id);
+    data.set("status", action->acceptance);
+    services_.out.result(writeSuccess(entry.id, entry.action, std::move(data)));
+    return tellInheritedEnd(entry, *entry.outcome);
+  }
   if (entry.outcome->success)
     return services_.out.result(writeSuccess(entry.id, entry.action, observed(entry.server_id)));
   services_.out.result(writeFailure(entry.id, entry.outcome->code, entry.outcome->message));
@@ -249,7 +269,8 @@ void Dispatcher::writeDown(const Action& action, const Command& command) {
   const auto written = services_.journal.begin({.id = command.id,
                                                 .action = command.action,
                                                 .server_id = command.server_id,
-                                                .fingerprint = fingerprintOf(command.content())});
+                                                .fingerprint = fingerprintOf(command.content()),
+                                                .at = now()});
   if (written) return;
   log::error("protocol", written.error().message);
   // Stopping a server must be possible on a full disk too, and does no harm when it is repeated.
@@ -338,7 +359,7 @@ void Dispatcher::succeed(const Command& command, Json data) {
     if (action != nullptr && action->begin != nullptr) {
       services_.journal.accepted(command.id);
     } else {
-      services_.journal.end(command.id, {.success = true});
+      services_.journal.end(command.id, {.success = true, .at = now()});
     }
     return send(command, writeSuccess(command.id, command.action, std::move(data)));
   }
@@ -352,7 +373,7 @@ void Dispatcher::fail(const Command& command, const std::string& code, const std
     if (may_come_again) {
       services_.journal.forget(command.id);
     } else {
-      services_.journal.end(command.id, {.code = code, .message = message});
+      services_.journal.end(command.id, {.code = code, .message = message, .at = now()});
     }
     send(command, writeFailure(command.id, code, message));
     const std::lock_guard lock(mutex_);

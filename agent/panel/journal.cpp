@@ -27,18 +27,28 @@ constexpr std::size_t kLongestMessage = 512;
 constexpr auto kSyncDelay = std::chrono::milliseconds(5);
 constexpr const char* kFirstLine = "{\"journal\":1}\n";
 
+std::int64_t millisecondsOf(control::WallTime time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+control::WallTime readTime(const Json& line) {
+  const Json* at = line.find("at");
+  const std::int64_t* count = at == nullptr ? nullptr : at->integer();
+  return control::WallTime(std::chrono::milliseconds(count == nullptr ? 0 : *count));
+}
+
 std::string beginLine(const JournalEntry& entry) {
   Json line;
   line.set("begin", entry.id).set("action", entry.action);
   if (!entry.server_id.empty()) line.set("server", entry.server_id);
   // As text: JSON's numbers do not hold 64 bits without a sign.
-  line.set("content", std::to_string(entry.fingerprint));
+  line.set("content", std::to_string(entry.fingerprint)).set("at", millisecondsOf(entry.at));
   return line.write() + '\n';
 }
 
 std::string endLine(const std::string& id, const Outcome& outcome) {
   Json line;
-  line.set("end", id).set("success", outcome.success);
+  line.set("end", id).set("at", millisecondsOf(outcome.at)).set("success", outcome.success);
   if (!outcome.success)
     line.set("code", outcome.code).set("message", outcome.message.substr(0, kLongestMessage));
   return line.write() + '\n';
@@ -95,6 +105,7 @@ class Reading {
     JournalEntry entry;
     entry.id = *line.findText("begin");
     entry.action = *action;
+    entry.at = readTime(line);
     if (const std::string* server = line.findText("server")) entry.server_id = *server;
     std::from_chars(content->data(), content->data() + content->size(), entry.fingerprint);
     // Written again at the top of a new file, or used again after it was forgotten.
@@ -109,7 +120,7 @@ class Reading {
     const Json* success = line.find("success");
     if (success == nullptr || success->boolean() == nullptr) return false;
     if (entry == nullptr) return true;
-    Outcome outcome{.success = *success->boolean()};
+    Outcome outcome{.success = *success->boolean(), .at = readTime(line)};
     if (const std::string* code = line.findText("code")) outcome.code = *code;
     if (const std::string* message = line.findText("message")) outcome.message = *message;
     entry->outcome = std::move(outcome);

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <libcontrol/call.h>
 #include <libcontrol/result.h>
 
 #include "agent/descriptor.h"
@@ -21,6 +22,7 @@ struct Outcome {
   bool success = false;
   std::string code{};
   std::string message{};
+  control::WallTime at{};
 };
 
 /// A command that changes something.
@@ -29,6 +31,7 @@ struct JournalEntry {
   std::string action;
   std::string server_id;  ///< empty: it belongs to none
   std::uint64_t fingerprint = 0;
+  control::WallTime at{};
   bool accepted = false;  ///< the panel was told that its end would be told
   std::optional<Outcome> outcome{};
 };

@@ -114,7 +114,10 @@ void Reporter::complete(const Operation& operation, const control::OperationEnd&
     outcome.message = *error.findText("message");
     data.set("error", std::move(error));
   }
-  if (Services* const services = services_) services->journal.end(operation.command_id, outcome);
+  if (Services* const services = services_) {
+    outcome.at = services->runtime.clock().wallNow();
+    services->journal.end(operation.command_id, outcome);
+  }
   out_.event("command_completed", std::move(data));
 }
 

@@ -84,7 +84,8 @@ TEST(Service, HandsTheSecretOverAsTheCredentialThatTheAgentLooksFor) {
   }));
 }
 
-/// A dial of the panel takes up to 30 s in three steps, and a loop is asked three times in that time.
+/// A dial of the panel takes up to 30 s in three steps, and a loop is asked three times in that
+/// time.
 TEST(Service, WaitsForTheAgentToSayThatItIsReadyAndAlive) {
   EXPECT_THAT(unitLines(), Contains("Type=notify"));
   ASSERT_EQ(unitValues("WatchdogSec").size(), 1U);

@@ -102,7 +102,7 @@ TEST_F(Inherited, ACommandThatWasNeverAnsweredIsAnsweredUnasked) {
   EXPECT_EQ(at(panel_.response("c1"), "error.code"), "OUTCOME_UNKNOWN");
 }
 
-TEST_F(Inherited, AKnownOutcomeIsAnsweredWithWhatIsSeenOfTheServer) {
+TEST_F(Inherited, AKnownOutcomeIsToldOnceMore) {
   open();
   agent_->onMessage(create_);
   panel_.completed("c1");
@@ -111,12 +111,27 @@ TEST_F(Inherited, AKnownOutcomeIsAnsweredWithWhatIsSeenOfTheServer) {
   agent_->onMessage(create_);
   const Json answer = panel_.response("c1", from);
   EXPECT_EQ(at(answer, "success"), "true");
-  EXPECT_EQ(at(answer, "data"), R"({"serverId":"s1","status":"created"})");
+  EXPECT_EQ(at(answer, "data"), R"({"serverId":"s1","status":"creating"})");
+  const Json told =
+      panel_.waitFor([](const Json& m) { return at(m, "event") == "command_completed"; }, from);
+  EXPECT_EQ(at(told, "data.commandId"), "c1");
+  EXPECT_EQ(at(told, "data.success"), "true");
+  EXPECT_NE(at(told, "data.durationMs"), "-");
   EXPECT_EQ(containers(), 1U);
 }
 
-TEST_F(Inherited, AFailureIsAnsweredWithItsReason) {
+TEST_F(Inherited, AnEndInFailureIsToldAgain) {
   died(create_, true, Outcome{.code = "PORT_CONFLICT", .message = "port 1 is taken"});
+  open();
+  agent_->onMessage(create_);
+  EXPECT_EQ(at(panel_.response("c1"), "data.status"), "creating");
+  EXPECT_EQ(at(panel_.completed("c1"), "data.error"),
+            R"({"code":"PORT_CONFLICT","message":"port 1 is taken"})");
+  EXPECT_EQ(containers(), 0U);
+}
+
+TEST_F(Inherited, ARefusalIsAnsweredAgain) {
+  died(create_, false, Outcome{.code = "PORT_CONFLICT", .message = "port 1 is taken"});
   open();
   agent_->onMessage(create_);
   const Json answer = panel_.response("c1");
