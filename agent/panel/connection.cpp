@@ -208,7 +208,9 @@ Connection::Clock::time_point Connection::nextTimer() const {
 
 Ending Connection::answerClose(const FrameEvent& close) {
   const bool has_code = close.code != close_code::kNone;
-  closeBy(Clock::now() + kToClose, has_code ? closePayload(close.code, "") : std::string());
+  const auto deadline = Clock::now() + kToClose;
+  if (parts_.settings.rules.send_before_close) drain(deadline, true);
+  closeBy(deadline, has_code ? closePayload(close.code, "") : std::string());
   Ending ending{"the panel closed the connection"};
   if (has_code) ending.text += " with code " + std::to_string(close.code);
   if (!close.text.empty()) ending.text += ": " + close.text;
@@ -219,10 +221,9 @@ Ending Connection::answerClose(const FrameEvent& close) {
 
 Ending Connection::endWith(int code, const std::string& why) {
   const auto deadline = Clock::now() + kToClose;
-  if (code == close_code::kTooBig) {
-    parts_.listener.onFrameProblem(FrameProblem::kTooLarge);
-    drain(deadline, true);
-  }
+  const bool too_big = code == close_code::kTooBig;
+  if (too_big) parts_.listener.onFrameProblem(FrameProblem::kTooLarge);
+  if (too_big || parts_.settings.rules.send_before_close) drain(deadline, true);
   closeBy(deadline, closePayload(code, why));
   return {why + " (closed with " + std::to_string(code) + ')'};
 }

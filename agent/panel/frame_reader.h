@@ -50,6 +50,9 @@ struct MessageRules {
   /// Whether a message that is binary, too large or not UTF-8 is skipped, and the connection goes
   /// on. Otherwise it ends, as RFC 6455 has it.
   bool skip_bad_messages = true;
+  /// Whether what waits is sent before the connection is closed. Otherwise it waits for the next
+  /// one: who has begun to close may have stopped to listen.
+  bool send_before_close = false;
 };
 
 /// What a peer's bytes meant.

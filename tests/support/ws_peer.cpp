@@ -110,11 +110,14 @@ std::map<std::string, std::string> WsConnection::readRequest() {
 
 std::map<std::string, std::string> WsConnection::accept(std::string_view glued) {
   auto request = readRequest();
-  write(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Accept: " +
-      acceptKey(request["sec-websocket-key"]) + "\r\n\r\n" + std::string(glued));
+  write(acceptance(request) + "\r\n" + std::string(glued));
   return request;
+}
+
+std::string WsConnection::acceptance(std::map<std::string, std::string>& request) {
+  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+         "Sec-WebSocket-Accept: " +
+         acceptKey(request["sec-websocket-key"]) + "\r\n";
 }
 
 void WsConnection::refuse(const std::string& status, const std::string& headers) {
@@ -155,6 +158,15 @@ std::optional<WsFrame> WsConnection::read(std::chrono::milliseconds patience) {
   return frame;
 }
 
+std::string WsConnection::readRaw(std::size_t size) {
+  const auto deadline = Clock::now() + std::chrono::seconds(10);
+  while (buffer_.size() < size)
+    if (!fill(deadline)) break;
+  std::string bytes = buffer_.substr(0, size);
+  buffer_.erase(0, bytes.size());
+  return bytes;
+}
+
 std::string WsConnection::readText() {
   for (;;) {
     const auto frame = read();
@@ -163,6 +175,8 @@ std::string WsConnection::readText() {
       return frame->payload;
   }
 }
+
+void WsConnection::endSending() { ::shutdown(descriptor_, SHUT_WR); }
 
 bool WsConnection::ended(std::chrono::milliseconds patience) {
   const auto deadline = Clock::now() + patience;

@@ -41,6 +41,8 @@ class WsConnection {
   std::map<std::string, std::string> readRequest();
   /// Reads the request, answers 101, and in the same segment sends `glued`.
   std::map<std::string, std::string> accept(std::string_view glued = "");
+  /// The lines that accept the request, without the empty one at their end.
+  static std::string acceptance(std::map<std::string, std::string>& request);
   /// Reads the request and answers something else.
   void refuse(const std::string& status, const std::string& headers = "");
 
@@ -48,8 +50,12 @@ class WsConnection {
   void text(std::string_view message) { write(wsFrame(kText, message)); }
   /// The next frame; nothing at the end of the stream or after `patience`.
   std::optional<WsFrame> read(std::chrono::milliseconds patience = std::chrono::seconds(10));
+  /// The next bytes as they come; fewer at the end of the stream.
+  std::string readRaw(std::size_t size);
   /// The next text message that is not a heartbeat and not a greeting ("hello", "beat").
   std::string readText();
+  /// Ends our side of the stream; the other goes on.
+  void endSending();
   /// Whether the other end closes within `patience`; what comes before is read and forgotten.
   bool ended(std::chrono::milliseconds patience = std::chrono::seconds(10));
 
