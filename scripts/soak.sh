@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Faults for a long time: commands, reconnects, crashes and restarts at random, with everything that
+# is promised checked after each (tests/agent/lib/storm.mjs).
+#
+#   scripts/soak.sh [minutes]    default 60: half of it on a dockerd of its own, half on the mock engine
+#
+# SOAK_SEED=N repeats the commands and faults of an earlier run. Needs root, as the engine tests do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+minutes=${1:-60}
+[[ $minutes =~ ^[0-9]+$ ]] && [ "$minutes" -ge 2 ] || fail "use: scripts/soak.sh [minutes], at least 2"
+seed=${SOAK_SEED:-$RANDOM}
+directory=$(mktemp -d /tmp/soak-XXXXXX)
+
+finish() {
+  tests/engines/dockerd.sh stop "$directory" >/dev/null 2>&1 || true
+  rm -rf "$directory"
+}
+trap finish EXIT
+
+# shellcheck disable=SC2046
+need_packages $(test_packages)
+mapfile -t launcher < <(launcher_options)
+cmake --preset dev "${launcher[@]}" >/dev/null
+cmake --build --preset dev --target ctrl-alt-play-agent control_docker_module control_mock_module
+tests/agent/install.sh >/dev/null
+
+export AGENT_BINARY=$PWD/build/dev/agent/ctrl-alt-play-agent PLUGIN_DIR=$PWD/build/dev/plugins
+export STORM_SEED=$seed E2E_SLOWNESS=4
+
+uri=$(tests/engines/dockerd.sh start "$directory")
+printf 'on a dockerd, %s minutes, seed %s\n' $((minutes / 2)) "$seed"
+E2E_ENGINE=docker CONTROL_TEST_DOCKER=$uri STORM_MINUTES=$((minutes / 2)) STORM_KILLS=1 \
+  STORM_ENGINE_PID=$(cat "$directory/dockerd.pid") node --test tests/agent/storm.test.mjs
+printf 'on the mock engine, %s minutes, seed %s\n' $((minutes - minutes / 2)) "$seed"
+E2E_ENGINE=mock STORM_MINUTES=$((minutes - minutes / 2)) node --test tests/agent/storm.test.mjs
+printf 'clean\n'
