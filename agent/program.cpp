@@ -236,7 +236,8 @@ class Daemon : public HealthSource {
   /// says that the agent is alive, and that is what this is for.
   bool turns() {
     static_cast<void>(agent_.status());
-    return health_.turns();
+    const bool serves = health_.turns();
+    return link_.turns() && serves;
   }
 
  private:

@@ -59,6 +59,7 @@ Ending Connection::run() {
 
 /// The timers come last: after a pause of the whole process, what came meanwhile counts.
 std::optional<Ending> Connection::turn() {
+  parts_.pulse.turned();
   if (auto ending = send()) return ending;
   if (awaitSomething())
     if (auto ending = receive()) return ending;

@@ -14,6 +14,7 @@
 #include "agent/panel/outbox.h"
 #include "agent/panel/output.h"
 #include "agent/panel/wake_up.h"
+#include "agent/pulse.h"
 
 namespace agent {
 
@@ -37,6 +38,7 @@ struct ConnectionParts {
   WakeUp& wake_up;
   Traffic& traffic;
   const std::atomic<bool>& stopping;
+  Pulse& pulse;
 };
 
 /// One established WebSocket, from the greeting to its end.

@@ -66,7 +66,8 @@ class PanelLink::Worker {
   Worker& operator=(const Worker&) = delete;
 
   void start() {
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    if (started_.exchange(true)) return;
+    thread_ = std::thread([this] { run(); });
   }
 
   void stop() {
@@ -78,6 +79,12 @@ class PanelLink::Worker {
   void send(Outbound message) {
     outbox_.push(std::move(message));
     wake_up_.raise();
+  }
+
+  bool turns() noexcept {
+    const bool turned = !started_ || pulse_.ask();
+    wake_up_.raise();
+    return turned;
   }
 
   LinkStatus status() const {
@@ -106,7 +113,9 @@ class PanelLink::Worker {
   Outbox outbox_;
   Traffic traffic_;
   WakeUp wake_up_;
+  std::atomic<bool> started_{false};
   std::atomic<bool> stopping_{false};
+  Pulse pulse_;
   mutable std::mutex mutex_;
   LinkStatus status_{.connected = false, .problem = "not connected yet"};
   std::thread thread_;
@@ -135,7 +144,7 @@ LinkEnd PanelLink::Worker::connectOnce(Dialer& dialer, std::string& problem) {
   noteConnected();
   log::info("panel", "connected to " + withoutQuery(settings_.url));
   const auto since = Clock::now();
-  Connection connection({settings_, listener_, outbox_, wake_up_, traffic_, stopping_},
+  Connection connection({settings_, listener_, outbox_, wake_up_, traffic_, stopping_, pulse_},
                         std::move(dialed));
   const Ending ending = connection.run();
   problem = ending.text;
@@ -149,6 +158,7 @@ void PanelLink::Worker::run() {
   Backoff backoff(settings_.random ? settings_.random : byChance());
   Dialer dialer(settings_, stopping_);
   while (!stopping_) {
+    pulse_.turned();
     std::string problem;
     const LinkEnd end = connectOnce(dialer, problem);
     problem = withoutSecret(std::move(problem), settings_.secret);
@@ -169,6 +179,7 @@ void PanelLink::Worker::run() {
 void PanelLink::Worker::rest(milliseconds time) {
   const auto end = Clock::now() + time;
   while (!stopping_) {
+    pulse_.turned();
     const auto left = std::chrono::ceil<milliseconds>(end - Clock::now());
     if (left.count() <= 0) return;
     pollfd waiting{wake_up_.descriptor(), POLLIN, 0};
@@ -182,6 +193,7 @@ PanelLink::~PanelLink() = default;
 void PanelLink::start() { worker_->start(); }
 void PanelLink::stop() { worker_->stop(); }
 void PanelLink::send(Outbound message) { worker_->send(std::move(message)); }
+bool PanelLink::turns() noexcept { return worker_->turns(); }
 LinkStatus PanelLink::status() const { return worker_->status(); }
 
 }  // namespace agent

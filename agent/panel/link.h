@@ -67,8 +67,8 @@ struct LinkStatus {
 
 /// The WebSocket to the panel: dials, authenticates, keeps alive, reconnects for ever.
 ///
-/// Threads:  send() and status() from any thread; one thread of its own does all socket work.
-/// Blocking: stop() only: at most 2 s to send what is queued and close.
+/// Threads:  send(), status() and turns() from any thread; one thread of its own does all socket
+/// work. Blocking: stop() only: at most 2 s to send what is queued and close.
 class PanelLink {
  public:
   PanelLink(LinkSettings settings, LinkListener& listener);
@@ -83,6 +83,8 @@ class PanelLink {
     send({.text = std::move(text), .delivery = delivery});
   }
   LinkStatus status() const;
+  /// Whether its thread turned since the last call; a dial takes up to 30 s. True before start().
+  bool turns() noexcept;
 
  private:
   class Worker;

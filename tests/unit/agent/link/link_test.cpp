@@ -101,6 +101,16 @@ class Link : public testing::Test {
   std::unique_ptr<PanelLink> link_;
 };
 
+TEST_F(Link, SaysWhetherItsThreadTurns) {
+  const WsConnection connection = connected();
+  EXPECT_TRUE(link_->turns());
+  const auto deadline = Clock::now() + seconds(20);
+  for (int turned = 0; turned < 3; turned += link_->turns() ? 1 : 0) {
+    ASSERT_LT(Clock::now(), deadline);
+    std::this_thread::yield();
+  }
+}
+
 // ---- The upgrade ----
 
 TEST_F(Link, IdentifiesItselfInTheHeaders) {
