@@ -39,6 +39,7 @@ Connection::Connection(ConnectionParts parts, Dialed dialed)
       early_(std::move(dialed.early)),
       reader_(parts_.settings.rules),
       buffer_(kReadTogether),
+      more_to_read_(transport_->holdsMore()),
       heartbeat_at_(now_ + parts_.settings.heartbeat_interval) {}
 
 Connection::~Connection() { giveBack(output_.takeBack()); }

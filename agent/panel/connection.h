@@ -86,7 +86,7 @@ class Connection {
   Output output_;
   std::deque<std::string> greeting_;
   std::vector<char> buffer_;
-  bool more_to_read_ = false;  ///< in the transport, where poll does not see it
+  bool more_to_read_;  ///< in the transport, where poll does not see it
 
   Clock::time_point now_ = Clock::now();
   Clock::time_point received_at_ = now_;

@@ -54,6 +54,7 @@ class WsConnection {
   std::string readRaw(std::size_t size);
   /// The next text message that is not a heartbeat and not a greeting ("hello", "beat").
   std::string readText();
+  int descriptor() const { return descriptor_; }
   /// Ends our side of the stream; the other goes on.
   void endSending();
   /// Whether the other end closes within `patience`; what comes before is read and forgotten.
