@@ -1,6 +1,9 @@
 #include "agent/actions/action.h"
 
 #include <array>
+#include <vector>
+
+#include "agent/actions/files.h"
 
 namespace agent {
 namespace {
@@ -65,35 +68,27 @@ constexpr std::array kActions = {
     readingAction("get_system_metrics", getSystemMetrics, true),
 };
 
-constexpr std::array<std::string_view, 20> kActionsToCome = {"send_command",
-                                                             "send_server_command",
-                                                             "get_server_logs",
-                                                             "list_files",
-                                                             "get_file",
-                                                             "read_file",
-                                                             "write_file",
-                                                             "create_directory",
-                                                             "delete_file",
-                                                             "rename_file",
-                                                             "copy_file",
-                                                             "move_file",
-                                                             "get_file_info",
-                                                             "search_files",
-                                                             "upload_file",
-                                                             "download_file",
-                                                             "create_archive",
-                                                             "extract_archive",
-                                                             "get_file_permissions",
-                                                             "set_file_permissions"};
+constexpr std::array<std::string_view, 3> kActionsToCome = {"send_command", "send_server_command",
+                                                            "get_server_logs"};
+
+std::vector<Action> allActions() {
+  std::vector<Action> all(kActions.begin(), kActions.end());
+  for (const std::span<const Action> more : {fileActions()})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
 
 }  // namespace
 
-std::span<const Action> actions() { return kActions; }
+std::span<const Action> actions() {
+  static const std::vector<Action> all = allActions();
+  return all;
+}
 
 std::span<const std::string_view> actionsToCome() { return kActionsToCome; }
 
 const Action* findAction(std::string_view name) {
-  for (const Action& action : kActions)
+  for (const Action& action : actions())
     if (action.name == name) return &action;
   return nullptr;
 }

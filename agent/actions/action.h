@@ -33,6 +33,12 @@ struct Action {
   /// It must not happen twice: refused when it cannot be written down first.
   bool once = false;
   void (*after)(Services& services, const Json& data) = nullptr;
+
+  /// It works on the server's files: result() runs there in its turn, instead of `waits`.
+  bool on_files = false;
+  ServerWork::Pace pace = ServerWork::Pace::kQuick;
+  /// The type of message that answers a legacy one.
+  std::string_view legacy_answer = "server_status";
 };
 
 /// Every action that is understood.
@@ -40,7 +46,7 @@ std::span<const Action> actions();
 /// Null: there is none of that name.
 const Action* findAction(std::string_view name);
 
-/// Actions of the protocol for consoles and files, which this agent does not have yet: they are
+/// Actions of the protocol for consoles, which this agent does not have yet: they are
 /// answered like unknown ones.
 std::span<const std::string_view> actionsToCome();
 

@@ -1,27 +1,21 @@
 #include "agent/actions/server_files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <memory>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "agent/descriptor.h"
+#include "agent/files/tree.h"
 
 namespace agent {
 namespace {
 
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-/// Levels below which directories are moved up before they are emptied, so that a deep tree takes
-/// no more descriptors than this.
-constexpr int kDeepest = 32;
 constexpr std::size_t kMostCounted = 200'000;
 
 control::Error failure(int error, const std::string& doing) {
@@ -38,71 +32,21 @@ control::Error failure(int error, const std::string& doing) {
           std::to_string(error)};
 }
 
-using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
-
-/// A stream over its own descriptor of the directory `fd`; null with errno set.
-Directory listing(int fd) {
-  const int own = ::openat(fd, ".", kOpenDirectory);
-  DIR* stream = own < 0 ? nullptr : ::fdopendir(own);
-  if (stream == nullptr && own >= 0) ::close(own);
-  return {stream, ::closedir};
-}
-
-/// Names in the directory `fd`; nullopt with errno set.
+/// Names in the directory `fd`; nullopt when they cannot be read.
 std::optional<std::vector<std::string>> namesIn(int fd, std::size_t most) {
-  const Directory stream = listing(fd);
-  if (!stream) return std::nullopt;
   std::vector<std::string> names;
-  errno = 0;
-  while (names.size() < most) {
-    const dirent* entry = ::readdir(stream.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) return std::nullopt;
-  return names;
+  const int error = files::forEachName(fd, [&](const char* name) {
+    names.emplace_back(name);
+    return names.size() < most;
+  });
+  return error == 0 ? std::optional(std::move(names)) : std::nullopt;
 }
 
-class TreeRemoval {
- public:
-  explicit TreeRemoval(int top) : top_(top) {}
-
-  /// Empties the directory of the tree; 0 or the error that prevented it.
-  int run() { return empty(top_, 0); }
-
- private:
-  static constexpr std::size_t kBatch = 4096;
-
-  int empty(int directory, int depth) {
-    for (;;) {
-      const auto names = namesIn(directory, kBatch);
-      if (!names) return errno;
-      if (names->empty()) return 0;
-      for (const std::string& name : *names)
-        if (const int error = removeOne(directory, name, depth); error != 0) return error;
-    }
-  }
-
-  int removeOne(int directory, const std::string& name, int depth) {
-    if (::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return 0;
-    if (errno != EISDIR && errno != EPERM) return errno;
-    const int why_not_a_file = errno;
-    if (depth >= kDeepest) {
-      const std::string moved = ".removing-" + std::to_string(++moved_);
-      return ::renameat(directory, name.c_str(), top_, moved.c_str()) == 0 ? 0 : errno;
-    }
-    {
-      const Descriptor below(::openat(directory, name.c_str(), kOpenDirectory));
-      if (!below) return errno == ENOTDIR || errno == ELOOP ? why_not_a_file : errno;
-      if (const int error = empty(below.get(), depth + 1); error != 0) return error;
-    }
-    return ::unlinkat(directory, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
-  }
-
-  int top_;
-  unsigned long moved_ = 0;
-};
+/// The server's whole directory goes, on a kernel without openat2 too: names of directories alone
+/// are opened, and no link is followed.
+Descriptor openByName(int directory, const char* name) noexcept {
+  return Descriptor(::openat(directory, name, kOpenDirectory));
+}
 
 struct Count {
   std::int64_t bytes = 0;
@@ -156,7 +100,8 @@ control::Result<void> ServerFiles::remove(const std::string& server_id) const {
   {
     const Descriptor top(::openat(root.get(), server_id.c_str(), kOpenDirectory));
     if (!top) return errno == ENOENT ? control::Result<void>() : failure(errno, "remove");
-    if (const int error = TreeRemoval(top.get()).run(); error != 0) return failure(error, "remove");
+    if (const int error = files::emptyDirectory(top.get(), {}, openByName); error != 0)
+      return failure(error, "remove");
   }
   if (::unlinkat(root.get(), server_id.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return failure(errno, "remove");

@@ -19,6 +19,7 @@
 #include "agent/panel/journal.h"
 #include "agent/panel/operations.h"
 #include "agent/panel/outgoing.h"
+#include "agent/panel/server_work.h"
 #include "agent/panel/workers.h"
 
 namespace agent {
@@ -87,6 +88,7 @@ struct Services {
   const AgentIdentity& identity;
   EngineFacts& engine;
   CommandJournal& journal;
+  ServerWork& server_work;
 
   HostPaths paths() const {
     return {config.data_dir, config.state_dir, config.container_data_path};

@@ -48,10 +48,12 @@ class Agent::Core {
         journal_(config.state_dir),
         reporter_(config_, out_, operations_),
         workers_(std::make_unique<Workers>(kWorkers, Operations::kMost)),
+        server_work_(std::make_unique<ServerWork>()),
         supervisor_(
             std::make_unique<control::Supervisor>(runtime_, supervisorOptions(config_), reporter_)),
-        services_{config_,    *runtime_, *supervisor_, out_,      operations_, *workers_, files_,
-                  suspended_, notes_,    host_,        identity_, engine_,     journal_},
+        services_{config_,   *runtime_, *supervisor_, out_,         operations_,
+                  *workers_, files_,    suspended_,   notes_,       host_,
+                  identity_, engine_,   journal_,     *server_work_},
         dispatcher_(services_) {
     reporter_.lend(services_);
   }
@@ -75,6 +77,7 @@ class Agent::Core {
     }
     reporter_.shuttingDown();
     workers_->close();
+    server_work_->close();
     supervisor_.reset();
   }
 
@@ -170,6 +173,7 @@ class Agent::Core {
   CommandJournal journal_;
   Reporter reporter_;
   std::unique_ptr<Workers> workers_;
+  std::unique_ptr<ServerWork> server_work_;
   std::unique_ptr<control::Supervisor> supervisor_;
   Services services_;
   Dispatcher dispatcher_;

@@ -260,7 +260,7 @@ void Dispatcher::perform(const Action& action, const Command& command) {
   if (action.needs_server || !command.server_id.empty()) requireServerId(command);
   if (!action.only_reads && !command.legacy) writeDown(action, command);
   if (action.begin != nullptr) return accept(action, command);
-  if (action.waits) return answerOnWorker(action, command);
+  if (action.waits || action.on_files) return answerOnWorker(action, command);
   answer(action, command, {});
 }
 
@@ -300,9 +300,12 @@ void Dispatcher::accept(const Action& action, const Command& command) {
 }
 
 void Dispatcher::answerOnWorker(const Action& action, const Command& command) {
-  const bool posted = services_.workers.post([this, &action, command](std::stop_token stop) {
+  auto task = [this, &action, command](std::stop_token stop) {
     guarded(command, [&] { answer(action, command, std::move(stop)); });
-  });
+  };
+  const bool posted = action.on_files ? services_.server_work.post(command.server_id, action.pace,
+                                                                   command.id, std::move(task))
+                                      : services_.workers.post(std::move(task));
   if (!posted) throw Refusal("BUSY", "too many commands are in progress; try again later");
 }
 
@@ -363,7 +366,9 @@ void Dispatcher::succeed(const Command& command, Json data) {
     }
     return send(command, writeSuccess(command.id, command.action, std::move(data)));
   }
-  services_.out.result(writeLegacy("server_status", std::move(data), command.id));
+  const Action* const action = findAction(command.action);
+  services_.out.result(writeLegacy(action == nullptr ? "server_status" : action->legacy_answer,
+                                   std::move(data), command.id));
 }
 
 void Dispatcher::fail(const Command& command, const std::string& code, const std::string& message) {

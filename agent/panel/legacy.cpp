@@ -28,8 +28,8 @@ constexpr std::array<LegacyType, 13> kTypes = {{
     {"server_unsuspend", Kind::kUnsuspend, "unsuspend_server"},
     {"server_reinstall", Kind::kReinstall, "reinstall_server"},
     {"server_command", Kind::kAction, ""},
-    {"file_read", Kind::kAction, ""},
-    {"file_write", Kind::kAction, ""},
+    {"file_read", Kind::kAction, "read_file"},
+    {"file_write", Kind::kAction, "write_file"},
 }};
 
 std::string powerAction(const Fields& data) {

@@ -76,6 +76,7 @@ void Reporter::removeDataThenComplete(const Operation& operation,
   Services* const services = services_;
   const auto work = [this, services, operation, end](const std::stop_token&) {
     control::OperationEnd completed = end;
+    services->server_work.cancelAll(end.entry);
     if (const auto removed = services->files.remove(end.entry); !removed)
       completed.error = removed.error();
     services->notes.endRemoving(end.entry);

@@ -8,6 +8,7 @@ import { actionScenarios } from './scenarios/actions.mjs';
 import { configScenarios } from './scenarios/config.mjs';
 import { connectingScenarios } from './scenarios/connecting.mjs';
 import { documentScenarios } from './scenarios/document.mjs';
+import { fileScenarios } from './scenarios/files.mjs';
 import { httpScenarios } from './scenarios/http.mjs';
 import { inputScenarios } from './scenarios/input.mjs';
 import { legacyScenarios } from './scenarios/legacy.mjs';
@@ -35,6 +36,7 @@ describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
     outcomeScenarios(() => world);
     restartPolicyScenarios(() => world);
     legacyScenarios(() => world);
+    fileScenarios(() => world);
     httpScenarios();
     configScenarios();
   });

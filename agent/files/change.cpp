@@ -1,0 +1,224 @@
+#include "agent/files/change.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "agent/files/copy_bytes.h"
+#include "agent/files/digest.h"
+#include "agent/files/read.h"
+#include "agent/files/staging.h"
+#include "agent/files/tree.h"
+#include "agent/panel/refusal.h"
+
+namespace agent::files {
+namespace {
+
+Place placeFor(const ServerRoot& root, const CheckedPath& path, const PutOptions& options) {
+  return options.make_directories ? root.makePlace(path) : root.place(path);
+}
+
+/// What the end would refuse is refused before the work.
+void checkTarget(const ServerRoot& root, const CheckedPath& path, const PutOptions& options,
+                 bool directory) {
+  if (path.isRoot() || !options.make_directories) (void)root.place(path);
+  Descriptor above = root.openAbove(path);
+  if (!above && errno == ENOENT) return;
+  if (!above) refuseErrno(errno, path.parent().shown());
+  const Place place{std::move(above), path.name()};
+  if (!directory) return root.checkReplaceable(place, options.overwrite, path.shown());
+  struct stat status {};
+  if (statusIn(place, status)) refuseErrno(EEXIST, path.shown());
+}
+
+/// Copies a walked tree to another directory, level by level.
+class TreeCopy {
+ public:
+  TreeCopy(const ServerRoot& root, int to, const Patience& patience)
+      : root_(root), patience_(patience) {
+    levels_.push_back(openAgain(to));
+  }
+
+  void take(const TreeWalk::Entry& entry) {
+    patience_.check();
+    levels_.resize(entry.depth + 1);
+    if (isDirectory(entry.status)) return makeDirectory(entry);
+    if (!isRegular(entry.status)) return skip();
+    const std::string shown = '/' + entry.path;
+    const Descriptor from = openBeneath(entry.directory, entry.name, O_RDONLY, Links::kNone);
+    if (!from && (errno == ENOENT || errno == ELOOP)) return skip();
+    if (!from) refuseErrno(errno, shown);
+    if (!isRegular(statusOf(from.get()))) return skip();
+    const Descriptor to = createFileIn(levels_.back().get(), entry.name, 0600);
+    if (!to) refuseErrno(errno, shown);
+    copied.bytes += copyBytes(from.get(), to.get(), shown, patience_);
+    root_.dressNew(to.get(), entry.status.st_mode);
+    ++copied.files;
+  }
+
+  void skip() { ++copied.skipped; }
+
+  Copied copied{};
+
+ private:
+  void makeDirectory(const TreeWalk::Entry& entry) {
+    const std::string shown = '/' + entry.path;
+    if (::mkdirat(levels_.back().get(), entry.name, 0700) != 0) refuseErrno(errno, shown);
+    Descriptor made = openDirectoryIn(levels_.back().get(), entry.name);
+    if (!made) refuseErrno(errno, shown);
+    root_.dressNew(made.get(), entry.status.st_mode | S_IRWXU);
+    levels_.push_back(std::move(made));
+    ++copied.directories;
+  }
+
+  const ServerRoot& root_;
+  const Patience& patience_;
+  std::vector<Descriptor> levels_{};
+};
+
+Copied copyTree(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
+                const PutOptions& options, const Patience& patience) {
+  checkTarget(root, to, options, true);
+  const Descriptor source = root.directory(from);
+  NewTree made(root, to);
+  TreeCopy copying(root, made.fd(), patience);
+  TreeWalk walk(source.get(), from.isRoot(), TreeWalk::Missing::kRefuse);
+  while (const TreeWalk::Entry* entry = walk.next()) copying.take(*entry);
+  root.dressNew(made.fd(), statusOf(source.get()).st_mode | S_IRWXU);
+  made.putAt(placeFor(root, to, options));
+  ++copying.copied.directories;
+  copying.copied.skipped += static_cast<std::int64_t>(walk.passedOver());
+  return copying.copied;
+}
+
+Copied copyFile(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
+                const PutOptions& options, const Patience& patience) {
+  const Descriptor source = root.file(from);
+  checkTarget(root, to, options, false);
+  NewFile made(root, to);
+  Copied copied{.files = 1};
+  copied.bytes = copyBytes(source.get(), made.fd(), to.shown(), patience);
+  made.putAt(placeFor(root, to, options), options.overwrite);
+  return copied;
+}
+
+/// One hidden file for each path that is being uploaded to.
+std::string uploadName(const CheckedPath& path) {
+  return "u-" + sha256(path.shown()).substr(0, 32);
+}
+
+Descriptor openUpload(int staging, const std::string& name, const std::string& shown) {
+  Descriptor file = openBeneath(staging, name.c_str(), O_RDWR | O_CREAT, Links::kNone, 0600);
+  if (!file) refuseErrno(errno, shown);
+  const struct stat status = statusOf(file.get());
+  if (!isRegular(status) || status.st_nlink != 1)
+    throw Refusal("PATH_FORBIDDEN", "the unfinished upload of '" + shown +
+                                        "' was tampered with; delete it and begin again");
+  return file;
+}
+
+void checkSum(int fd, const UploadPiece& piece, const std::string& shown,
+              const Patience& patience) {
+  if (!piece.sha256) return;
+  const std::string found = sha256(fd, shown, patience);
+  if (found != *piece.sha256)
+    throw Refusal("INVALID_PAYLOAD", "what arrived of '" + shown + "' has the SHA-256 " + found +
+                                         " and not " + *piece.sha256 + "; upload it again");
+}
+
+}  // namespace
+
+void writeFile(const ServerRoot& root, const CheckedPath& path, const std::string& bytes,
+               const PutOptions& options) {
+  checkTarget(root, path, options, false);
+  NewFile file(root, path);
+  writeAll(file.fd(), bytes.data(), bytes.size(), 0, path.shown());
+  file.putAt(placeFor(root, path, options), options.overwrite);
+}
+
+bool makeDirectory(const ServerRoot& root, const CheckedPath& path) {
+  return root.makeDirectories(path);
+}
+
+void remove(const ServerRoot& root, const CheckedPath& path, bool recursive,
+            const Patience& patience) {
+  const Place place = root.place(path);
+  struct stat status {};
+  if (!statusIn(place, status)) refuseErrno(errno, path.shown());
+  const int error =
+      recursive || !isDirectory(status)
+          ? removeEntry(place.directory.get(), place.name.c_str(), patience)
+          : (::unlinkat(place.directory.get(), place.name.c_str(), AT_REMOVEDIR) == 0 ? 0 : errno);
+  if (error != 0) refuseErrno(error, path.shown());
+}
+
+void move(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
+          const PutOptions& options) {
+  const Place source = root.place(from);
+  struct stat status {};
+  if (!statusIn(source, status)) refuseErrno(errno, from.shown());
+  if (to.isIn(from))
+    throw Refusal("INVALID_PAYLOAD",
+                  '\'' + from.shown() + "' cannot be moved to itself or into itself");
+  const Place place = placeFor(root, to, options);
+  renameTo(source.directory.get(), source.name, place, options.overwrite, to.shown());
+  syncDirectory(source.directory.get());
+}
+
+Copied copy(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
+            const PutOptions& options, const Patience& patience) {
+  if (to == from)
+    throw Refusal("INVALID_PAYLOAD", '\'' + from.shown() + "' cannot be copied to itself");
+  const bool directory = isDirectory(root.status(from));
+  return directory ? copyTree(root, from, to, options, patience)
+                   : copyFile(root, from, to, options, patience);
+}
+
+/// The descriptor is that of the thing itself: the last part is opened without following it.
+mode_t setPermissions(const ServerRoot& root, const CheckedPath& path, mode_t permissions) {
+  const Descriptor opened = openBeneath(root.fd(), path.relative(), O_RDONLY);
+  if (!opened) refuseErrno(errno, path.shown());
+  const struct stat status = statusOf(opened.get());
+  if (!isDirectory(status) && !isRegular(status)) refuseErrno(ENXIO, path.shown());
+  if (isRegular(status) && status.st_nlink > 1)
+    throw Refusal("PATH_FORBIDDEN", '\'' + path.shown() + "' has " +
+                                        std::to_string(status.st_nlink) +
+                                        " names (hard links) and is not changed");
+  if (path.isRoot())
+    throw Refusal("PATH_FORBIDDEN", "the permissions of '/' are the agent's to set");
+  if (::fchmod(opened.get(), permissions & 0777) != 0) refuseErrno(errno, path.shown());
+  return statusOf(opened.get()).st_mode & 0777;
+}
+
+std::int64_t upload(const ServerRoot& root, const CheckedPath& path, const UploadPiece& piece,
+                    const Patience& patience) {
+  if (path.isRoot()) (void)root.place(path);  // refuses
+  const Staging staging(root);
+  if (piece.offset == 0) staging.sweep();
+  const std::string name = uploadName(path);
+  const std::string shown = path.shown();
+  const Descriptor file = openUpload(staging.fd(), name, shown);
+  const std::int64_t there = statusOf(file.get()).st_size;
+  if (!piece.bytes) {
+    if (there == 0) ::unlinkat(staging.fd(), name.c_str(), 0);
+    return there;
+  }
+  if (piece.offset > there)
+    throw Refusal("INVALID_STATE", "of '" + shown + "' only " + std::to_string(there) +
+                                       " bytes have arrived; go on from there");
+  if (::ftruncate(file.get(), piece.offset) != 0) refuseErrno(errno, shown);
+  writeAll(file.get(), piece.bytes->data(), piece.bytes->size(), piece.offset, shown);
+  const std::int64_t end = piece.offset + static_cast<std::int64_t>(piece.bytes->size());
+  if (!piece.last) return end;
+  try {
+    checkSum(file.get(), piece, shown, patience);
+    const Place place = placeFor(root, path, piece.put);
+    putFile(root, file.get(), staging.fd(), name, place, piece.put.overwrite, shown);
+  } catch (const Refusal& refusal) {
+    if (refusal.code() == "INVALID_PAYLOAD") ::unlinkat(staging.fd(), name.c_str(), 0);
+    throw;
+  }
+  return end;
+}
+
+}  // namespace agent::files

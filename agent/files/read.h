@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/files/patience.h"
+#include "agent/files/server_root.h"
+
+namespace agent::files {
+
+/// Content that one message carries.
+inline constexpr std::int64_t kMostContent = 512 * 1024;
+
+enum class EntryType { kFile, kDirectory, kSymlink, kOther };
+const char* toString(EntryType type);
+
+struct EntryInfo {
+  std::string name{};
+  EntryType type = EntryType::kOther;
+  std::int64_t size = 0;
+  mode_t permissions = 0;
+  std::int64_t modified_ns = 0;  ///< since 1970
+  uid_t user = 0;
+  gid_t group = 0;
+  std::int64_t links = 0;
+};
+
+EntryInfo describe(std::string name, const struct stat& status);
+EntryInfo info(const ServerRoot& root, const CheckedPath& path);
+/// What a symbolic link holds; absent when it is none.
+std::optional<std::string> linkTarget(const ServerRoot& root, const CheckedPath& path);
+
+struct Page {
+  std::vector<EntryInfo> entries{};
+  std::size_t total = 0;  ///< names in the directory
+  std::size_t offset = 0;
+};
+
+/// Names of a directory in byte order from the `offset`th on, at most `limit`, and no more than
+/// make a page of kMostContent. Holds the names only. FILE_TOO_LARGE: they take more than
+/// kMostNameBytes.
+Page list(const ServerRoot& root, const CheckedPath& path, std::size_t offset, std::size_t limit,
+          const Patience& patience);
+inline constexpr std::size_t kMostNameBytes = 64 * 1024 * 1024;
+
+struct Piece {
+  std::string bytes{};
+  std::int64_t offset = 0;
+  std::int64_t size = 0;  ///< of the file
+  std::int64_t modified_ns = 0;
+  std::string version{};  ///< changes when the file does
+  bool atEnd() const { return offset + static_cast<std::int64_t>(bytes.size()) >= size; }
+};
+
+/// The bytes from `offset`, at most `length` and kMostContent. INVALID_STATE: `version` is given
+/// and the file is another by now.
+Piece read(const ServerRoot& root, const CheckedPath& path, std::int64_t offset,
+           std::int64_t length, const std::optional<std::string>& version = {});
+/// A file whole. FILE_TOO_LARGE: it is larger than kMostContent.
+Piece readWhole(const ServerRoot& root, const CheckedPath& path);
+
+/// Hexadecimal. Reads the file from its beginning.
+std::string sha256(int fd, const std::string& shown, const Patience& patience);
+std::string sha256(const ServerRoot& root, const CheckedPath& path, const Patience& patience);
+
+}  // namespace agent::files

@@ -1,0 +1,134 @@
+#include "agent/files/search.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/files/tree.h"
+
+namespace agent::files {
+namespace {
+
+constexpr std::size_t kBuffer = 256 * 1024;
+constexpr std::size_t kLongestLine = 512;
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string lowered(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), lower);
+  return text;
+}
+
+class NamePattern {
+ public:
+  NamePattern(const std::string& pattern, bool match_case) : match_case_(match_case) {
+    const bool plain = pattern.find_first_of("*?[") == std::string::npos;
+    pattern_ = plain && !pattern.empty() ? '*' + escaped(pattern) + '*' : pattern;
+  }
+
+  bool matches(const char* name) const {
+    return pattern_.empty() ||
+           ::fnmatch(pattern_.c_str(), name, match_case_ ? 0 : FNM_CASEFOLD) == 0;
+  }
+
+ private:
+  static std::string escaped(const std::string& text) {
+    std::string safe;
+    for (const char c : text) (c == '\\' ? safe += '\\' : safe) += c;
+    return safe;
+  }
+
+  bool match_case_;
+  std::string pattern_;
+};
+
+/// Finds a text in a file line by line, holding no more than a buffer of it.
+class ContentSearch {
+ public:
+  ContentSearch(const std::string& wanted, bool match_case)
+      : wanted_(match_case ? wanted : lowered(wanted)), match_case_(match_case) {}
+
+  bool wanted() const { return !wanted_.empty(); }
+
+  /// Whether the file holds it; `match` learns where.
+  bool find(int fd, Match& match, const Patience& patience) {
+    std::string window;
+    std::int64_t line = 1;
+    std::int64_t offset = 0;
+    for (;;) {
+      const std::size_t kept = window.size();
+      window.resize(kept + kBuffer);
+      const ssize_t got = ::pread(fd, window.data() + kept, kBuffer, offset);
+      window.resize(kept + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+      if (got <= 0 || patience.stopped() || patience.late()) return false;
+      if (window.find('\0', kept) != std::string::npos) return false;  // no text
+      offset += got;
+      const std::string haystack = match_case_ ? window : lowered(window);
+      const std::size_t at = haystack.find(wanted_);
+      if (at != std::string::npos) return tell(window, at, line, match);
+      // What the next piece may complete stays, with the line it is in.
+      const std::size_t newline = window.rfind('\n');
+      const std::size_t most = std::max(wanted_.size(), kLongestLine);
+      std::size_t keep = newline == std::string::npos ? window.size() : window.size() - newline - 1;
+      keep = std::min(keep, most);
+      keep = std::max(keep, std::min(wanted_.size() - 1, window.size()));
+      line += std::count(window.begin(), window.end() - static_cast<std::ptrdiff_t>(keep), '\n');
+      window.erase(0, window.size() - keep);
+    }
+  }
+
+ private:
+  static bool tell(const std::string& window, std::size_t at, std::int64_t line, Match& match) {
+    match.line =
+        line + std::count(window.begin(), window.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+    const std::size_t newline = at == 0 ? std::string::npos : window.rfind('\n', at - 1);
+    const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
+    const std::size_t end = std::min(window.find('\n', at), window.size());
+    const std::size_t from = at - begin > kLongestLine / 2 ? at - kLongestLine / 2 : begin;
+    match.text = window.substr(from, std::min(kLongestLine, end - from));
+    return true;
+  }
+
+  std::string wanted_;
+  bool match_case_;
+};
+
+bool holds(ContentSearch& content, const TreeWalk::Entry& entry, Match& match, SearchResult& result,
+           const Patience& patience) {
+  if (!isRegular(entry.status)) return false;
+  if (entry.status.st_size > kMostSearched) return ++result.passed_over, false;
+  const Descriptor file = openBeneath(entry.directory, entry.name, O_RDONLY, Links::kNone);
+  if (!file || !isRegular(statusOf(file.get()))) return ++result.passed_over, false;
+  return content.find(file.get(), match, patience);
+}
+
+}  // namespace
+
+SearchResult search(const ServerRoot& root, const CheckedPath& path, const SearchOptions& options,
+                    const Patience& patience) {
+  const Descriptor top = root.directory(path);
+  const std::string prefix = path.isRoot() ? "/" : path.shown() + '/';
+  const NamePattern pattern(options.pattern, options.match_case);
+  ContentSearch content(options.content, options.match_case);
+  TreeWalk walk(top.get(), path.isRoot(), TreeWalk::Missing::kCount);
+  SearchResult result;
+  while (const TreeWalk::Entry* entry = walk.next()) {
+    ++result.looked_at;
+    if (patience.late() || result.matches.size() >= options.limit) {
+      result.complete = false;
+      break;
+    }
+    if (patience.stopped()) patience.check();
+    if (!pattern.matches(entry->name)) continue;
+    Match match{.path = prefix + entry->path, .entry = describe(entry->name, entry->status)};
+    if (content.wanted() && !holds(content, *entry, match, result, patience)) continue;
+    result.matches.push_back(std::move(match));
+  }
+  result.passed_over += static_cast<std::int64_t>(walk.passedOver());
+  return result;
+}
+
+}  // namespace agent::files

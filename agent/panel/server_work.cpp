@@ -1,0 +1,108 @@
+#include "agent/panel/server_work.h"
+
+#include <algorithm>
+
+namespace agent {
+
+ServerWork::~ServerWork() { close(); }
+
+bool ServerWork::post(const std::string& server_id, Pace pace, const std::string& id, Task task) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  const Key key{server_id, pace};
+  Queue& queue = queues_[key];
+  if (queue.waiting.size() >= kMostWaiting) return false;
+  queue.waiting.push_back(std::make_shared<Item>(Item{id, std::move(task)}));
+  if (!queue.running && queue.waiting.size() == 1) ready_.push_back(key);
+  if (ready_.size() > idle_ && threads_.size() < kThreads) threads_.emplace_back([this] { run(); });
+  wake_.notify_one();
+  return true;
+}
+
+bool ServerWork::cancel(const std::string& server_id, const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  for (const Pace pace : {Pace::kQuick, Pace::kSlow}) {
+    const auto found = queues_.find({server_id, pace});
+    if (found == queues_.end()) continue;
+    Queue& queue = found->second;
+    if (queue.running && queue.running->id == id) return queue.running->stopping.request_stop();
+    for (const auto& item : queue.waiting)
+      if (item->id == id) return item->stopping.request_stop();
+  }
+  return false;
+}
+
+void ServerWork::cancelAll(const std::string& server_id) {
+  std::unique_lock lock(mutex_);
+  for (const Pace pace : {Pace::kQuick, Pace::kSlow}) {
+    const auto found = queues_.find({server_id, pace});
+    if (found == queues_.end()) continue;
+    if (found->second.running) found->second.running->stopping.request_stop();
+    for (const auto& item : found->second.waiting) item->stopping.request_stop();
+  }
+  ended_.wait(lock, [&] { return closed_ || idleLocked(server_id); });
+}
+
+void ServerWork::close() {
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    ready_.clear();
+    for (auto& [key, queue] : queues_) {
+      queue.waiting.clear();
+      if (queue.running) queue.running->stopping.request_stop();
+    }
+    threads.swap(threads_);
+  }
+  wake_.notify_all();
+  ended_.notify_all();
+  for (std::thread& thread : threads) thread.join();
+}
+
+bool ServerWork::idleLocked(const std::string& server_id) const {
+  return !queues_.contains({server_id, Pace::kQuick}) &&
+         !queues_.contains({server_id, Pace::kSlow});
+}
+
+/// The first whose turn it is; the end when there is none.
+std::map<ServerWork::Key, ServerWork::Queue>::iterator ServerWork::takeReady() {
+  const auto next = std::find_if(ready_.begin(), ready_.end(), [this](const Key& key) {
+    return key.second == Pace::kQuick || slow_running_ < kMostSlow;
+  });
+  if (next == ready_.end()) return queues_.end();
+  const auto found = queues_.find(*next);
+  ready_.erase(next);
+  return found;
+}
+
+void ServerWork::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    auto turn = queues_.end();
+    ++idle_;
+    wake_.wait(lock, [&] { return closed_ || (turn = takeReady()) != queues_.end(); });
+    --idle_;
+    if (closed_) return;
+    const bool slow = turn->first.second == Pace::kSlow;
+    Queue& queue = turn->second;
+    const std::shared_ptr<Item> item = queue.running = std::move(queue.waiting.front());
+    queue.waiting.pop_front();
+    if (slow) ++slow_running_;
+    lock.unlock();
+    item->task(item->stopping.get_token());
+    item->task = nullptr;
+    lock.lock();
+    queue.running.reset();
+    if (slow) --slow_running_;
+    if (queue.waiting.empty()) {
+      queues_.erase(turn);
+      ended_.notify_all();
+    } else {
+      ready_.push_back(turn->first);
+    }
+    wake_.notify_all();
+  }
+}
+
+}  // namespace agent

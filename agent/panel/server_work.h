@@ -1,0 +1,76 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace agent {
+
+/// Work on the files of servers. What is quick and what is slow of one server each runs in the
+/// order in which it came, one at a time; different servers never wait for each other as long as
+/// there are threads. Slow work gets half of the threads at most.
+///
+/// Threads: any. Blocking: close() only, until the work that runs has ended.
+class ServerWork {
+ public:
+  static constexpr std::size_t kThreads = 16;
+  static constexpr std::size_t kMostSlow = 8;
+  static constexpr std::size_t kMostWaiting = 64;  ///< of one server and pace
+
+  enum class Pace { kQuick, kSlow };
+  using Task = std::function<void(std::stop_token)>;
+
+  ServerWork() = default;
+  ~ServerWork();
+  ServerWork(const ServerWork&) = delete;
+  ServerWork& operator=(const ServerWork&) = delete;
+
+  /// False: too much waits for this server, or close() was called; the task is not run.
+  /// `id` names it for cancel(); it may be empty.
+  [[nodiscard]] bool post(const std::string& server_id, Pace pace, const std::string& id,
+                          Task task);
+  /// Asks the work of this server with this id to stop, whether it runs or waits; what waits is run
+  /// with a token that says so. False: there is none.
+  bool cancel(const std::string& server_id, const std::string& id);
+  /// The same for all work of the server, and waits until none runs.
+  void cancelAll(const std::string& server_id);
+  /// Drops what waits, asks what runs to stop, and waits for it.
+  void close();
+
+ private:
+  struct Item {
+    std::string id;
+    Task task;
+    std::stop_source stopping{};
+  };
+  using Key = std::pair<std::string, Pace>;
+  struct Queue {
+    std::deque<std::shared_ptr<Item>> waiting{};
+    std::shared_ptr<Item> running{};
+  };
+
+  void run();
+  std::map<Key, Queue>::iterator takeReady();
+  bool idleLocked(const std::string& server_id) const;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable ended_;
+  std::map<Key, Queue> queues_;
+  std::deque<Key> ready_;  ///< with something waiting and nothing running
+  std::size_t slow_running_ = 0;
+  std::size_t idle_ = 0;
+  bool closed_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace agent

@@ -1,0 +1,132 @@
+#include "agent/panel/server_work.h"
+
+#include <atomic>
+#include <future>
+
+#include <gtest/gtest.h>
+
+namespace agent {
+namespace {
+
+using Pace = ServerWork::Pace;
+constexpr std::chrono::seconds kPatience{30};
+
+/// A task that runs until it is let go.
+class Held {
+ public:
+  ServerWork::Task task() {
+    return [this](const std::stop_token& stop) {
+      began_.set_value();
+      const std::stop_callback stopped(stop, [this] { letGo(); });
+      let_go_.get_future().wait();
+    };
+  }
+  bool began() { return began_.get_future().wait_for(kPatience) == std::future_status::ready; }
+  void letGo() {
+    if (!gone_.exchange(true)) let_go_.set_value();
+  }
+
+ private:
+  std::promise<void> began_;
+  std::promise<void> let_go_;
+  std::atomic<bool> gone_{false};
+};
+
+bool runs(ServerWork& work, const std::string& server, Pace pace) {
+  auto ran = std::make_shared<std::promise<void>>();
+  if (!work.post(server, pace, "", [ran](const std::stop_token&) { ran->set_value(); }))
+    return false;
+  return ran->get_future().wait_for(kPatience) == std::future_status::ready;
+}
+
+TEST(ServerWorkTest, KeepsTheOrderOfOneServer) {
+  std::vector<int> order;
+  {
+    ServerWork work;
+    std::promise<void> done;
+    for (int i = 0; i < 50; ++i)
+      ASSERT_TRUE(work.post("a", Pace::kQuick, "", [&, i](const std::stop_token&) {
+        order.push_back(i);
+        if (i == 49) done.set_value();
+      }));
+    ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+  }
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
+}
+
+TEST(ServerWorkTest, ServersAndPacesDoNotWaitForEachOther) {
+  ServerWork work;
+  Held held;
+  ASSERT_TRUE(work.post("a", Pace::kSlow, "", held.task()));
+  ASSERT_TRUE(held.began());
+  EXPECT_TRUE(runs(work, "a", Pace::kQuick));
+  EXPECT_TRUE(runs(work, "b", Pace::kSlow));
+  held.letGo();
+}
+
+TEST(ServerWorkTest, SlowWorkOfManyServersLeavesRoomForQuickWork) {
+  ServerWork work;
+  std::vector<Held> held(40);
+  for (std::size_t i = 0; i < held.size(); ++i)
+    ASSERT_TRUE(work.post("s" + std::to_string(i), Pace::kSlow, "", held[i].task()));
+  ASSERT_TRUE(held[ServerWork::kMostSlow - 1].began());
+  EXPECT_TRUE(runs(work, "quick", Pace::kQuick));
+  for (Held& one : held) one.letGo();
+  EXPECT_TRUE(runs(work, "s39", Pace::kSlow));
+}
+
+TEST(ServerWorkTest, RefusesWhenTooMuchWaitsForOneServer) {
+  ServerWork work;
+  Held held;
+  ASSERT_TRUE(work.post("a", Pace::kQuick, "", held.task()));
+  ASSERT_TRUE(held.began());
+  for (std::size_t i = 0; i < ServerWork::kMostWaiting; ++i)
+    ASSERT_TRUE(work.post("a", Pace::kQuick, "", [](const std::stop_token&) {}));
+  EXPECT_FALSE(work.post("a", Pace::kQuick, "", [](const std::stop_token&) {}));
+  EXPECT_TRUE(runs(work, "b", Pace::kQuick));
+  held.letGo();
+}
+
+TEST(ServerWorkTest, CancelsWhatRunsAndWhatWaits) {
+  ServerWork work;
+  Held held;
+  std::promise<bool> second_was_stopped;
+  ASSERT_TRUE(work.post("a", Pace::kSlow, "1", held.task()));
+  ASSERT_TRUE(work.post("a", Pace::kSlow, "2", [&](const std::stop_token& stop) {
+    second_was_stopped.set_value(stop.stop_requested());
+  }));
+  ASSERT_TRUE(held.began());
+  EXPECT_FALSE(work.cancel("b", "1"));
+  EXPECT_FALSE(work.cancel("a", "3"));
+  EXPECT_TRUE(work.cancel("a", "2"));
+  EXPECT_TRUE(work.cancel("a", "1"));
+  EXPECT_TRUE(second_was_stopped.get_future().get());
+}
+
+TEST(ServerWorkTest, CancelsAllOfAServerAndWaitsForIt) {
+  ServerWork work;
+  Held held;
+  std::atomic<bool> ended{false};
+  ASSERT_TRUE(work.post("a", Pace::kSlow, "", [&](const std::stop_token& stop) {
+    held.task()(stop);
+    ended = true;
+  }));
+  ASSERT_TRUE(held.began());
+  work.cancelAll("a");
+  EXPECT_TRUE(ended);
+}
+
+TEST(ServerWorkTest, CloseStopsWhatRunsAndDropsWhatWaits) {
+  ServerWork work;
+  Held held;
+  std::atomic<bool> ran{false};
+  ASSERT_TRUE(work.post("a", Pace::kQuick, "", held.task()));
+  ASSERT_TRUE(work.post("a", Pace::kQuick, "", [&](const std::stop_token&) { ran = true; }));
+  ASSERT_TRUE(held.began());
+  work.close();
+  EXPECT_FALSE(ran);
+  EXPECT_FALSE(work.post("a", Pace::kQuick, "", [](const std::stop_token&) {}));
+}
+
+}  // namespace
+}  // namespace agent
