@@ -41,24 +41,35 @@ enum class Reason : int {
   kKilled = 4,
   kCrashed = 5,
   kOomKilled = 6,
-  kExited = 7,  ///< ended by itself with exit code 0
+  kExited = 7,  ///< ended and nobody here asked for it, but not as a crash: see RestartPolicy
   kStartFailed = 8,
   kAdopted = 9,
   kEngineLost = 10,
   kRemoved = 11,
+  kPortConflict = 12,  ///< not started: a port is taken
+  kImageMissing = 13,  ///< not started: its image is gone
+  kRestored = 14,  ///< wanted running, and found not to run: after the host or the engine was down
 };
 std::string_view toString(Reason reason) noexcept;  ///< "stopped_gracefully", ...
 
-/// What to do when a run ends that nobody asked to end.
+/// What to do when a run ends that nobody here asked to end.
+///
+/// A crash is an exit code other than 0, a signal, or the kernel's kill for lack of memory. No
+/// crash is the end of a process that was asked to end: with exit code 0, by SIGTERM, SIGINT or
+/// SIGHUP (or the exit codes 143, 130, 129), or after another client of the engine has sent it a
+/// stop signal, which leaves it stopped whatever the policy. A start that fails is no crash either:
+/// it is tried again only where the engine was in trouble, and otherwise ends in
+/// EntryState::kFailed with its reason. Nor is what an engine or a host that goes down takes along.
 struct RestartPolicy {
   enum class Mode : int { kNo = 0, kOnFailure = 1, kAlways = 2 };
   Mode mode = Mode::kNo;
   int max_retries = 3;  ///< in a row; the count starts anew after a run of `reset_after`
-  Duration first_delay = std::chrono::seconds(1);  ///< doubles with each retry
+  Duration first_delay = std::chrono::seconds(1);  ///< doubles with each retry in a row
   Duration longest_delay = std::chrono::minutes(5);
   Duration reset_after = std::chrono::minutes(10);
 
-  /// "no", "on-failure:3", "always:3" and back; how the policy is kept in a label.
+  /// "no", "on-failure:3", "always:3" and back, with times other than the usual ones behind it in
+  /// milliseconds ("always:3:500:60000:600000"); how the policy is kept in a label.
   std::string toText() const;
   static std::optional<RestartPolicy> parse(std::string_view text);
 };
@@ -131,6 +142,15 @@ struct EntryStatus {
   std::optional<StatsRates> rates{};
 };
 
+/// A container that carries our mark and is no entry's. It is left alone.
+struct Orphan {
+  ContainerId id{};
+  std::string name{};
+  std::string image{};
+  ContainerState state = ContainerState::kUnknown;
+  std::string why{};  ///< "it belongs to 'node-2'"
+};
+
 /// Told what happens. Calls for one entry come in order; calls for different entries may come at
 /// the same time from different threads. Must not throw, and must not wait for the supervisor.
 class SupervisorObserver {
@@ -144,6 +164,9 @@ class SupervisorObserver {
   virtual void onStats(const std::vector<EntryStatus>& running) = 0;
   /// The engine was lost or is back.
   virtual void onEngine(bool reachable, const std::string& reason) = 0;
+  /// Something is wrong with the supervisor's own keeping (SupervisorOptions::state_file), or right
+  /// again; for people to read.
+  virtual void onProblem(const std::string& problem) { (void)problem; }
 };
 
 struct SupervisorOptions {
@@ -162,7 +185,15 @@ struct SupervisorOptions {
   std::size_t queue_limit = 64;                       ///< operations waiting for one entry
   Duration engine_timeout =
       std::chrono::seconds(60);  ///< one engine call (pull and stop have their own)
+  /// All containers are listed so often while events come, else every 2 s.
   Duration relist_interval = std::chrono::seconds(60);
+  /// Which names an entry may have, beyond those that the engine takes; empty: no more conditions.
+  std::function<bool(std::string_view)> is_entry_name{};
+  /// Absolute path of the file that keeps what is wanted of each entry beyond this process; empty:
+  /// nothing is kept. Its directory must exist and belong to this process alone. It is written at
+  /// each change, before the engine is asked to do anything; a disk that takes longer than a second
+  /// or is full holds up nothing: it is told by onProblem() and tried again.
+  std::string state_file{};
 };
 
 /// Keeps named containers as somebody wants them.
@@ -170,7 +201,9 @@ struct SupervisorOptions {
 /// Operations on one entry run in the order they were accepted; entries never wait for each other.
 /// stop, kill and remove overtake and cancel a start that waits or runs. A stop during a stop joins
 /// it and may only shorten the time left. The engine is the truth: at open() and after the engine
-/// was lost everything is read again and running containers are adopted, not touched.
+/// was lost everything is read again and running containers are adopted, not touched. Those that
+/// are wanted running and do not run are started, at most 4 at a time; what somebody stopped, and
+/// what gave up, stays so.
 ///
 /// An operation that is refused changes nothing and is not told of. One that is accepted ends with
 /// exactly one onOperationEnd() that carries its `operation_id`, which is the caller's: the
@@ -215,6 +248,9 @@ class Supervisor {
 
   /// status() with statistics no older than a second, asking the runtime where they are.
   Result<EntryStatus> measure(const std::string& entry, const CallContext& context);
+
+  /// Containers with managed_label that no entry has, as of the latest list.
+  std::vector<Orphan> orphans() const;
 
   bool engineReachable() const noexcept;
 

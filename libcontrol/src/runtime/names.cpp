@@ -204,6 +204,12 @@ std::string_view toString(Reason reason) noexcept {
       return "engine_lost";
     case Reason::kRemoved:
       return "removed";
+    case Reason::kPortConflict:
+      return "port_conflict";
+    case Reason::kImageMissing:
+      return "image_missing";
+    case Reason::kRestored:
+      return "restored";
   }
   return "unknown";
 }

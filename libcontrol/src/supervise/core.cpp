@@ -6,14 +6,6 @@
 namespace control {
 namespace {
 
-/// What a start that the engine does not answer gets once a stop or kill has overtaken it. Cut
-/// off earlier, a start that the engine still carries out would come after the stop.
-constexpr Duration kOvertakenStartGrace = std::chrono::seconds(5);
-
-/// Before an event stream that was lost is opened anew, so that one that never lasts is no loop.
-/// What happens meanwhile is in the list that follows.
-constexpr Duration kReopenDelay = std::chrono::milliseconds(100);
-
 Error notFound(const std::string& name) {
   return {.code = ErrorCode::kNotFound, .message = "no such entry: '" + name + "'"};
 }
@@ -51,14 +43,10 @@ Supervisor::Core::Core(std::shared_ptr<ContainerRuntime> runtime, SupervisorOpti
     : runtime_(std::move(runtime)),
       options_(std::move(options)),
       observer_(observer),
+      desired_(options_.state_file, [this](const std::string& text) { observer_.onProblem(text); }),
       watcher_({.ready = [this](std::uint64_t token) { watchFired(token); },
                 .event = [this](const Event& event) { handleEvent(event); },
-                .events_lost =
-                    [this](const Error&) {
-                      timers_.after(kReopenDelay, [this] {
-                        executor_.submit([this] { connectEvents(callContext()); });
-                      });
-                    }}),
+                .events_lost = [this](const Error&) { streamLost(); }}),
       timers_(std::shared_ptr<Clock>(runtime_, &runtime_->clock())) {}
 
 Supervisor::Core::~Core() {
@@ -125,6 +113,11 @@ Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
                                       std::string operation_id) {
   if (!listed_)
     return Error{.code = ErrorCode::kUnavailable, .message = "the engine has not been reached yet"};
+  if (!isEntryName(name))
+    return Error{.code = ErrorCode::kInvalidArgument,
+                 .message = "'" + name +
+                            "' is no name of an entry: letters, digits, '.', '_' and '-', of which "
+                            "the first is a letter or digit"};
   auto job = makeJob(Job::Type::kCreate, OperationKind::kCreate, std::move(operation_id));
   job->start_after_create = spec.start;
   job->spec = std::move(spec);
@@ -158,6 +151,7 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
     if (job->type != Job::Type::kUpdate) {
       ++(*entry)->restart_generation;
       (*entry)->restart_planned = false;
+      wantAs(**entry, *job);
     }
     const bool is_stop = job->type == Job::Type::kStop;
     if (is_stop && (*entry)->active && (*entry)->active->type == Job::Type::kStop)
@@ -174,59 +168,12 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
     if (job && job->type == Job::Type::kRemove && active && active->type == Job::Type::kCreate)
       active->cancel.request_stop();
   }
-  for (const JobPtr& one : passed_by) endOperation(**entry, *one, overtaken());
+  for (const JobPtr& one : passed_by) {
+    endOperation(**entry, *one, overtaken());
+    endTurn(*one);
+  }
   if (job) enqueue(*entry, std::move(job));
   return {};
-}
-
-/// With the entry's mutex held: one stop that has not begun does for both, in the shorter time.
-void Supervisor::Core::joinWaitingStop(const Entry& entry, Job& waiting, const Job& job) {
-  const auto timeout = [&](const StopOptions& options) {
-    return options.timeout.value_or(entry.own_stop_timeout);
-  };
-  waiting.asked.push_back(job.asked.front());
-  waiting.kill_requested |= job.kill_requested;
-  if (timeout(job.stop) < timeout(waiting.stop)) waiting.stop.timeout = job.stop.timeout;
-  if (job.stop.signal) waiting.stop.signal = job.stop.signal;
-}
-
-/// With the entry's mutex held. The stop that runs answers for both; it may end sooner for it.
-Result<void> Supervisor::Core::joinStop(Entry& entry, const JobPtr& job) {
-  Job& active = *entry.active;
-  active.asked.push_back(job->asked.front());
-  active.kill_requested |= job->kill_requested;
-  const auto killTime = [&](const StopOptions& options) {
-    return CallContext::after(clock().now(), options.timeout.value_or(entry.own_stop_timeout));
-  };
-  // The stop may have been taken up without having got as far as that.
-  if (!active.kill_at) active.kill_at = killTime(active.stop);
-  const TimePoint kill_at = killTime(job->stop);
-  const bool other_signal = job->stop.signal && job->stop.signal != active.stop.signal;
-  const bool sooner = kill_at < *active.kill_at;
-  if (!other_signal && !sooner) return {};
-  if (sooner) active.kill_at = kill_at;
-  if (other_signal) {
-    active.stop.signal = job->stop.signal;
-    active.stop.send_signal = true;
-  }
-  active.rearranged = true;
-  active.cancel.request_stop();
-  return {};
-}
-
-/// With the entry's mutex held: starts that wait are dropped, one that runs is asked to end.
-void Supervisor::Core::overtakeStarts(Entry& entry, std::vector<JobPtr>& passed_by) {
-  const auto waiting = std::stable_partition(entry.queue.begin(), entry.queue.end(),
-                                             [](const JobPtr& one) { return !one->isStart(); });
-  passed_by.assign(waiting, entry.queue.end());
-  entry.queue.erase(waiting, entry.queue.end());
-  for (const JobPtr& one : entry.queue) one->start_after_create = false;
-  if (!entry.active) return;
-  entry.active->start_after_create = false;
-  if (!entry.active->isStart()) return;
-  entry.active->cancel.request_stop();
-  timers_.after(kOvertakenStartGrace,
-                [abandon = entry.active->abandon]() mutable { abandon.request_stop(); });
 }
 
 /// True: the caller has to see that workOff() is called.
@@ -246,8 +193,14 @@ void Supervisor::Core::workOff(const EntryPtr& entry) {
     {
       const std::lock_guard lock(entry->mutex);
       if (entry->queue.empty()) {
-        entry->busy = false;
-        return;
+        const auto news = std::exchange(entry->news, std::nullopt);
+        if (!news || entry->removed || entry->shows(*news) || stopping_.stop_requested()) {
+          entry->busy = false;
+          return;
+        }
+        auto look = std::make_shared<Job>();
+        look->type = Job::Type::kReconcile;
+        entry->queue.push_back(std::move(look));
       }
       job = std::move(entry->queue.front());
       entry->queue.pop_front();
@@ -257,42 +210,44 @@ void Supervisor::Core::workOff(const EntryPtr& entry) {
   }
 }
 
+Result<void> Supervisor::Core::perform(const EntryPtr& entry, Job& job) {
+  if (stopping_.stop_requested())
+    return Error{.code = ErrorCode::kCancelled, .message = "the supervisor is shutting down"};
+  if (entry->removed) return notFound(entry->name);
+  switch (job.type) {
+    case Job::Type::kCreate:
+      return doCreate(entry, job);
+    case Job::Type::kStart:
+      return doStart(entry, job);
+    case Job::Type::kStop:
+      return doStop(entry, job);
+    case Job::Type::kRestart:
+      return doRestart(entry, job);
+    case Job::Type::kRemove:
+      return doRemove(entry, job);
+    case Job::Type::kUpdate:
+      return doUpdate(entry, job);
+    case Job::Type::kAutoRestart:
+      return doAutoRestart(entry, job);
+    case Job::Type::kRestore:
+      return doRestore(entry, job);
+    case Job::Type::kObserveExit:
+      observeExit(entry);
+      return {};
+    case Job::Type::kReconcile:
+      reconcile(entry);
+      return {};
+    case Job::Type::kEngineLost:
+      loseSight(entry);
+      return {};
+  }
+  return {};
+}
+
 void Supervisor::Core::run(const EntryPtr& entry, const JobPtr& job) {
-  const auto perform = [&]() -> Result<void> {
-    if (stopping_.stop_requested())
-      return Error{.code = ErrorCode::kCancelled, .message = "the supervisor is shutting down"};
-    if (entry->removed) return notFound(entry->name);
-    switch (job->type) {
-      case Job::Type::kCreate:
-        return doCreate(entry, *job);
-      case Job::Type::kStart:
-        return doStart(entry, *job);
-      case Job::Type::kStop:
-        return doStop(entry, *job);
-      case Job::Type::kRestart:
-        return doRestart(entry, *job);
-      case Job::Type::kRemove:
-        return doRemove(entry, *job);
-      case Job::Type::kUpdate:
-        return doUpdate(entry, *job);
-      case Job::Type::kAutoRestart:
-        return doAutoRestart(entry, *job);
-      case Job::Type::kObserveExit:
-        observeExit(entry);
-        return {};
-      case Job::Type::kReconcile:
-        reconcile(entry);
-        return {};
-      case Job::Type::kEngineLost:
-        disarmWatch(*entry);
-        setState(*entry, EntryState::kUnknown, Reason::kEngineLost, nullptr);
-        return {};
-    }
-    return {};
-  };
   Result<void> result;
   try {
-    result = perform();
+    result = perform(entry, *job);
   } catch (const std::exception& failure) {
     result =
         Error{.code = ErrorCode::kInternal, .effect = Effect::kUnknown, .message = failure.what()};
@@ -305,6 +260,7 @@ void Supervisor::Core::run(const EntryPtr& entry, const JobPtr& job) {
     entry->active.reset();
   }
   endOperation(*entry, ended, result);
+  endTurn(*job);
 }
 
 void Supervisor::Core::endOperation(const Entry& entry, const Job& job,
@@ -326,6 +282,9 @@ void Supervisor::Core::forget(const EntryPtr& entry) {
   if (const auto found = entries_.find(entry->name);
       found != entries_.end() && found->second == entry)
     entries_.erase(found);
+  for (const auto& list : lists_under_way_)
+    if (const auto forgotten = list.lock()) forgotten->insert(entry->name);
+  desired_.erase(entry->name);
 }
 
 Result<void> Supervisor::Core::pull(const std::string& image, PullOptions options,

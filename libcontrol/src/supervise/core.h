@@ -1,9 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,10 +23,14 @@ namespace control {
 using EntryPtr = std::shared_ptr<Entry>;
 using JobPtr = std::shared_ptr<Job>;
 
-/// The supervisor's inside. Four concerns, a file each:
+/// The supervisor's inside. A file for each concern:
 ///   core.cpp      accepts operations and works off the entries' queues
-///   lifecycle.cpp what the operations do
-///   observe.cpp   exits, events, adoption, the engine lost and found
+///   lifecycle.cpp creates, starts, restarts, removes
+///   stop.cpp      stops, and stops that join
+///   update.cpp    changes limits and specifications
+///   policy.cpp    what is wanted: restarts after a crash, what is started again
+///   observe.cpp   one entry: its exits, events, what the engine says of it
+///   engine.cpp    all entries: the engine lost and found, lists
 ///   sampling.cpp  statistics
 class Supervisor::Core {
  public:
@@ -40,23 +46,28 @@ class Supervisor::Core {
   Result<EntryStatus> status(const std::string& name) const;
   std::vector<EntryStatus> list() const;
 
-  // observe.cpp
+  // engine.cpp
   void open(const CallContext& context);
   bool engineReachable() const noexcept { return reachable_.load(); }
+  std::vector<Orphan> orphans() const;
 
   // sampling.cpp
   Result<EntryStatus> measure(const std::string& name, const CallContext& context);
 
  private:
+  /// The engine as it was at one moment: an answer that was asked for before it was lost says
+  /// nothing of the one that was found.
+  using Generation = std::uint64_t;
+  /// Names of entries that were forgotten since a list was asked for, which may still show them.
+  using Forgotten = std::shared_ptr<std::set<std::string>>;
+
   // core.cpp
   Result<EntryPtr> find(const std::string& name) const;
-  Result<void> joinStop(Entry& entry, const JobPtr& job);
-  static void joinWaitingStop(const Entry& entry, Job& waiting, const Job& job);
-  void overtakeStarts(Entry& entry, std::vector<JobPtr>& overtaken);
   static bool push(Entry& entry, JobPtr job);
   void enqueue(const EntryPtr& entry, JobPtr job);
   void workOff(const EntryPtr& entry);
   void run(const EntryPtr& entry, const JobPtr& job);
+  Result<void> perform(const EntryPtr& entry, Job& job);
   void endOperation(const Entry& entry, const Job& job, const Result<void>& result);
   void forget(const EntryPtr& entry);
   CallContext callContext(std::stop_token token) const;
@@ -67,27 +78,48 @@ class Supervisor::Core {
   Result<CreatedContainer> createContainer(Entry& entry, Job& job);
   Result<void> doStart(const EntryPtr& entry, Job& job);
   Result<void> startContainer(const EntryPtr& entry, Job& job);
+  Result<void> doRestart(const EntryPtr& entry, Job& job);
+  Result<void> doRemove(const EntryPtr& entry, Job& job);
+  /// Tells that an operation failed, with the state that the engine shows now, and gives that.
+  /// `resting`: what a container that does not run is; absent: what the engine calls it.
+  EntryState fail(const EntryPtr& entry, const Job& job, OperationKind kind, Reason reason,
+                  const Error& error, std::optional<EntryState> resting = std::nullopt);
+
+  // stop.cpp
+  Result<void> joinStop(Entry& entry, const JobPtr& job);
+  static void joinWaitingStop(const Entry& entry, Job& waiting, const Job& job);
+  void overtakeStarts(Entry& entry, std::vector<JobPtr>& overtaken);
   Result<void> doStop(const EntryPtr& entry, Job& job);
   Result<StopReport> stopContainer(Entry& entry, Job& job);
   Result<StopOptions> nextStopAttempt(Entry& entry, Job& job);
   void recordStop(const EntryPtr& entry, const Job& job, const StopReport& report,
                   EntryState state);
-  Result<void> doRestart(const EntryPtr& entry, Job& job);
-  Result<void> doRemove(const EntryPtr& entry, Job& job);
+
+  // update.cpp
   Result<void> doUpdate(const EntryPtr& entry, Job& job);
-  Result<void> doAutoRestart(const EntryPtr& entry, Job& job);
-  void restartFailed(const EntryPtr& entry, const Job& job);
   Result<void> applyPendingUpdates(Entry& entry, const CallContext& context);
   Result<void> recreate(Entry& entry, const ContainerInfo& info, const ContainerSpec& wanted,
                         const CallContext& context);
-  void fail(const EntryPtr& entry, const Job& job, OperationKind kind, Reason reason,
-            const Error& error);
+
+  // policy.cpp
+  /// With the entry's mutex held.
+  void want(Entry& entry, const Desired& desired);
+  void wantAs(Entry& entry, Job& job);
+  void awaitKept() { (void)desired_.awaitWritten(kDiskPatience); }
+  void runEnded(const EntryPtr& entry, const ExitStatus& exit);
+  void planRestart(const EntryPtr& entry, bool counts = true);
+  Result<void> doAutoRestart(const EntryPtr& entry, Job& job);
+  Result<void> doRestore(const EntryPtr& entry, Job& job);
+  void startFailed(const EntryPtr& entry, Job& job, const Error& error);
+  void settle(const EntryPtr& entry, const ContainerInfo& info, bool together);
+  void loseSight(const EntryPtr& entry);
+  void restore(const EntryPtr& entry, const ContainerInfo& info);
+  void restoreNext();
+  void endTurn(const Job& job);
 
   // observe.cpp
   void watchFired(std::uint64_t token);
   void observeExit(const EntryPtr& entry);
-  void runEnded(const EntryPtr& entry, const ExitStatus& exit);
-  void planRestart(const EntryPtr& entry, bool counts = true);
   void reconcile(const EntryPtr& entry);
   void adopt(Entry& entry, const ContainerInfo& info);
   void containerGone(const EntryPtr& entry);
@@ -97,15 +129,33 @@ class Supervisor::Core {
   void rearmForRun(const EntryPtr& entry);
   void look(const EntryPtr& entry, Job::Type type = Job::Type::kReconcile);
   void lookLater(const EntryPtr& entry);
-  void connectEvents(const CallContext& context);
-  void tellEngine(bool reachable, const std::string& reason);
-  void engineLost(const Error& error);
-  Result<void> relist(const CallContext& context);
-  void lookAtAll(std::vector<EntryPtr> entries, const CallContext& context);
-  void meet(const ContainerId& id);
   void handleEvent(const Event& event);
-  EntryPtr entryNamedBy(const std::map<std::string, std::string>& labels, bool make);
+  void noteSignal(Entry& entry, const Event& event);
+  void meet(const Event& event);
+
+  // engine.cpp
+  void connect(const CallContext& context, bool wait = false);
+  void planConnect(Duration delay);
+  void streamLost();
+  std::optional<bool> diedTogether() const;
+  bool openStream(const CallContext& context);
+  bool tellEngine(bool reachable, const std::string& reason, Generation asked_in);
+  void engineLost(const Error& error, Generation asked_in);
+  Result<void> relist(const CallContext& context, bool wait = false);
+  std::optional<std::vector<EntryPtr>> compare(const std::vector<ContainerSummary>& listed,
+                                               const std::set<std::string>& forgotten,
+                                               Generation asked_in);
+  struct Looking;
+  void lookAtAll(std::vector<EntryPtr> entries, const CallContext& context, bool wait);
+  void lookOn(Looking& looking);
+  void joinLookersLater(const std::shared_ptr<Looking>& looking);
+  bool isEntryName(std::string_view name) const;
+  EntryPtr entryOf(const std::string& name, bool make);
+  /// Why a container with these labels and this name is no entry's; empty: it is.
+  std::string whyNobodys(const std::map<std::string, std::string>& labels, const ContainerId& id,
+                         const std::string& name) const;
   void keepLooking();
+  Generation generation() const;
 
   // sampling.cpp
   void keepSampling();
@@ -117,6 +167,9 @@ class Supervisor::Core {
                 Transition transition = {});
   Clock& clock() const { return runtime_->clock(); }
 
+  /// How long an operation waits until what it wants is on disk.
+  static constexpr Duration kDiskPatience = std::chrono::seconds(1);
+
   std::shared_ptr<ContainerRuntime> runtime_;
   const SupervisorOptions options_;
   SupervisorObserver& observer_;
@@ -124,15 +177,29 @@ class Supervisor::Core {
   std::atomic<bool> reachable_{false};
   std::atomic<bool> listed_{false};  ///< the entries that the engine has are known
 
+  std::mutex telling_;  ///< held while the observer is told of the engine; taken before mutex_
   mutable std::mutex mutex_;
   // Guarded by mutex_, which is taken before an entry's own.
   std::map<std::string, EntryPtr> entries_;
   std::unordered_map<std::uint64_t, std::weak_ptr<Entry>> watches_;
+  DesiredStates kept_;  ///< what was wanted before this process, of entries not seen yet
+  std::vector<Orphan> orphans_;
+  Generation generation_ = 0;
   std::optional<bool> told_reachable_;
+  /// None of ours ran when the engine was found: it took them along, or the host did.
+  std::optional<bool> died_together_;
+  std::vector<std::weak_ptr<std::set<std::string>>> lists_under_way_;
+  std::set<ContainerId> meeting_;
+  std::optional<TimePoint> connect_at_;
+  TimePoint stream_opened_{};
+  bool stream_lasted_ = true;  ///< the one before
   bool connecting_ = false;
   bool connect_again_ = false;  ///< the stream was lost while connecting
+  std::deque<EntryPtr> restoring_;
+  std::size_t restoring_now_ = 0;
   int looks_ = 0;
 
+  DesiredFile desired_;
   // Last, and ended first: they call the rest.
   Executor executor_;
   Watcher watcher_;

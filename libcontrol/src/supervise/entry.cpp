@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace control {
+namespace {
+
+/// An engine that shuts down ends its containers first and goes when the slowest has ended. Ends as
+/// by a signal within so long before it is lost may be its doing; of others those just before.
+constexpr Duration kShutdown = std::chrono::seconds(60);
+constexpr Duration kJustBefore = std::chrono::seconds(5);
+
+}  // namespace
 
 EntryStatus Entry::status() const {
   EntryStatus status;
@@ -24,8 +32,30 @@ bool Entry::isLost() const {
   const auto loses = [](const std::shared_ptr<Job>& job) {
     return job && job->type == Job::Type::kEngineLost;
   };
-  return state == EntryState::kUnknown || loses(active) ||
+  return in_doubt || state == EntryState::kUnknown || loses(active) ||
          std::any_of(queue.begin(), queue.end(), loses);
+}
+
+void Entry::doubt(TimePoint now) {
+  in_doubt = true;
+  if (unasked_end && now - unasked_end->at > (unasked_end->from_outside ? kShutdown : kJustBefore))
+    unasked_end.reset();
+}
+
+bool Entry::shows(const News& told) const {
+  switch (told.type) {
+    case EventType::kCreated:
+      return container == told.container;
+    case EventType::kStarted:
+      return run && run->container == told.container;
+    case EventType::kExited:
+      // An exit that is watched for is told by the watch.
+      return !run || run->container != told.container || watch;
+    case EventType::kRemoved:
+      return container != told.container;
+    default:
+      return true;
+  }
 }
 
 void Entry::addSample(const StatsSample& taken) {

@@ -8,6 +8,7 @@
 
 #include <libcontrol/supervisor.h>
 
+#include "supervise/desired.h"
 #include "supervise/job.h"
 
 namespace control {
@@ -17,6 +18,20 @@ struct SentSignal {
   RunId run{};
   std::optional<Signal> signal{};
   TimePoint kill_at{};
+};
+
+/// The end of a run that nobody asked for. Should the engine turn out to be going down, it was the
+/// engine's doing and what followed from it is taken back.
+struct UnaskedEnd {
+  TimePoint at{};
+  bool from_outside = false;  ///< it ended as one does that was told to
+  Desired before{};
+};
+
+/// What an event told while the entry was busy.
+struct News {
+  EventType type = EventType::kUnknown;
+  ContainerId container{};
 };
 
 /// One container that is supervised. Its jobs run one after the other, each on some thread of the
@@ -44,14 +59,25 @@ struct Entry {
   std::optional<Signal> own_stop_signal;  ///< as the engine says it of the container
   std::optional<SentSignal> sent_signal;
   RestartPolicy restart;
+  Desired desired;                   ///< its retries: in a row, since a run that lasted
+  bool is_desire_known = false;      ///< not: a container that was found, until looked at
+  std::uint64_t desire_changes = 0;  ///< by operations
+  std::optional<UnaskedEnd> unasked_end;
+  std::optional<RunId> stopped_by_others;  ///< another client sent this run a stop signal
+  TimePoint run_began{};
   int restarts = 0;                          ///< automatic ones since the last requested start
-  int retries_in_row = 0;                    ///< of them, since a run that lasted
   bool restart_planned = false;              ///< a crash is to be followed by a restart
+  bool restores = false;                     ///< waits for its turn to be started again
   std::uint64_t restart_generation = 0;      ///< a restart that was planned before this is off
   std::vector<EntryUpdate> pending_updates;  ///< for the next start
 
   std::shared_ptr<ExitWatch> watch;
   std::uint64_t watch_token = 0;
+  /// The engine may have been away: what is known of it has to be looked at anew, and its end may
+  /// be the engine's doing.
+  bool in_doubt = false;
+  bool look_planned = false;
+  std::optional<News> news;
 
   std::optional<StatsSample> sample;
   std::optional<StatsSample> rate_base;
@@ -63,9 +89,13 @@ struct Entry {
   bool isEmpty() const {
     return state == EntryState::kFailed && !container && !active && queue.empty();
   }
-  /// With mutex held: what the engine says of it is not known, or will not be when the jobs before
-  /// have ended.
+  /// With mutex held: what the engine says of it is not known or in doubt, or will not be known
+  /// when the jobs before have ended.
   bool isLost() const;
+  /// With mutex held.
+  void doubt(TimePoint now);
+  /// With mutex held: whether what is known of it shows already what an event tells.
+  bool shows(const News& told) const;
   /// Takes a sample in and renews the rates; with mutex held.
   void addSample(const StatsSample& taken);
   void forgetStats();

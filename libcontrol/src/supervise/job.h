@@ -1,11 +1,15 @@
 #pragma once
 
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include <libcontrol/supervisor.h>
+
+#include "supervise/desired.h"
 
 namespace control {
 
@@ -19,6 +23,7 @@ struct Job {
     kRemove,
     kUpdate,
     kAutoRestart,  ///< after a crash
+    kRestore,      ///< it was wanted running, and was not when it was found
     kObserveExit,  ///< the entry's watch fired
     kReconcile,    ///< look what the engine says
     kEngineLost,
@@ -36,6 +41,9 @@ struct Job {
   StopOptions stop{};
   std::optional<EntrySpec> spec{};
   std::optional<EntryUpdate> update{};
+  Desired desired_before{};                   ///< what was wanted before this was asked for
+  std::uint64_t desire_change = 0;            ///< the entry's, by this operation
+  std::shared_ptr<std::atomic<bool>> turn{};  ///< of kRestore: true once the next one may come
 
   // Guarded by the entry's mutex while the job runs.
   bool start_after_create = false;
@@ -49,8 +57,9 @@ struct Job {
   std::stop_source abandon{};
 
   bool isStart() const {
-    return type == Type::kStart || type == Type::kRestart || type == Type::kAutoRestart;
+    return type == Type::kStart || type == Type::kRestart || isAutomaticStart();
   }
+  bool isAutomaticStart() const { return type == Type::kAutoRestart || type == Type::kRestore; }
   std::string operationId() const { return asked.empty() ? "" : asked.front().operation_id; }
 };
 

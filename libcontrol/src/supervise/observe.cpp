@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <atomic>
-#include <cmath>
 
 #include "supervise/core.h"
 
@@ -10,20 +8,11 @@ namespace {
 /// Returns what is there already and never waits.
 const CallContext kAtOnce{.deadline = TimePoint{}};
 
-constexpr Duration kReconnectDelay = std::chrono::seconds(1);
 constexpr Duration kLookAgainDelay = std::chrono::seconds(2);
-/// A hung engine keeps its connections: only a question shows it.
-constexpr Duration kPingInterval = std::chrono::seconds(15);
-constexpr Duration kPingTimeout = std::chrono::seconds(10);
-/// Containers that are looked at side by side after a list.
-constexpr std::size_t kLookers = 4;
+/// A stranger's container is looked at within that, or at the next list.
+constexpr Duration kMeetTimeout = std::chrono::seconds(10);
 
 bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
-Reason reasonOf(const ExitStatus& exit) {
-  if (exit.oom_killed.value_or(false)) return Reason::kOomKilled;
-  return exit.exit_code == 0 && !exit.signal ? Reason::kExited : Reason::kCrashed;
-}
 
 }  // namespace
 
@@ -52,7 +41,10 @@ void Supervisor::Core::armWatch(const EntryPtr& entry, std::unique_ptr<ExitWatch
     entry->watch = std::move(watch);
     entry->watch_token = token;
   }
-  if (!watcher_.add(fd, token)) lookLater(entry);
+  if (watcher_.add(fd, token)) return;
+  // No descriptor to wait on: it is looked at every now and then.
+  disarmWatch(*entry);
+  lookLater(entry);
 }
 
 void Supervisor::Core::disarmWatch(Entry& entry) {
@@ -85,75 +77,26 @@ void Supervisor::Core::rearmForRun(const EntryPtr& entry) {
 void Supervisor::Core::observeExit(const EntryPtr& entry) {
   const std::shared_ptr<ExitWatch> watch = entry->watch;
   if (!watch) return;
+  {
+    // It may be the engine that ends it; that is judged once all are seen.
+    const std::lock_guard lock(entry->mutex);
+    if (entry->in_doubt) return;
+  }
   const auto noticed = watch->noticed(kAtOnce);
   if (!noticed && is(noticed.error(), ErrorCode::kDeadlineExceeded)) {
     watcher_.rearm(watch->pollFd(), entry->watch_token);
     return;
   }
   const auto exit = noticed ? watch->exited(callContext()) : noticed;
-  if (exit) return runEnded(entry, *exit);
+  if (exit) {
+    runEnded(entry, *exit);
+    // Somebody may have started it again, and that may have been told before we knew of the end.
+    return look(entry);
+  }
   disarmWatch(*entry);
   // Removed, or started again before anybody could tell how it ended.
   if (is(exit.error(), ErrorCode::kNotFound)) return reconcile(entry);
   lookLater(entry);
-}
-
-/// The end of a run that no operation was waiting for.
-void Supervisor::Core::runEnded(const EntryPtr& entry, const ExitStatus& exit) {
-  disarmWatch(*entry);
-  bool asked_for = false;
-  bool restart = false;
-  Reason reason = reasonOf(exit);
-  {
-    const std::lock_guard lock(entry->mutex);
-    asked_for = entry->sent_signal && entry->run && entry->sent_signal->run == *entry->run;
-    const RestartPolicy& policy = entry->restart;
-    const Duration ran_for =
-        entry->run ? clock().wallNow() - entry->run->started_at : Duration::zero();
-    if (ran_for >= policy.reset_after) entry->retries_in_row = 0;
-    restart = policy.mode == RestartPolicy::Mode::kAlways ||
-              (policy.mode == RestartPolicy::Mode::kOnFailure && reason != Reason::kExited);
-    restart = restart && entry->retries_in_row < policy.max_retries;
-    entry->exit = exit;
-    entry->run.reset();
-    entry->pid.reset();
-    entry->sent_signal.reset();
-    entry->forgetStats();
-  }
-  if (asked_for)
-    return setState(*entry, EntryState::kStopped, Reason::kStoppedGracefully, nullptr,
-                    {.exit = exit});
-  if (reason == Reason::kExited && !restart)
-    return setState(*entry, EntryState::kStopped, reason, nullptr, {.exit = exit});
-  setState(*entry, EntryState::kCrashed, reason, nullptr, {.exit = exit});
-  if (restart) return planRestart(entry);
-  setState(*entry, EntryState::kFailed, reason, nullptr, {.exit = exit});
-}
-
-/// `counts` not: one that was planned before and could not be made.
-void Supervisor::Core::planRestart(const EntryPtr& entry, bool counts) {
-  Duration delay{};
-  std::uint64_t generation = 0;
-  {
-    const std::lock_guard lock(entry->mutex);
-    if (!counts && entry->retries_in_row > 0) --entry->retries_in_row;
-    const double factor = std::pow(2.0, entry->retries_in_row);
-    const double wanted = static_cast<double>(entry->restart.first_delay.count()) * factor;
-    const auto longest = static_cast<double>(entry->restart.longest_delay.count());
-    delay = Duration(static_cast<Duration::rep>(std::min(wanted, longest)));
-    ++entry->retries_in_row;
-    generation = ++entry->restart_generation;
-    entry->restart_planned = true;
-  }
-  timers_.after(delay, [this, entry, generation] {
-    {
-      const std::lock_guard lock(entry->mutex);
-      if (entry->removed || entry->restart_generation != generation) return;
-    }
-    auto job = std::make_shared<Job>();
-    job->type = Job::Type::kAutoRestart;
-    enqueue(entry, std::move(job));
-  });
 }
 
 // ---- what the engine says ----
@@ -171,25 +114,42 @@ void Supervisor::Core::look(const EntryPtr& entry, Job::Type type) {
 }
 
 void Supervisor::Core::lookLater(const EntryPtr& entry) {
-  timers_.after(kLookAgainDelay, [this, entry] { look(entry); });
+  {
+    const std::lock_guard lock(entry->mutex);
+    if (std::exchange(entry->look_planned, true)) return;
+  }
+  timers_.after(kLookAgainDelay, [this, entry] {
+    {
+      const std::lock_guard lock(entry->mutex);
+      entry->look_planned = false;
+    }
+    look(entry);
+  });
 }
 
 void Supervisor::Core::reconcile(const EntryPtr& entry) {
+  bool in_doubt = false;
+  {
+    const std::lock_guard lock(entry->mutex);
+    in_doubt = entry->in_doubt || entry->state == EntryState::kUnknown;
+  }
+  const std::optional<bool> together = diedTogether();
+  // It is looked at after the list that tells.
+  if (!reachable_ || (in_doubt && !together)) return;
   const ContainerId id = entry->container.value_or(ContainerId{options_.name_prefix + entry->name});
   const auto info = runtime_->inspect(id, callContext());
   if (!info) {
-    if (!is(info.error(), ErrorCode::kNotFound)) {
-      if (reachable_) lookLater(entry);
-      return;
-    }
-    if (entry->container) return containerGone(entry);
-    // A late event of a container that is gone already.
-    if (entry->state == EntryState::kUnknown) forget(entry);
-    return;
+    if (!is(info.error(), ErrorCode::kNotFound)) return lookLater(entry);
+    std::unique_lock lock(entry->mutex);
+    const bool never_seen =
+        entry->state == EntryState::kUnknown && !entry->is_desire_known && !entry->run;
+    lock.unlock();
+    // A late event, or an old list, of a container that is gone already.
+    return never_seen ? forget(entry) : containerGone(entry);
   }
   const bool known_run = entry->run && info->started_at == entry->run->started_at;
   if (info->running()) {
-    if (known_run && entry->watch && entry->state == EntryState::kRunning) return;
+    if (known_run && entry->watch && entry->state == EntryState::kRunning && !in_doubt) return;
     auto watch = runtime_->watchExit(info->id, callContext());
     if (!watch) return lookLater(entry);
     // It may have ended before the watch was armed, which then waits for the next run.
@@ -201,18 +161,9 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
     setState(*entry, EntryState::kRunning, Reason::kAdopted, nullptr);
     return primeStats(*entry);
   }
+  if (in_doubt) return settle(entry, *info, *together);
   if (entry->run) return runEnded(entry, info->exit.value_or(ExitStatus{.run = *entry->run}));
   adopt(*entry, *info);
-  if (entry->state == EntryState::kUnknown && entry->restart_planned) {
-    setState(*entry, EntryState::kCrashed,
-             info->exit ? reasonOf(*info->exit) : Reason::kStartFailed, nullptr,
-             {.exit = info->exit});
-    return planRestart(entry, false);
-  }
-  if (entry->state == EntryState::kUnknown)
-    setState(*entry,
-             info->state == ContainerState::kCreated ? EntryState::kCreated : EntryState::kStopped,
-             Reason::kAdopted, nullptr, {.exit = info->exit});
 }
 
 /// Takes over what the engine knows of a container. Reads only.
@@ -229,9 +180,22 @@ void Supervisor::Core::adopt(Entry& entry, const ContainerInfo& info) {
   entry.pid = info.pid;
   if (!info.running()) return;
   entry.restart_planned = false;
+  entry.restores = false;
+  entry.in_doubt = false;
   const RunId run{.container = info.id, .started_at = info.started_at.value_or(WallTime{})};
-  if (entry.run != run) entry.forgetStats();
+  if (entry.run != run) {
+    entry.forgetStats();
+    const Duration age = info.started_at ? clock().wallNow() - *info.started_at : Duration::zero();
+    entry.run_began = clock().now() - std::max(age, Duration::zero());
+  }
   entry.run = run;
+  entry.unasked_end.reset();
+  // One that was stopped while nobody could see it, and still runs: it was asked to end. Otherwise
+  // somebody started it.
+  const bool ends = entry.state == EntryState::kUnknown && entry.is_desire_known &&
+                    entry.desired.wanted == Wanted::kStopped;
+  if (!ends && entry.desired.wanted != Wanted::kRunning) want(entry, {.wanted = Wanted::kRunning});
+  if (!entry.is_desire_known) want(entry, entry.desired);
 }
 
 void Supervisor::Core::containerGone(const EntryPtr& entry) {
@@ -243,200 +207,89 @@ void Supervisor::Core::containerGone(const EntryPtr& entry) {
     entry->run.reset();
     entry->pid.reset();
     entry->forgetStats();
+    entry->in_doubt = false;
+    want(*entry, {.wanted = Wanted::kFailed, .reason = Reason::kRemoved});
   }
   setState(*entry, EntryState::kFailed, Reason::kRemoved, nullptr, {.container = gone});
 }
 
-EntryPtr Supervisor::Core::entryNamedBy(const std::map<std::string, std::string>& labels,
-                                        bool make) {
-  const auto label = labels.find(options_.entry_label);
-  if (label == labels.end() || label->second.empty()) return nullptr;
-  const auto owner = labels.find(options_.owner_label.first);
-  if (owner != labels.end() && owner->second != options_.owner_label.second) return nullptr;
-  const std::lock_guard lock(mutex_);
-  if (const auto found = entries_.find(label->second); found != entries_.end())
-    return found->second;
-  if (!make) return nullptr;
-  return entries_[label->second] = std::make_shared<Entry>(label->second);
-}
+// ---- what events tell ----
 
 /// A container that events name and nobody here knows: somebody else made it, or it is gone again
 /// and the event is late.
-void Supervisor::Core::meet(const ContainerId& id) {
-  const auto info = runtime_->inspect(id, callContext());
-  if (!info) return;
-  if (const EntryPtr entry = entryNamedBy(info->spec.labels, true)) look(entry);
+void Supervisor::Core::meet(const Event& event) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!whyNobodys(event.labels, event.container, event.name).empty()) return;
+    if (!meeting_.insert(event.container).second) return;
+  }
+  executor_.submit([this, id = event.container] {
+    const auto info = runtime_->inspect(id, callContext().capped(kMeetTimeout, clock()));
+    EntryPtr entry;
+    {
+      const std::lock_guard lock(mutex_);
+      meeting_.erase(id);
+      if (!info || !whyNobodys(info->spec.labels, id, info->spec.name).empty()) return;
+      entry = entryOf(info->spec.labels.at(options_.entry_label), true);
+      const std::lock_guard entry_lock(entry->mutex);
+      if (!entry->container && !entry->busy) entry->container = info->id;
+    }
+    look(entry);
+  });
 }
 
 void Supervisor::Core::handleEvent(const Event& event) {
   if (event.type == EventType::kGap) {
-    executor_.submit([this] { (void)relist(callContext()); });
+    executor_.submit([this] {
+      if (!relist(callContext())) planConnect(Duration::zero());
+    });
     return;
   }
   const bool appears = event.type == EventType::kCreated || event.type == EventType::kStarted;
   const bool ends = event.type == EventType::kExited || event.type == EventType::kRemoved;
-  if (!appears && !ends) return;
-  const EntryPtr entry = entryNamedBy(event.labels, false);
+  if (!appears && !ends && event.type != EventType::kSignalled) return;
+  EntryPtr entry;
+  if (const auto label = event.labels.find(options_.entry_label); label != event.labels.end()) {
+    const std::lock_guard lock(mutex_);
+    const auto owner = event.labels.find(options_.owner_label.first);
+    if (owner != event.labels.end() && owner->second != options_.owner_label.second) return;
+    entry = entryOf(label->second, false);
+  }
   if (!entry) {
-    if (appears) executor_.submit([this, id = event.container] { meet(id); });
+    if (appears) meet(event);
     return;
   }
   {
-    // What an operation of ours is doing is no news; an exit has its watch.
     const std::lock_guard lock(entry->mutex);
-    if (entry->busy) return;
-    const bool is_known = entry->container == event.container;
-    if (event.type == EventType::kExited && (!is_known || entry->watch)) return;
-    if (event.type == EventType::kRemoved && !is_known) return;
-    if (event.type == EventType::kStarted && is_known && entry->state == EntryState::kRunning)
+    if (event.type == EventType::kSignalled) return noteSignal(*entry, event);
+    const News news{.type = event.type, .container = event.container};
+    if (entry->busy) {
+      // Most likely the doing of an operation of ours; if not, it is looked at afterwards.
+      entry->news = news;
       return;
-    if (event.type == EventType::kCreated && entry->state != EntryState::kUnknown) return;
+    }
+    if (entry->shows(news)) return;
+    if (event.type == EventType::kCreated && entry->state != EntryState::kUnknown &&
+        entry->container)
+      return;
   }
   look(entry);
 }
 
-// ---- the engine, lost and found ----
-
-void Supervisor::Core::open(const CallContext& context) {
-  connectEvents(context);
-  if (options_.stats_interval > Duration::zero()) keepSampling();
-  keepLooking();
-}
-
-void Supervisor::Core::tellEngine(bool reachable, const std::string& reason) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (told_reachable_ == reachable) return;
-    told_reachable_ = reachable;
-  }
-  reachable_ = reachable;
-  observer_.onEngine(reachable, reason);
-}
-
-/// Subscribes, then lists: what happens in between is in the stream.
-void Supervisor::Core::connectEvents(const CallContext& context) {
-  if (stopping_.stop_requested()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    connect_again_ = connecting_;
-    if (std::exchange(connecting_, true)) return;
-  }
-  auto stream =
-      runtime_->events({.labels = {{options_.managed_label.first, options_.managed_label.second}}},
-                       context.capped(kPingTimeout, clock()));
-  Result<void> connected;
-  if (stream)
-    watcher_.follow(std::move(*stream));
-  else if (!is(stream.error(), ErrorCode::kUnsupported))
-    connected = stream.error();
-  if (connected) connected = relist(context);
-  bool again = false;
-  {
-    const std::lock_guard lock(mutex_);
-    connecting_ = false;
-    again = std::exchange(connect_again_, false);
-  }
-  if (connected && !again) return;
-  if (!connected) engineLost(connected.error());
-  timers_.after(kReconnectDelay,
-                [this] { executor_.submit([this] { connectEvents(callContext()); }); });
-}
-
-void Supervisor::Core::engineLost(const Error& error) {
-  if (stopping_.stop_requested()) return;
-  const bool was_reachable = reachable_;
-  tellEngine(false, error.message);
-  if (!was_reachable) return;
-  std::vector<EntryPtr> all;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [name, entry] : entries_) all.push_back(entry);
-  }
-  for (const EntryPtr& entry : all) look(entry, Job::Type::kEngineLost);
-}
-
-Result<void> Supervisor::Core::relist(const CallContext& context) {
-  const auto listed = runtime_->list(
-      {.labels = {{options_.managed_label.first, options_.managed_label.second}}}, context);
-  if (!listed) return listed.error();
-  std::vector<EntryPtr> suspects;
-  std::map<std::string, bool> present;
-  for (const ContainerSummary& summary : *listed) {
-    const EntryPtr entry = entryNamedBy(summary.labels, true);
-    if (!entry) continue;
-    present[entry->name] = true;
-    const bool runs =
-        summary.state == ContainerState::kRunning || summary.state == ContainerState::kPaused;
-    const std::lock_guard lock(entry->mutex);
-    if (entry->busy && !entry->isLost()) continue;
-    if (entry->isLost() || runs != entry->run.has_value() || entry->container != summary.id)
-      suspects.push_back(entry);
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [name, entry] : entries_) {
-      const std::lock_guard entry_lock(entry->mutex);
-      if (!present.contains(name) && entry->container && (!entry->busy || entry->isLost()))
-        suspects.push_back(entry);
-    }
-  }
-  tellEngine(true, "");
-  lookAtAll(std::move(suspects), context);
-  listed_ = true;
-  return {};
-}
-
-/// Looks at many entries, a few at a time, and returns when all were looked at or the context ends.
-void Supervisor::Core::lookAtAll(std::vector<EntryPtr> entries, const CallContext& context) {
-  struct Shared {
-    std::vector<EntryPtr> entries;
-    std::atomic<std::size_t> next{0};
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::size_t working = 0;
-  };
-  if (entries.empty()) return;
-  const auto shared = std::make_shared<Shared>();
-  shared->entries = std::move(entries);
-  shared->working = std::min(kLookers, shared->entries.size());
-  for (std::size_t i = shared->working; i > 0; --i) {
-    executor_.submit([this, shared] {
-      for (std::size_t one; (one = shared->next++) < shared->entries.size();) {
-        auto job = std::make_shared<Job>();
-        job->type = Job::Type::kReconcile;
-        const EntryPtr& entry = shared->entries[one];
-        if (push(*entry, std::move(job))) workOff(entry);
-      }
-      const std::lock_guard lock(shared->mutex);
-      --shared->working;
-      shared->changed.notify_all();
-    });
-  }
-  std::unique_lock lock(shared->mutex);
-  while (shared->working > 0 && !stopping_.stop_requested())
-    if (!clock().waitUntil(lock, shared->changed, context.deadline)) return;
-}
-
-void Supervisor::Core::keepLooking() {
-  timers_.after(kPingInterval, [this] {
-    executor_.submit([this] {
-      if (stopping_.stop_requested()) return;
-      const int every = static_cast<int>(
-          std::max<Duration>(options_.relist_interval, kPingInterval) / kPingInterval);
-      Result<void> answer;
-      if (reachable_ && ++looks_ % every == 0) {
-        answer = relist(callContext().capped(kPingTimeout, clock()));
-      } else if (reachable_) {
-        const auto info = runtime_->info(callContext().capped(kPingTimeout, clock()));
-        if (!info) answer = info.error();
-      }
-      if (!answer) {
-        engineLost(answer.error());
-        connectEvents(callContext());
-      }
-      keepLooking();
-    });
-  });
+/// With the entry's mutex held: whoever sends a stop signal past us wants the server stopped.
+void Supervisor::Core::noteSignal(Entry& entry, const Event& event) {
+  constexpr Signal kQuit{3};
+  if (!event.signal || !entry.run || entry.run->container != event.container) return;
+  const bool ours = entry.active && (entry.active->type == Job::Type::kStop ||
+                                     entry.active->type == Job::Type::kRestart ||
+                                     entry.active->type == Job::Type::kRemove);
+  if (ours) return;
+  // A late word of the signal that ended the run before.
+  if (event.at < entry.run->started_at) return;
+  if (entry.sent_signal && entry.sent_signal->run == *entry.run) return;
+  if (*event.signal == Signal::term() || *event.signal == Signal::interrupt() ||
+      *event.signal == kQuit || event.signal == entry.own_stop_signal)
+    entry.stopped_by_others = entry.run;
 }
 
 }  // namespace control

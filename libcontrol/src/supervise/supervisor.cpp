@@ -1,5 +1,3 @@
-#include <charconv>
-
 #include "supervise/core.h"
 
 namespace control {
@@ -70,37 +68,8 @@ Result<EntryStatus> Supervisor::measure(const std::string& entry, const CallCont
   return core_->measure(entry, context);
 }
 
+std::vector<Orphan> Supervisor::orphans() const { return core_->orphans(); }
+
 bool Supervisor::engineReachable() const noexcept { return core_->engineReachable(); }
-
-std::string RestartPolicy::toText() const {
-  switch (mode) {
-    case Mode::kNo:
-      return "no";
-    case Mode::kOnFailure:
-      return "on-failure:" + std::to_string(max_retries);
-    case Mode::kAlways:
-      return "always:" + std::to_string(max_retries);
-  }
-  return "no";
-}
-
-std::optional<RestartPolicy> RestartPolicy::parse(std::string_view text) {
-  RestartPolicy policy;
-  const std::size_t colon = text.find(':');
-  const std::string_view mode = text.substr(0, colon);
-  if (mode == "on-failure")
-    policy.mode = Mode::kOnFailure;
-  else if (mode == "always")
-    policy.mode = Mode::kAlways;
-  else if (mode != "no")
-    return std::nullopt;
-  if (colon == std::string_view::npos) return policy;
-  const std::string_view count = text.substr(colon + 1);
-  const auto [end, error] =
-      std::from_chars(count.data(), count.data() + count.size(), policy.max_retries);
-  if (error != std::errc{} || end != count.data() + count.size() || policy.max_retries < 0)
-    return std::nullopt;
-  return policy;
-}
 
 }  // namespace control

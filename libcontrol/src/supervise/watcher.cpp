@@ -100,6 +100,8 @@ void Watcher::run() {
       } else if (token == kEventsToken) {
         readEvents();
       } else {
+        // What was told before the end is known before it.
+        readEvents();
         callbacks_.ready(token);
       }
     }

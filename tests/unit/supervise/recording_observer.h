@@ -33,6 +33,10 @@ class RecordingObserver : public SupervisorObserver {
     record([&] { engine_.push_back(reachable); });
   }
 
+  void onProblem(const std::string& problem) override {
+    record([&] { problems_.push_back(problem); });
+  }
+
   /// The first transition of `entry` to `state` at or after position `from`; nullopt after 10 s.
   std::optional<Transition> waitFor(const std::string& entry, EntryState state,
                                     std::size_t from = 0) {
@@ -86,6 +90,11 @@ class RecordingObserver : public SupervisorObserver {
     return transitions_.size();
   }
 
+  std::vector<std::string> problems() {
+    const std::lock_guard lock(mutex_);
+    return problems_;
+  }
+
   // With waitUntil's predicate only.
   const std::vector<bool>& engine() const { return engine_; }
   const std::vector<std::vector<EntryStatus>>& sweeps() const { return sweeps_; }
@@ -107,6 +116,7 @@ class RecordingObserver : public SupervisorObserver {
   std::vector<Transition> transitions_;
   std::vector<OperationEnd> ends_;
   std::vector<std::string> pulls_;
+  std::vector<std::string> problems_;
   std::vector<std::vector<EntryStatus>> sweeps_;
   std::vector<bool> engine_;
 };

@@ -360,27 +360,16 @@ TEST_F(SupervisorTest, CrashIsRestartedUntilTheRetriesAreUsedUp) {
   EXPECT_EQ(supervisor_->status("a")->restarts, 2);
 }
 
-TEST_F(SupervisorTest, RestartThatFailsIsTriedAgain) {
+TEST_F(SupervisorTest, RestartThatAnEngineInTroubleRefusesIsTriedAgainWithoutCounting) {
   auto spec = serverThat();
-  spec.restart = {.mode = RestartPolicy::Mode::kAlways, .first_delay = 1ms};
+  spec.restart = {.mode = RestartPolicy::Mode::kAlways, .max_retries = 1, .first_delay = 1ms};
   createAndStart("a", spec);
   engine().failNext(testing::Primitive::kStart,
-                    {.code = ErrorCode::kStartFailed, .message = "shutting down"}, 2);
+                    {.code = ErrorCode::kUnavailable, .message = "shutting down"}, 2);
   const std::size_t from = observer_.position();
   ASSERT_TRUE(engine().crash(idOf("a"), 3));
   EXPECT_TRUE(observer_.waitFor("a", EntryState::kRunning, from));
   EXPECT_EQ(supervisor_->status("a")->restarts, 3);
-}
-
-TEST_F(SupervisorTest, RestartThatNeverSucceedsEndsAsFailed) {
-  auto spec = serverThat();
-  spec.restart = {.mode = RestartPolicy::Mode::kAlways, .max_retries = 2, .first_delay = 1ms};
-  createAndStart("a", spec);
-  engine().failNext(testing::Primitive::kStart,
-                    {.code = ErrorCode::kStartFailed, .message = "shutting down"}, 100);
-  ASSERT_TRUE(engine().crash(idOf("a"), 3));
-  ASSERT_TRUE(observer_.waitFor("a", EntryState::kFailed));
-  EXPECT_EQ(supervisor_->status("a")->restarts, 2);
 }
 
 TEST_F(SupervisorTest, RestartThatFallsDueWhileTheEngineIsLostIsMadeAfterwards) {
@@ -498,19 +487,6 @@ TEST_F(SupervisorTest, EngineLostIsUnknownAndFoundAgainIsAdopted) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->reason, Reason::kAdopted);
   EXPECT_TRUE(supervisor_->engineReachable());
-}
-
-TEST_F(SupervisorTest, ExitWhileTheEngineWasLostIsACrashWhenItIsBack) {
-  createAndStart("a", serverThat());
-  const ContainerId id = idOf("a");
-  const std::size_t from = observer_.position();
-  engine().engineDown(true);
-  ASSERT_TRUE(observer_.waitFor("a", EntryState::kUnknown, from));
-  ASSERT_TRUE(engine().crash(id, 9));
-  engine().engineDown(false);
-  const auto crashed = observer_.waitFor("a", EntryState::kCrashed, from);
-  ASSERT_TRUE(crashed);
-  EXPECT_EQ(crashed->exit->exit_code, 9);
 }
 
 TEST_F(SupervisorTest, ContainerMadeByOthersWithOurLabelsIsAdopted) {

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <libcontrol/runtime.h>
+#include <libcontrol/testing/mock_control.h>
+
+namespace control::test {
+
+/// An engine whose answers a test holds back: what it says is of the moment it was asked, however
+/// late it comes.
+class GatedRuntime final : public ContainerRuntime {
+ public:
+  /// One answer that is held back.
+  class Gate {
+   public:
+    /// Waits until the engine has answered and the answer is held.
+    bool held() { return held_.get_future().wait_for(std::chrono::seconds(10)) == kReady; }
+    /// Lets it go; `instead` of what the engine said.
+    void open(std::optional<Error> instead = std::nullopt) {
+      opened_.set_value(std::move(instead));
+    }
+
+   private:
+    friend class GatedRuntime;
+    static constexpr auto kReady = std::future_status::ready;
+    std::promise<void> held_;
+    std::promise<std::optional<Error>> opened_;
+  };
+  using Primitive = testing::Primitive;
+
+  explicit GatedRuntime(std::shared_ptr<ContainerRuntime> inner)
+      : ContainerRuntime(hostOf(inner)), inner_(std::move(inner)) {}
+
+  /// The next answer of that primitive.
+  std::shared_ptr<Gate> hold(Primitive primitive) {
+    const std::lock_guard lock(mutex_);
+    return gates_[primitive] = std::make_shared<Gate>();
+  }
+
+  Result<RuntimeInfo> info(const CallContext& context) override {
+    return through(Primitive::kInfo, inner_->info(context));
+  }
+  Result<CreatedContainer> create(const ContainerSpec& spec, const CallContext& context) override {
+    return through(Primitive::kCreate, inner_->create(spec, context));
+  }
+  Result<StartOutcome> start(const ContainerId& id, const CallContext& context) override {
+    return through(Primitive::kStart, inner_->start(id, context));
+  }
+  Result<SignalOutcome> signal(const ContainerId& id, Signal signal,
+                               const CallContext& context) override {
+    return through(Primitive::kSignal, inner_->signal(id, signal, context));
+  }
+  Result<std::unique_ptr<ExitWatch>> watchExit(const ContainerId& id,
+                                               const CallContext& context) override {
+    return through(Primitive::kWatchExit, inner_->watchExit(id, context));
+  }
+  Result<RemoveOutcome> remove(const ContainerId& id, const RemoveOptions& options,
+                               const CallContext& context) override {
+    return through(Primitive::kRemove, inner_->remove(id, options, context));
+  }
+  Result<ContainerInfo> inspect(const ContainerId& id, const CallContext& context) override {
+    return through(Primitive::kInspect, inner_->inspect(id, context));
+  }
+  Result<std::vector<ContainerSummary>> list(const ListFilter& filter,
+                                             const CallContext& context) override {
+    return through(Primitive::kList, inner_->list(filter, context));
+  }
+  std::vector<Result<StatsSample>> stats(std::span<const ContainerId> ids,
+                                         const CallContext& context) override {
+    return inner_->stats(ids, context);
+  }
+  Result<void> update(const ContainerId& id, const ResourceLimits& limits,
+                      const CallContext& context) override {
+    return through(Primitive::kUpdate, inner_->update(id, limits, context));
+  }
+  Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
+                                          const CallContext& context) override {
+    return inner_->logs(id, options, context);
+  }
+  Result<std::unique_ptr<Console>> attach(const ContainerId& id, const AttachOptions& options,
+                                          const CallContext& context) override {
+    return through(Primitive::kAttach, inner_->attach(id, options, context));
+  }
+  Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
+                                            const CallContext& context) override {
+    return inner_->exec(id, spec, context);
+  }
+  Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
+                                              const CallContext& context) override {
+    return through(Primitive::kEvents, inner_->events(filter, context));
+  }
+  Result<std::unique_ptr<PullStream>> pull(const std::string& reference, const PullOptions& options,
+                                           const CallContext& context) override {
+    return inner_->pull(reference, options, context);
+  }
+  Result<ImageInfo> findImage(const std::string& reference, const CallContext& context) override {
+    return inner_->findImage(reference, context);
+  }
+  void* extension(std::string_view name) noexcept override { return inner_->extension(name); }
+
+ private:
+  static HostContext hostOf(const std::shared_ptr<ContainerRuntime>& inner) {
+    HostContext host;
+    host.clock = std::shared_ptr<Clock>(inner, &inner->clock());
+    return host;
+  }
+
+  template <class Answer>
+  Answer through(Primitive primitive, Answer answer) {
+    std::shared_ptr<Gate> gate;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = gates_.find(primitive);
+      if (found == gates_.end()) return answer;
+      gate = std::move(found->second);
+      gates_.erase(found);
+    }
+    gate->held_.set_value();
+    if (auto instead = gate->opened_.get_future().get()) return *instead;
+    return answer;
+  }
+
+  const std::shared_ptr<ContainerRuntime> inner_;
+  std::mutex mutex_;
+  std::map<Primitive, std::shared_ptr<Gate>> gates_;
+};
+
+}  // namespace control::test

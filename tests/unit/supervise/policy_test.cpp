@@ -1,0 +1,176 @@
+// Which ends are crashes, and what follows from one.
+
+#include "supervised_engine.h"
+
+namespace control {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+using ::testing::Not;
+using testing::Primitive;
+
+class Policy : public test::SupervisedEngine {
+ protected:
+  Policy() { open(); }
+
+  static EntrySpec withPolicy(RestartPolicy::Mode mode, int max_retries = 3) {
+    EntrySpec spec = server();
+    spec.restart = {.mode = mode, .max_retries = max_retries};
+    return spec;
+  }
+  Transition last(const std::string& name) { return observer_.transitions(name).back(); }
+  bool isStartedAgain(const std::string& name) {
+    const int restarts = supervisor_->status(name)->restarts;
+    return passUntil([&] {
+      const auto status = supervisor_->status(name);
+      return status->restarts > restarts && status->state == EntryState::kRunning;
+    });
+  }
+};
+
+TEST_F(Policy, ExitCodeSignalAndOomAreCrashesAndToldApart) {
+  createAndStart("a", withPolicy(RestartPolicy::Mode::kOnFailure, 9));
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  auto crashed = observer_.waitFor("a", EntryState::kCrashed);
+  EXPECT_EQ(crashed->reason, Reason::kCrashed);
+  EXPECT_EQ(crashed->exit->exit_code, 3);
+  EXPECT_FALSE(crashed->exit->signal);
+  ASSERT_TRUE(isStartedAgain("a"));
+
+  std::size_t from = observer_.position();
+  ASSERT_TRUE(control().kill(idOf("a"), Signal{11}));
+  crashed = observer_.waitFor("a", EntryState::kCrashed, from);
+  EXPECT_EQ(crashed->reason, Reason::kCrashed);
+  EXPECT_EQ(crashed->exit->signal, Signal{11});
+  ASSERT_TRUE(isStartedAgain("a"));
+
+  from = observer_.position();
+  ASSERT_TRUE(control().oom(idOf("a")));
+  crashed = observer_.waitFor("a", EntryState::kCrashed, from);
+  EXPECT_EQ(crashed->reason, Reason::kOomKilled);
+  ASSERT_TRUE(isStartedAgain("a"));
+}
+
+TEST_F(Policy, EndOfWhatWasAskedToEndIsNoCrash) {
+  for (const Signal signal : {Signal::term(), Signal::interrupt(), Signal{1}}) {
+    const std::string name = "by" + std::to_string(signal.number);
+    createAndStart(name, withPolicy(RestartPolicy::Mode::kOnFailure));
+    ASSERT_TRUE(control().kill(idOf(name), signal));
+    ASSERT_TRUE(becomes(name, EntryState::kStopped));
+    EXPECT_EQ(last(name).reason, Reason::kExited);
+  }
+  clock().advance(1min);
+  EXPECT_EQ(callsOf(Primitive::kStart), 3U);
+}
+
+TEST_F(Policy, ServerThatAnotherClientStopsStaysStoppedWhateverThePolicy) {
+  auto spec = withPolicy(RestartPolicy::Mode::kAlways);
+  spec.container.labels = {{"mock.on_signal.TERM", "exit:7"}};
+  createAndStart("a", spec);
+  ASSERT_TRUE(control().stopBehind(idOf("a")));
+  ASSERT_TRUE(becomes("a", EntryState::kStopped));
+  EXPECT_EQ(last("a").reason, Reason::kExited);
+  EXPECT_EQ(last("a").exit->exit_code, 7);
+  clock().advance(10min);
+  EXPECT_EQ(stateOf("a"), EntryState::kStopped);
+}
+
+TEST_F(Policy, KillByAnotherClientIsACrash) {
+  createAndStart("a", withPolicy(RestartPolicy::Mode::kOnFailure));
+  ASSERT_TRUE(control().perform({.kind = testing::EngineAction::Kind::kSignal,
+                                 .container = idOf("a").value,
+                                 .signal = Signal::kill()}));
+  EXPECT_TRUE(isStartedAgain("a"));
+}
+
+TEST_F(Policy, AlwaysStartsAgainWhatEndedWell) {
+  createAndStart("a", withPolicy(RestartPolicy::Mode::kAlways));
+  ASSERT_TRUE(control().crash(idOf("a"), 0));
+  EXPECT_TRUE(isStartedAgain("a"));
+  createAndStart("b", withPolicy(RestartPolicy::Mode::kOnFailure));
+  ASSERT_TRUE(control().crash(idOf("b"), 0));
+  EXPECT_TRUE(becomes("b", EntryState::kStopped));
+}
+
+/// When the engine was asked to start, one after the other.
+std::vector<Duration> pausesOf(const std::vector<testing::JournalEntry>& journal) {
+  std::vector<Duration> pauses;
+  std::optional<TimePoint> before;
+  for (const testing::JournalEntry& one : journal) {
+    if (one.primitive != Primitive::kStart) continue;
+    if (before) pauses.push_back(one.at - *before);
+    before = one.at;
+  }
+  return pauses;
+}
+
+TEST_F(Policy, PausesDoubleFromOneSecondToFiveMinutes) {
+  createAndStart("a", withPolicy(RestartPolicy::Mode::kOnFailure, 12));
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_TRUE(control().crash(idOf("a"), 1));
+    ASSERT_TRUE(passUntil([&] {
+      return supervisor_->status("a")->restarts == i + 1 && stateOf("a") == EntryState::kRunning;
+    }));
+  }
+  const auto pauses = pausesOf(control().journal());
+  ASSERT_EQ(pauses.size(), 12U);
+  Duration expected = 1s;
+  for (const Duration pause : pauses) {
+    EXPECT_GE(pause, expected);
+    expected = std::min<Duration>(2 * expected, 5min);
+  }
+  ASSERT_TRUE(control().crash(idOf("a"), 1));
+  EXPECT_TRUE(becomes("a", EntryState::kFailed));
+}
+
+TEST_F(Policy, RunThatLastsStartsTheCountAnew) {
+  createAndStart("a", withPolicy(RestartPolicy::Mode::kOnFailure, 1));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(control().crash(idOf("a"), 1));
+    ASSERT_TRUE(isStartedAgain("a")) << i;
+    clock().advance(10min);
+  }
+  ASSERT_TRUE(control().crash(idOf("a"), 1));
+  ASSERT_TRUE(isStartedAgain("a"));
+  ASSERT_TRUE(control().crash(idOf("a"), 1));
+  EXPECT_TRUE(becomes("a", EntryState::kFailed));
+}
+
+struct Refusal {
+  ErrorCode code;
+  Reason reason;
+};
+
+TEST_F(Policy, RestartThatIsRefusedForGoodEndsAsFailedWithItsReason) {
+  const Refusal refusals[] = {{ErrorCode::kStartFailed, Reason::kStartFailed},
+                              {ErrorCode::kPortConflict, Reason::kPortConflict},
+                              {ErrorCode::kImageNotFound, Reason::kImageMissing}};
+  for (const Refusal& one : refusals) {
+    const std::string name = "r" + std::to_string(static_cast<int>(one.code));
+    createAndStart(name, withPolicy(RestartPolicy::Mode::kAlways));
+    control().failNext(Primitive::kStart, {.code = one.code, .message = "as the test wants"});
+    ASSERT_TRUE(control().crash(idOf(name), 3));
+    ASSERT_TRUE(becomesInTime(name, EntryState::kFailed));
+    const Transition told = last(name);
+    EXPECT_EQ(told.reason, one.reason);
+    EXPECT_EQ(told.failed, OperationKind::kStart);
+    ASSERT_TRUE(told.error);
+    EXPECT_EQ(told.error->code, one.code);
+    EXPECT_EQ(supervisor_->status(name)->restarts, 1);
+  }
+}
+
+TEST_F(Policy, RequestedStartThatFailsIsToldWithItsReasonAndNotTriedAgain) {
+  create("a", withPolicy(RestartPolicy::Mode::kAlways));
+  control().failNext(Primitive::kStart, {.code = ErrorCode::kPortConflict, .message = "taken"});
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  ASSERT_TRUE(observer_.waitForEnd("start")->error);
+  EXPECT_EQ(last("a").reason, Reason::kPortConflict);
+  EXPECT_EQ(last("a").current, EntryState::kCreated);
+  clock().advance(10min);
+  EXPECT_EQ(callsOf(Primitive::kStart), 1U);
+}
+
+}  // namespace
+}  // namespace control

@@ -1,0 +1,303 @@
+// What is wanted, beyond the life of the supervisor, of the engine and of the host.
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+
+#include "supervised_engine.h"
+
+namespace control {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::Primitive;
+
+class Restored : public test::SupervisedEngine {
+ protected:
+  Restored() {
+    std::string made = ::testing::TempDir() + "restore-XXXXXX";
+    directory_ = ::mkdtemp(made.data());
+    options_.state_file = directory_ / "servers";
+  }
+  ~Restored() override {
+    close();
+    std::filesystem::remove_all(directory_);
+  }
+
+  /// As a host that was rebooted: all containers dead, and the daemon came up before the engine.
+  void reboot() {
+    close();
+    control().engineRestart(true);
+    control().engineDown(true);
+    from_ = observer_.position();
+    open();
+    control().engineDown(false);
+  }
+  std::vector<Transition> since(const std::string& name) {
+    std::vector<Transition> all = observer_.transitions();
+    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(from_));
+    std::erase_if(all, [&](const Transition& one) { return one.entry != name; });
+    return all;
+  }
+
+  std::filesystem::path directory_;
+  std::size_t from_ = 0;
+};
+
+TEST_F(Restored, RunningServersComeBackAfterAReboot) {
+  open();
+  createAndStart("runs");
+  createAndStart("stopped");
+  create("never-ran");
+  stop("stopped");
+  reboot();
+  ASSERT_TRUE(becomesInTime("runs", EntryState::kRunning));
+  const auto told = since("runs");
+  EXPECT_EQ(told.back().reason, Reason::kRestored);
+  for (const Transition& one : told) EXPECT_NE(one.current, EntryState::kCrashed);
+  EXPECT_EQ(supervisor_->status("runs")->restarts, 0);
+  EXPECT_EQ(stateOf("stopped"), EntryState::kStopped);
+  EXPECT_EQ(stateOf("never-ran"), EntryState::kCreated);
+}
+
+TEST_F(Restored, RunningServersAreAdoptedWhenOnlyTheDaemonWasDown) {
+  open();
+  createAndStart("a");
+  const auto before = engine_->inspect(idOf("a"), {});
+  close();
+  from_ = observer_.position();
+  open();
+  EXPECT_EQ(stateOf("a"), EntryState::kRunning);
+  EXPECT_EQ(since("a").back().reason, Reason::kAdopted);
+  EXPECT_EQ(engine_->inspect(idOf("a"), {})->pid, before->pid);
+  EXPECT_EQ(callsOf(Primitive::kStart), 1U);
+}
+
+TEST_F(Restored, WhatGaveUpStaysFailedWithItsReason) {
+  open();
+  createAndStart("a");
+  createAndStart("b");
+  ASSERT_TRUE(control().oom(idOf("a")));
+  ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  reboot();
+  ASSERT_TRUE(becomesInTime("b", EntryState::kRunning));
+  ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  EXPECT_EQ(supervisor_->status("a")->reason, Reason::kOomKilled);
+  // A start makes it wanted again.
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  ASSERT_FALSE(observer_.waitForEnd("start")->error);
+  reboot();
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+}
+
+TEST_F(Restored, AtMostFourAreStartedAtATime) {
+  open();
+  for (int i = 0; i < 12; ++i) createAndStart("s" + std::to_string(i));
+  ASSERT_TRUE(
+      control().inject({.when = {.primitive = Primitive::kStart}, .then = {.latency = 1s}}));
+  reboot();
+  std::size_t most = 0;
+  const auto allRun = [&] {
+    std::size_t now = 0;
+    std::size_t running = 0;
+    for (const testing::JournalEntry& one : control().journal())
+      now += one.primitive == Primitive::kStart && !one.finished ? 1 : 0;
+    for (int i = 0; i < 12; ++i)
+      running += stateOf("s" + std::to_string(i)) == EntryState::kRunning ? 1 : 0;
+    most = std::max(most, now);
+    return running == 12;
+  };
+  EXPECT_TRUE(passUntil(allRun));
+  EXPECT_EQ(most, 4U);
+}
+
+TEST_F(Restored, OneWhoseStartHangsHoldsUpNoOther) {
+  open();
+  for (int i = 0; i < 12; ++i) createAndStart("s" + std::to_string(i));
+  ASSERT_TRUE(control().inject({.when = {.primitive = Primitive::kStart, .times = 5},
+                                .then = {.hang = testing::CallPhase::kBefore}}));
+  reboot();
+  const auto sevenRun = [&] {
+    std::size_t running = 0;
+    for (int i = 0; i < 12; ++i)
+      running += stateOf("s" + std::to_string(i)) == EntryState::kRunning ? 1 : 0;
+    return running >= 7;
+  };
+  EXPECT_TRUE(clock().advanceUntil(sevenRun, 100ms, 55s));
+}
+
+TEST_F(Restored, StopCallsItOff) {
+  open();
+  for (int i = 0; i < 6; ++i) createAndStart("s" + std::to_string(i));
+  ASSERT_TRUE(
+      control().inject({.when = {.primitive = Primitive::kStart}, .then = {.latency = 5s}}));
+  reboot();
+  ASSERT_TRUE(passUntil([&] {
+    std::size_t starting = 0;
+    for (int i = 0; i < 6; ++i)
+      starting += stateOf("s" + std::to_string(i)) == EntryState::kStarting ? 1 : 0;
+    return starting == 4;
+  }));
+  for (int i = 0; i < 6; ++i)
+    ASSERT_TRUE(supervisor_->stop("s" + std::to_string(i), {}, "off-" + std::to_string(i)));
+  const auto allEnded = [&] {
+    for (int i = 0; i < 6; ++i)
+      if (observer_.endsOf("off-" + std::to_string(i)) == 0) return false;
+    return true;
+  };
+  ASSERT_TRUE(passUntil(allEnded));
+  clock().advance(1min);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(stateOf("s" + std::to_string(i)), EntryState::kStopped);
+  reboot();
+  ASSERT_TRUE(becomesInTime("s0", EntryState::kStopped));
+}
+
+TEST_F(Restored, PortThatIsTakenByThenFailsWithThatReason) {
+  open();
+  createAndStart("a");
+  ASSERT_TRUE(control().inject(
+      {.when = {.primitive = Primitive::kStart, .times = 1},
+       .then = {.error = Error{.code = ErrorCode::kPortConflict, .message = "25565 is taken"}}}));
+  reboot();
+  ASSERT_TRUE(becomesInTime("a", EntryState::kFailed));
+  const Transition told = since("a").back();
+  EXPECT_EQ(told.reason, Reason::kPortConflict);
+  ASSERT_TRUE(told.error);
+  EXPECT_EQ(told.error->message, "25565 is taken");
+}
+
+TEST_F(Restored, DamagedFileIsKeptAsideAndNothingIsStarted) {
+  open();
+  createAndStart("a");
+  close();
+  control().engineRestart(true);
+  std::ofstream(options_.state_file, std::ios::app) << "more";
+  open();
+  EXPECT_EQ(stateOf("a"), EntryState::kStopped);
+  clock().advance(1min);
+  EXPECT_EQ(callsOf(Primitive::kStart), 1U);
+  ASSERT_EQ(observer_.problems().size(), 1U);
+  EXPECT_THAT(observer_.problems().front(), HasSubstr("damaged"));
+}
+
+TEST_F(Restored, StateThatCannotBeWrittenHoldsUpNothing) {
+  options_.state_file = directory_ / "not-there" / "servers";
+  open();
+  createAndStart("a");
+  stop("a");
+  EXPECT_TRUE(eventually([&] { return observer_.problems().size() == 1; }));
+}
+
+// ---- ends while nobody could see them ----
+
+TEST_F(Restored, CrashWhileTheDaemonWasDownIsACrashIfOthersLiveOn) {
+  open();
+  createAndStart("a");
+  createAndStart("b");
+  const ContainerId id = idOf("a");
+  close();
+  ASSERT_TRUE(control().crash(id, 9));
+  from_ = observer_.position();
+  open();
+  ASSERT_EQ(stateOf("a"), EntryState::kFailed);
+  EXPECT_EQ(since("a").front().current, EntryState::kCrashed);
+  EXPECT_EQ(since("a").front().exit->exit_code, 9);
+}
+
+TEST_F(Restored, ServerThatWasStoppedPastUsWhileTheDaemonWasDownIsStartedAgain) {
+  open();
+  createAndStart("a");
+  createAndStart("b");
+  const ContainerId id = idOf("a");
+  close();
+  ASSERT_TRUE(control().kill(id, Signal::term()));
+  open();
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+}
+
+TEST_F(Restored, StopThatTheDaemonDidNotSeeTheEndOfStaysAStop) {
+  open();
+  auto spec = server({{"mock.on_signal.TERM", "exit:1"}, {"mock.ignore_signals", "INT"}});
+  spec.restart = {.mode = RestartPolicy::Mode::kAlways};
+  createAndStart("a", spec);
+  createAndStart("b");
+  ASSERT_TRUE(supervisor_->stop("a", {.signal = Signal::interrupt(), .timeout = 1h}, "stop"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kStopping));
+  ASSERT_TRUE(eventually([&] { return callsOf(Primitive::kSignal) == 1; }));
+  reopen();
+  ASSERT_EQ(stateOf("a"), EntryState::kRunning);
+  ASSERT_TRUE(control().crash(idOf("a"), 1));
+  EXPECT_TRUE(becomes("a", EntryState::kStopped));
+  clock().advance(1min);
+  EXPECT_EQ(stateOf("a"), EntryState::kStopped);
+}
+
+// ---- the engine, with and without its containers ----
+
+TEST_F(Restored, EngineThatTakesItsServersAlongStartsThemAgainAndCountsNoCrash) {
+  open();
+  auto spec = server();
+  spec.restart = {.mode = RestartPolicy::Mode::kOnFailure, .max_retries = 1};
+  createAndStart("policy", spec);
+  createAndStart("none");
+  create("stopped");
+  for (int i = 0; i < 3; ++i) {
+    from_ = observer_.position();
+    control().engineRestart(true);
+    ASSERT_TRUE(passUntil([&] { return observer_.position() > from_; }));
+    ASSERT_TRUE(becomesInTime("policy", EntryState::kRunning));
+    ASSERT_TRUE(becomesInTime("none", EntryState::kRunning));
+    EXPECT_EQ(supervisor_->status("policy")->restarts, 0);
+  }
+  EXPECT_THAT(observer_.states("policy"), Not(Contains(EntryState::kCrashed)));
+  EXPECT_THAT(observer_.states("none"), Not(Contains(EntryState::kCrashed)));
+  EXPECT_EQ(stateOf("stopped"), EntryState::kCreated);
+}
+
+TEST_F(Restored, EndsThatTheEngineCausedBeforeItWentAreNoCrashesAfterAll) {
+  open();
+  createAndStart("a");
+  // An engine that shuts down: it asks its containers to end, and goes when they have.
+  ASSERT_TRUE(control().kill(idOf("a"), Signal::kill()));
+  ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  clock().advance(5s);
+  control().engineDown(true);
+  ASSERT_TRUE(becomesInTime("a", EntryState::kUnknown));
+  control().engineDown(false);
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+}
+
+TEST_F(Restored, CrashLongBeforeTheEngineWentStaysACrash) {
+  open();
+  createAndStart("a");
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  clock().advance(10min);
+  control().engineDown(true);
+  ASSERT_TRUE(becomesInTime("a", EntryState::kUnknown));
+  control().engineDown(false);
+  EXPECT_TRUE(becomesInTime("a", EntryState::kFailed));
+  EXPECT_EQ(supervisor_->status("a")->reason, Reason::kCrashed);
+}
+
+TEST_F(Restored, CrashWhileTheEngineWasLostIsACrashIfOthersLiveOn) {
+  open();
+  createAndStart("a");
+  createAndStart("b");
+  const ContainerId id = idOf("a");
+  control().engineDown(true);
+  ASSERT_TRUE(becomesInTime("a", EntryState::kUnknown));
+  from_ = observer_.position();
+  ASSERT_TRUE(control().crash(id, 9));
+  control().engineDown(false);
+  ASSERT_TRUE(becomesInTime("a", EntryState::kFailed));
+  EXPECT_EQ(since("a").front().current, EntryState::kCrashed);
+  EXPECT_EQ(since("a").front().exit->exit_code, 9);
+}
+
+}  // namespace
+}  // namespace control
