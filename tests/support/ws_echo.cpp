@@ -66,9 +66,11 @@ int echo(const agent::LinkSettings& settings) {
   agent::Outbox outbox;
   agent::WakeUp wake_up;
   agent::Traffic traffic;
+  agent::Pulse pulse;
   Echo listener(outbox);
   const agent::Ending ending =
-      agent::Connection({settings, listener, outbox, wake_up, traffic, stopping}, std::move(dialed))
+      agent::Connection({settings, listener, outbox, wake_up, traffic, stopping, pulse},
+                        std::move(dialed))
           .run();
   std::fprintf(stderr, "ws_echo: %s; %llu messages\n", ending.text.c_str(),
                static_cast<unsigned long long>(traffic.received));
