@@ -16,6 +16,7 @@
 #include "agent/actions/status.h"
 #include "agent/actions/system_info.h"
 #include "agent/config.h"
+#include "agent/panel/ends.h"
 #include "agent/panel/journal.h"
 #include "agent/panel/operations.h"
 #include "agent/panel/outgoing.h"
@@ -89,6 +90,7 @@ struct Services {
   EngineFacts& engine;
   CommandJournal& journal;
   ServerWork& server_work;
+  Ends& ends;
 
   HostPaths paths() const {
     return {config.data_dir, config.state_dir, config.container_data_path};

@@ -51,9 +51,9 @@ class Agent::Core {
         server_work_(std::make_unique<ServerWork>()),
         supervisor_(
             std::make_unique<control::Supervisor>(runtime_, supervisorOptions(config_), reporter_)),
-        services_{config_,   *runtime_, *supervisor_, out_,         operations_,
-                  *workers_, files_,    suspended_,   notes_,       host_,
-                  identity_, engine_,   journal_,     *server_work_},
+        services_{config_,   *runtime_, *supervisor_, out_,          operations_,
+                  *workers_, files_,    suspended_,   notes_,        host_,
+                  identity_, engine_,   journal_,     *server_work_, ends_},
         dispatcher_(services_) {
     reporter_.lend(services_);
   }
@@ -99,6 +99,7 @@ class Agent::Core {
     const std::shared_lock lock(life_);
     std::vector<std::string> messages;
     if (closed_) return messages;
+    ends_.connected();
     Json info = encodeSystemInfo(identity_, host_, engine_.info());
     info.set("commandsInProgress", commandsInProgress());
     messages.push_back(writeLegacy("system_info", std::move(info)));
@@ -171,6 +172,7 @@ class Agent::Core {
   const AgentIdentity identity_;
   EngineFacts engine_;
   CommandJournal journal_;
+  Ends ends_;
   Reporter reporter_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<ServerWork> server_work_;

@@ -160,6 +160,7 @@ bool Dispatcher::isNew(const Command& command) {
       return true;
     case AnsweredIds::Verdict::kRepeat:
       services_.out.result(std::move(check.response));
+      if (const auto ended = services_.ends.untold(command.id)) tellEnd(*ended, *ended->outcome);
       return false;
     case AnsweredIds::Verdict::kConflict:
       services_.out.result(writeFailure(
@@ -177,7 +178,7 @@ void Dispatcher::takeOver(std::vector<JournalEntry> entries) {
       const Outcome unknown{.code = "OUTCOME_UNKNOWN", .message = kUnknownOutcome, .at = now()};
       services_.journal.end(entry.id, unknown);
       if (entry.accepted) {
-        tellInheritedEnd(entry, unknown);
+        tellEnd(entry, unknown);
       } else {
         answerInherited(entry);
       }
@@ -187,7 +188,7 @@ void Dispatcher::takeOver(std::vector<JournalEntry> entries) {
   }
 }
 
-void Dispatcher::tellInheritedEnd(const JournalEntry& entry, const Outcome& outcome) {
+void Dispatcher::tellEnd(const JournalEntry& entry, const Outcome& outcome) {
   Json data;
   data.set("commandId", entry.id).set("action", entry.action);
   if (!entry.server_id.empty()) data.set("serverId", entry.server_id);
@@ -225,7 +226,7 @@ void Dispatcher::answerInherited(const JournalEntry& entry) {
     if (!entry.server_id.empty()) data.set("serverId", entry.server_id);
     data.set("status", action->acceptance);
     services_.out.result(writeSuccess(entry.id, entry.action, std::move(data)));
-    return tellInheritedEnd(entry, *entry.outcome);
+    return tellEnd(entry, *entry.outcome);
   }
   if (entry.outcome->success)
     return services_.out.result(writeSuccess(entry.id, entry.action, observed(entry.server_id)));

@@ -36,7 +36,7 @@ class Dispatcher {
   bool isNew(const Command& command);
   bool isInherited(const Command& command);
   void answerInherited(const JournalEntry& entry);
-  void tellInheritedEnd(const JournalEntry& entry, const Outcome& outcome);
+  void tellEnd(const JournalEntry& entry, const Outcome& outcome);
   control::WallTime now() const { return services_.runtime.clock().wallNow(); }
   Json observed(const std::string& server_id) const;
   /// Runs `work`, and answers `command` with the refusal or defect it ends with.

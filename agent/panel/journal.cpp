@@ -46,11 +46,12 @@ std::string beginLine(const JournalEntry& entry) {
   return line.write() + '\n';
 }
 
-std::string endLine(const std::string& id, const Outcome& outcome) {
+std::string endLine(const std::string& id, const Outcome& outcome, bool was_accepted) {
   Json line;
   line.set("end", id).set("at", millisecondsOf(outcome.at)).set("success", outcome.success);
   if (!outcome.success)
     line.set("code", outcome.code).set("message", outcome.message.substr(0, kLongestMessage));
+  if (was_accepted) line.set("accepted", true);
   return line.write() + '\n';
 }
 
@@ -85,6 +86,7 @@ class Reading {
     const Json& line = *reading.value;
     if (line.find("journal") != nullptr) return true;
     if (line.findText("begin") != nullptr) return begin(line);
+    if (line.findText("end") != nullptr) return end(line);
     if (const std::string* id = line.findText("accepted")) {
       if (JournalEntry* entry = find(*id)) entry->accepted = true;
       return true;
@@ -94,7 +96,6 @@ class Reading {
       places_.erase(*id);
       return true;
     }
-    if (line.findText("end") != nullptr) return end(line);
     return false;
   }
 
@@ -124,6 +125,7 @@ class Reading {
     if (const std::string* code = line.findText("code")) outcome.code = *code;
     if (const std::string* message = line.findText("message")) outcome.message = *message;
     entry->outcome = std::move(outcome);
+    if (line.find("accepted") != nullptr) entry->accepted = true;
     return true;
   }
 
@@ -245,9 +247,9 @@ void CommandJournal::accepted(const std::string& id) {
   if (write(line)) open->second += line;
 }
 
-void CommandJournal::end(const std::string& id, const Outcome& outcome) {
+void CommandJournal::end(const std::string& id, const Outcome& outcome, bool was_accepted) {
   const std::lock_guard lock(mutex_);
-  if (open_.erase(id) > 0) static_cast<void>(write(endLine(id, outcome)));
+  if (open_.erase(id) > 0) static_cast<void>(write(endLine(id, outcome, was_accepted)));
 }
 
 void CommandJournal::forget(const std::string& id) {

@@ -61,9 +61,10 @@ class CommandJournal {
   const std::string& problem() const noexcept { return problem_; }
 
   control::Result<void> begin(const JournalEntry& entry);
-  /// Both: nothing when the id was not begun or has ended.
+  /// Both: nothing when the id was not begun or has ended. The end of an accepted command may
+  /// overtake its acceptance, and says so.
   void accepted(const std::string& id);
-  void end(const std::string& id, const Outcome& outcome);
+  void end(const std::string& id, const Outcome& outcome, bool was_accepted = false);
   /// Was turned away and may come again under its id.
   void forget(const std::string& id);
 

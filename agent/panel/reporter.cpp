@@ -117,7 +117,12 @@ void Reporter::complete(const Operation& operation, const control::OperationEnd&
   }
   if (Services* const services = services_) {
     outcome.at = services->runtime.clock().wallNow();
-    services->journal.end(operation.command_id, outcome);
+    services->journal.end(operation.command_id, outcome, true);
+    services->ends.note({.id = operation.command_id,
+                         .action = operation.action,
+                         .server_id = operation.server_id,
+                         .at = outcome.at - end.elapsed,
+                         .outcome = outcome});
   }
   out_.event("command_completed", std::move(data));
 }

@@ -1,5 +1,6 @@
 // What an agent does with the commands that the agent before it had begun.
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 
@@ -171,6 +172,29 @@ TEST_F(Inherited, WithoutAJournalNothingIsMadeThatCouldHappenTwice) {
   EXPECT_EQ(containers(), 0U);
   agent_->onMessage(R"({"id":"l1","type":"command","action":"list_servers"})");
   EXPECT_EQ(at(panel_.response("l1"), "success"), "true");
+}
+
+TEST_F(Inherited, AnEndMayBeLostWithItsConnectionAndIsToldAgainOnTheNext) {
+  open();
+  agent_->greeting();
+  agent_->onMessage(create_);
+  panel_.completed("c1");
+  const auto ends = [this](std::size_t from) {
+    const std::vector<Json> all = panel_.all();
+    return std::count_if(all.begin() + static_cast<std::ptrdiff_t>(from), all.end(),
+                         [](const Json& m) { return at(m, "event") == "command_completed"; });
+  };
+  std::size_t from = panel_.count();
+  agent_->onMessage(create_);
+  EXPECT_EQ(ends(from), 0) << "it was told on this connection";
+  agent_->greeting();
+  from = panel_.count();
+  agent_->onMessage(create_);
+  EXPECT_EQ(at(panel_.response("c1", from), "data.status"), "creating");
+  EXPECT_EQ(ends(from), 1);
+  agent_->onMessage(create_);
+  EXPECT_EQ(ends(from), 1);
+  EXPECT_EQ(containers(), 1U);
 }
 
 TEST_F(Inherited, TheGreetingNamesCommandsInProgress) {

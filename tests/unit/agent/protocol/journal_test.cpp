@@ -56,13 +56,17 @@ TEST_F(JournalTest, TellsHowEachCommandOfTheAgentBeforeEnded) {
     ASSERT_TRUE(journal.begin(command("accepted")));
     journal.accepted("accepted");
     ASSERT_TRUE(journal.begin(command("begun")));
+    ASSERT_TRUE(journal.begin(command("overtaken")));
+    journal.end("overtaken", {.success = true}, true);
+    journal.accepted("overtaken");
     ASSERT_TRUE(journal.begin(command("busy")));
     journal.forget("busy");
   }
   const auto entries = reopened();
   ASSERT_THAT(entries,
               ElementsAre(Field(&JournalEntry::id, "done"), Field(&JournalEntry::id, "failed"),
-                          Field(&JournalEntry::id, "accepted"), Field(&JournalEntry::id, "begun")));
+                          Field(&JournalEntry::id, "accepted"), Field(&JournalEntry::id, "begun"),
+                          Field(&JournalEntry::id, "overtaken")));
   EXPECT_TRUE(entries[0].outcome && entries[0].outcome->success);
   EXPECT_EQ(entries[0].fingerprint, 0xFEDCBA9876543210U);
   EXPECT_EQ(entries[0].server_id, "s1");
@@ -75,6 +79,7 @@ TEST_F(JournalTest, TellsHowEachCommandOfTheAgentBeforeEnded) {
   EXPECT_FALSE(entries[2].outcome);
   EXPECT_FALSE(entries[3].accepted);
   EXPECT_FALSE(entries[3].outcome);
+  EXPECT_TRUE(entries[4].accepted);
 }
 
 TEST_F(JournalTest, AnIdThatWasForgottenCanBeUsedAgain) {
