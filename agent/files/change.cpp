@@ -14,23 +14,6 @@
 namespace agent::files {
 namespace {
 
-Place placeFor(const ServerRoot& root, const CheckedPath& path, const PutOptions& options) {
-  return options.make_directories ? root.makePlace(path) : root.place(path);
-}
-
-/// What the end would refuse is refused before the work.
-void checkTarget(const ServerRoot& root, const CheckedPath& path, const PutOptions& options,
-                 bool directory) {
-  if (path.isRoot() || !options.make_directories) (void)root.place(path);
-  Descriptor above = root.openAbove(path);
-  if (!above && errno == ENOENT) return;
-  if (!above) refuseErrno(errno, path.parent().shown());
-  const Place place{std::move(above), path.name()};
-  if (!directory) return root.checkReplaceable(place, options.overwrite, path.shown());
-  struct stat status {};
-  if (statusIn(place, status)) refuseErrno(EEXIST, path.shown());
-}
-
 /// Copies a walked tree to another directory, level by level.
 class TreeCopy {
  public:
@@ -127,6 +110,22 @@ void checkSum(int fd, const UploadPiece& piece, const std::string& shown,
 }
 
 }  // namespace
+
+Place placeFor(const ServerRoot& root, const CheckedPath& path, const PutOptions& options) {
+  return options.make_directories ? root.makePlace(path) : root.place(path);
+}
+
+void checkTarget(const ServerRoot& root, const CheckedPath& path, const PutOptions& options,
+                 bool directory) {
+  if (path.isRoot() || !options.make_directories) (void)root.place(path);
+  Descriptor above = root.openAbove(path);
+  if (!above && errno == ENOENT) return;
+  if (!above) refuseErrno(errno, path.parent().shown());
+  const Place place{std::move(above), path.name()};
+  if (!directory) return root.checkReplaceable(place, options.overwrite, path.shown());
+  struct stat status {};
+  if (statusIn(place, status)) refuseErrno(EEXIST, path.shown());
+}
 
 void writeFile(const ServerRoot& root, const CheckedPath& path, const std::string& bytes,
                const PutOptions& options) {

@@ -15,6 +15,12 @@ struct PutOptions {
   bool make_directories = true;
 };
 
+/// Where it goes, when all is ready.
+Place placeFor(const ServerRoot& root, const CheckedPath& path, const PutOptions& options);
+/// What the end would refuse is refused before the work.
+void checkTarget(const ServerRoot& root, const CheckedPath& path, const PutOptions& options,
+                 bool directory);
+
 /// Replaces or makes the file, wholly or not at all.
 void writeFile(const ServerRoot& root, const CheckedPath& path, const std::string& bytes,
                const PutOptions& options);

@@ -124,7 +124,12 @@ void ServerRoot::dress(int fd, const Place& place) const {
 void ServerRoot::dressNew(int fd, mode_t mode) const {
   if (::fchown(fd, ownership_.user, ownership_.group) != 0 && errno != EPERM)
     refuseErrno(errno, "/");
-  if (::fchmod(fd, mode & kPermissions) != 0) refuseErrno(errno, "/");
+  const bool directory = isDirectory(statusOf(fd));
+  // Where the container's user is not known, all who reach the directory are let in.
+  const mode_t least = (ownership_.file_mode & S_IWOTH) == 0
+                           ? 0
+                           : (directory ? ownership_.directory_mode : ownership_.file_mode);
+  if (::fchmod(fd, (mode | least) & kPermissions) != 0) refuseErrno(errno, "/");
 }
 
 bool statusIn(const Place& place, struct stat& status) noexcept {

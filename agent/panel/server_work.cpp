@@ -1,8 +1,15 @@
 #include "agent/panel/server_work.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace agent {
+namespace {
+
+constexpr std::initializer_list<ServerWork::Pace> kPaces = {
+    ServerWork::Pace::kQuick, ServerWork::Pace::kSlow, ServerWork::Pace::kBackup};
+
+}  // namespace
 
 ServerWork::~ServerWork() { close(); }
 
@@ -21,7 +28,7 @@ bool ServerWork::post(const std::string& server_id, Pace pace, const std::string
 
 bool ServerWork::cancel(const std::string& server_id, const std::string& id) {
   const std::lock_guard lock(mutex_);
-  for (const Pace pace : {Pace::kQuick, Pace::kSlow}) {
+  for (const Pace pace : kPaces) {
     const auto found = queues_.find({server_id, pace});
     if (found == queues_.end()) continue;
     Queue& queue = found->second;
@@ -34,7 +41,7 @@ bool ServerWork::cancel(const std::string& server_id, const std::string& id) {
 
 void ServerWork::cancelAll(const std::string& server_id) {
   std::unique_lock lock(mutex_);
-  for (const Pace pace : {Pace::kQuick, Pace::kSlow}) {
+  for (const Pace pace : kPaces) {
     const auto found = queues_.find({server_id, pace});
     if (found == queues_.end()) continue;
     if (found->second.running) found->second.running->stopping.request_stop();
@@ -61,8 +68,9 @@ void ServerWork::close() {
 }
 
 bool ServerWork::idleLocked(const std::string& server_id) const {
-  return !queues_.contains({server_id, Pace::kQuick}) &&
-         !queues_.contains({server_id, Pace::kSlow});
+  return std::none_of(kPaces.begin(), kPaces.end(), [&](Pace pace) {
+    return queues_.contains({server_id, pace});
+  });
 }
 
 /// The first whose turn it is; the end when there is none.
@@ -84,7 +92,7 @@ void ServerWork::run() {
     wake_.wait(lock, [&] { return closed_ || (turn = takeReady()) != queues_.end(); });
     --idle_;
     if (closed_) return;
-    const bool slow = turn->first.second == Pace::kSlow;
+    const bool slow = turn->first.second != Pace::kQuick;
     Queue& queue = turn->second;
     const std::shared_ptr<Item> item = queue.running = std::move(queue.waiting.front());
     queue.waiting.pop_front();

@@ -15,9 +15,9 @@
 
 namespace agent {
 
-/// Work on the files of servers. What is quick and what is slow of one server each runs in the
-/// order in which it came, one at a time; different servers never wait for each other as long as
-/// there are threads. Slow work gets half of the threads at most.
+/// Work on the files of servers. What is quick, what is slow and backups of one server each run in
+/// the order in which it came, one at a time; different servers never wait for each other as long
+/// as there are threads. Slow work gets half of the threads at most.
 ///
 /// Threads: any. Blocking: close() only, until the work that runs has ended.
 class ServerWork {
@@ -26,7 +26,7 @@ class ServerWork {
   static constexpr std::size_t kMostSlow = 8;
   static constexpr std::size_t kMostWaiting = 64;  ///< of one server and pace
 
-  enum class Pace { kQuick, kSlow };
+  enum class Pace { kQuick, kSlow, kBackup };
   using Task = std::function<void(std::stop_token)>;
 
   ServerWork() = default;

@@ -30,6 +30,13 @@ class RootedTest : public testing::Test {
     fs::create_directories(agent_.root() + "/folder/in");
     writeFileAt(agent_.root() + "/plain", "plain");
     writeFileAt(agent_.root() + "/folder/in/file", "inner");
+    if (archive_.empty()) {
+      EXPECT_EQ(
+          outcome(agent_.ask("create_archive", R"({"path":"folder","destination":"folder.zip"})")),
+          "ok");
+      archive_ = readFileAt(agent_.root() + "/folder.zip");
+    }
+    writeFileAt(agent_.root() + "/folder.zip", archive_);
   }
 
   void expectUntouched(const std::string& attempt) {
@@ -38,6 +45,7 @@ class RootedTest : public testing::Test {
   }
 
   FileAgent agent_;
+  std::string archive_;
   const std::string before_ = agent_.fingerprintOfOutside();
 };
 

@@ -43,6 +43,11 @@ inline const std::vector<Sample>& samples() {
       {"download_file", R"({"path":"@"})"},
       {"download_file", R"({"path":"@","checksum":true})"},
       {"get_file_permissions", R"({"path":"@"})", true},
+      {"create_archive", R"({"path":"@","destination":"/made.zip"})"},
+      {"create_archive", R"({"paths":["plain"],"directory":"@","destination":"/made.zip"})"},
+      {"create_archive", R"({"path":"/folder","destination":"@","format":"tar"})"},
+      {"extract_archive", R"({"path":"@","destination":"/out"})"},
+      {"extract_archive", R"({"path":"/folder.zip","destination":"@"})"},
       {"set_file_permissions", R"({"path":"@","permissions":"0777"})"},
   };
   return all;

@@ -42,8 +42,8 @@ bool runs(ServerWork& work, const std::string& server, Pace pace) {
 TEST(ServerWorkTest, KeepsTheOrderOfOneServer) {
   std::vector<int> order;
   {
-    ServerWork work;
     std::promise<void> done;
+    ServerWork work;
     for (int i = 0; i < 50; ++i)
       ASSERT_TRUE(work.post("a", Pace::kQuick, "", [&, i](const std::stop_token&) {
         order.push_back(i);
@@ -55,8 +55,8 @@ TEST(ServerWorkTest, KeepsTheOrderOfOneServer) {
 }
 
 TEST(ServerWorkTest, ServersAndPacesDoNotWaitForEachOther) {
-  ServerWork work;
   Held held;
+  ServerWork work;
   ASSERT_TRUE(work.post("a", Pace::kSlow, "", held.task()));
   ASSERT_TRUE(held.began());
   EXPECT_TRUE(runs(work, "a", Pace::kQuick));
@@ -65,8 +65,8 @@ TEST(ServerWorkTest, ServersAndPacesDoNotWaitForEachOther) {
 }
 
 TEST(ServerWorkTest, SlowWorkOfManyServersLeavesRoomForQuickWork) {
-  ServerWork work;
   std::vector<Held> held(40);
+  ServerWork work;
   for (std::size_t i = 0; i < held.size(); ++i)
     ASSERT_TRUE(work.post("s" + std::to_string(i), Pace::kSlow, "", held[i].task()));
   ASSERT_TRUE(held[ServerWork::kMostSlow - 1].began());
@@ -76,8 +76,8 @@ TEST(ServerWorkTest, SlowWorkOfManyServersLeavesRoomForQuickWork) {
 }
 
 TEST(ServerWorkTest, RefusesWhenTooMuchWaitsForOneServer) {
-  ServerWork work;
   Held held;
+  ServerWork work;
   ASSERT_TRUE(work.post("a", Pace::kQuick, "", held.task()));
   ASSERT_TRUE(held.began());
   for (std::size_t i = 0; i < ServerWork::kMostWaiting; ++i)
@@ -88,9 +88,9 @@ TEST(ServerWorkTest, RefusesWhenTooMuchWaitsForOneServer) {
 }
 
 TEST(ServerWorkTest, CancelsWhatRunsAndWhatWaits) {
-  ServerWork work;
   Held held;
   std::promise<bool> second_was_stopped;
+  ServerWork work;
   ASSERT_TRUE(work.post("a", Pace::kSlow, "1", held.task()));
   ASSERT_TRUE(work.post("a", Pace::kSlow, "2", [&](const std::stop_token& stop) {
     second_was_stopped.set_value(stop.stop_requested());
@@ -104,9 +104,9 @@ TEST(ServerWorkTest, CancelsWhatRunsAndWhatWaits) {
 }
 
 TEST(ServerWorkTest, CancelsAllOfAServerAndWaitsForIt) {
-  ServerWork work;
   Held held;
   std::atomic<bool> ended{false};
+  ServerWork work;
   ASSERT_TRUE(work.post("a", Pace::kSlow, "", [&](const std::stop_token& stop) {
     held.task()(stop);
     ended = true;
@@ -117,9 +117,9 @@ TEST(ServerWorkTest, CancelsAllOfAServerAndWaitsForIt) {
 }
 
 TEST(ServerWorkTest, CloseStopsWhatRunsAndDropsWhatWaits) {
-  ServerWork work;
   Held held;
   std::atomic<bool> ran{false};
+  ServerWork work;
   ASSERT_TRUE(work.post("a", Pace::kQuick, "", held.task()));
   ASSERT_TRUE(work.post("a", Pace::kQuick, "", [&](const std::stop_token&) { ran = true; }));
   ASSERT_TRUE(held.began());

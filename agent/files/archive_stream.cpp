@@ -1,0 +1,236 @@
+#include "agent/files/archive_stream.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <vector>
+
+#include "agent/files/beneath.h"
+
+namespace agent::files {
+namespace {
+
+constexpr std::size_t kBuffer = 256 * 1024;
+constexpr mode_t kPermissions = 0777;
+
+/// Names in archives are UTF-8 here, whatever locale the process has; of this thread alone.
+class Utf8Names {
+ public:
+  Utf8Names() : before_(::uselocale(locale())) {}
+  ~Utf8Names() { ::uselocale(before_); }
+  Utf8Names(const Utf8Names&) = delete;
+  Utf8Names& operator=(const Utf8Names&) = delete;
+
+ private:
+  static locale_t locale() {
+    static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    return utf8;
+  }
+  locale_t before_;
+};
+
+using Entry = std::unique_ptr<archive_entry, void (*)(archive_entry*)>;
+
+bool endsWith(std::string_view name, std::string_view ending) {
+  if (name.size() <= ending.size()) return false;
+  const std::string_view end = name.substr(name.size() - ending.size());
+  return std::equal(end.begin(), end.end(), ending.begin(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+}
+
+std::string textOf(const char* text) { return text == nullptr ? std::string() : text; }
+
+}  // namespace
+
+std::optional<ArchiveFormat> formatOfName(std::string_view name) {
+  if (endsWith(name, ".zip")) return ArchiveFormat::kZip;
+  if (endsWith(name, ".tar")) return ArchiveFormat::kTar;
+  if (endsWith(name, ".tar.gz") || endsWith(name, ".tgz")) return ArchiveFormat::kTarGz;
+  if (endsWith(name, ".tar.zst") || endsWith(name, ".tzst")) return ArchiveFormat::kTarZst;
+  return std::nullopt;
+}
+
+struct ArchiveWriter::State {
+  explicit State(Sink where) : sink(std::move(where)) {}
+
+  /// libarchive is C: what the sink throws must not pass through it.
+  static la_ssize_t write(archive*, void* self, const void* bytes, std::size_t size) {
+    State& state = *static_cast<State*>(self);
+    try {
+      state.sink(bytes, size);
+      return static_cast<la_ssize_t>(size);
+    } catch (...) {
+      state.failure = std::current_exception();
+      return -1;
+    }
+  }
+
+  void require(int done) {
+    if (failure) std::rethrow_exception(failure);
+    if (done >= ARCHIVE_WARN) return;
+    throw Refusal("INTERNAL_ERROR",
+                  "the archive cannot be written: " + textOf(::archive_error_string(writer.get())));
+  }
+
+  Entry describe(const std::string& path, const struct stat& status) const {
+    Entry entry(::archive_entry_new(), ::archive_entry_free);
+    ::archive_entry_set_pathname_utf8(entry.get(), path.c_str());
+    // A name that is not UTF-8 is kept as it is.
+    if (::archive_entry_pathname(entry.get()) == nullptr)
+      ::archive_entry_set_pathname(entry.get(), path.c_str());
+    ::archive_entry_set_mode(entry.get(), status.st_mode & (S_IFMT | kPermissions));
+    ::archive_entry_set_uid(entry.get(), status.st_uid);
+    ::archive_entry_set_gid(entry.get(), status.st_gid);
+    ::archive_entry_set_mtime(entry.get(), status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    return entry;
+  }
+
+  Sink sink;
+  std::exception_ptr failure{};
+  std::vector<char> buffer = std::vector<char>(kBuffer);
+  std::unique_ptr<archive, int (*)(archive*)> writer{::archive_write_new(), ::archive_write_free};
+};
+
+ArchiveWriter::ArchiveWriter(ArchiveFormat format, Sink sink)
+    : state_(std::make_unique<State>(std::move(sink))) {
+  archive* const writer = state_->writer.get();
+  const Utf8Names utf8;
+  state_->require(format == ArchiveFormat::kZip
+                      ? ::archive_write_set_format_zip(writer)
+                      : ::archive_write_set_format_pax_restricted(writer));
+  if (format == ArchiveFormat::kTarGz) state_->require(::archive_write_add_filter_gzip(writer));
+  if (format == ArchiveFormat::kTarZst) state_->require(::archive_write_add_filter_zstd(writer));
+  ::archive_write_set_bytes_per_block(writer, 64 * 1024);
+  ::archive_write_set_bytes_in_last_block(writer, 1);
+  state_->require(::archive_write_open(writer, state_.get(), nullptr, State::write, nullptr));
+}
+
+/// One that was not finished writes no end: freeing it would.
+ArchiveWriter::~ArchiveWriter() {
+  state_->sink = [](const void*, std::size_t) {};
+  ::archive_write_fail(state_->writer.get());
+}
+
+void ArchiveWriter::addDirectory(const std::string& path, const struct stat& status) {
+  const Utf8Names utf8;
+  const Entry entry = state_->describe(path, status);
+  state_->require(::archive_write_header(state_->writer.get(), entry.get()));
+}
+
+void ArchiveWriter::addFile(const std::string& path, const struct stat& status, int fd,
+                            const std::function<void(std::size_t bytes)>& each) {
+  const Utf8Names utf8;
+  const Entry entry = state_->describe(path, status);
+  ::archive_entry_set_size(entry.get(), status.st_size);
+  state_->require(::archive_write_header(state_->writer.get(), entry.get()));
+  for (std::int64_t offset = 0; offset < status.st_size;) {
+    const auto most = std::min<std::int64_t>(kBuffer, status.st_size - offset);
+    const ssize_t got = ::pread(fd, state_->buffer.data(), static_cast<std::size_t>(most), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) refuseErrno(errno, '/' + path);
+    if (got == 0) std::fill(state_->buffer.begin(), state_->buffer.end(), '\0');
+    const auto size = static_cast<std::size_t>(got > 0 ? got : most);
+    const la_ssize_t written =
+        ::archive_write_data(state_->writer.get(), state_->buffer.data(), size);
+    state_->require(written < 0 ? ARCHIVE_FATAL : ARCHIVE_OK);
+    offset += static_cast<std::int64_t>(size);
+    each(size);
+  }
+  state_->require(::archive_write_finish_entry(state_->writer.get()));
+}
+
+void ArchiveWriter::addSymlink(const std::string& path, const struct stat& status,
+                               const std::string& target) {
+  const Utf8Names utf8;
+  const Entry entry = state_->describe(path, status);
+  ::archive_entry_set_symlink_utf8(entry.get(), target.c_str());
+  if (::archive_entry_symlink(entry.get()) == nullptr)
+    ::archive_entry_set_symlink(entry.get(), target.c_str());
+  state_->require(::archive_write_header(state_->writer.get(), entry.get()));
+}
+
+void ArchiveWriter::finish() {
+  const Utf8Names utf8;
+  state_->require(::archive_write_close(state_->writer.get()));
+}
+
+struct ArchiveReader::State {
+  int require(int done) const {
+    if (done >= ARCHIVE_WARN || done == ARCHIVE_EOF) return done;
+    throw Refusal("INVALID_PAYLOAD", '\'' + shown +
+                                         "' is no archive (zip, tar, tar.gz, tar.zst), "
+                                         "or is damaged or encrypted: " +
+                                         textOf(::archive_error_string(reader.get())));
+  }
+
+  std::string shown;
+  std::unique_ptr<archive, int (*)(archive*)> reader{::archive_read_new(), ::archive_read_free};
+};
+
+ArchiveReader::ArchiveReader(int fd, std::string shown)
+    : state_(new State{.shown = std::move(shown)}) {
+  archive* const reader = state_->reader.get();
+  ::archive_read_support_format_zip(reader);
+  ::archive_read_support_format_tar(reader);
+  ::archive_read_support_filter_gzip(reader);
+  ::archive_read_support_filter_zstd(reader);
+  state_->require(::archive_read_open_fd(reader, fd, kBuffer));
+}
+
+ArchiveReader::~ArchiveReader() = default;
+
+std::optional<ArchiveEntry> ArchiveReader::next() {
+  const Utf8Names utf8;
+  archive_entry* found = nullptr;
+  if (state_->require(::archive_read_next_header(state_->reader.get(), &found)) == ARCHIVE_EOF)
+    return std::nullopt;
+  ArchiveEntry entry;
+  const char* const utf8_path = ::archive_entry_pathname_utf8(found);
+  entry.path = textOf(utf8_path != nullptr ? utf8_path : ::archive_entry_pathname(found));
+  entry.permissions = ::archive_entry_perm(found) & kPermissions;
+  entry.size = ::archive_entry_size_is_set(found) != 0 ? ::archive_entry_size(found) : -1;
+  entry.user = ::archive_entry_uid(found);
+  entry.group = ::archive_entry_gid(found);
+  if (::archive_entry_mtime_is_set(found) != 0)
+    entry.modified = timespec{::archive_entry_mtime(found), ::archive_entry_mtime_nsec(found)};
+  const bool hard_link = ::archive_entry_hardlink(found) != nullptr;
+  switch (::archive_entry_filetype(found)) {
+    case AE_IFREG:
+      entry.type = hard_link ? ArchiveEntry::Type::kOther : ArchiveEntry::Type::kFile;
+      break;
+    case AE_IFDIR:
+      entry.type = ArchiveEntry::Type::kDirectory;
+      break;
+    case AE_IFLNK:
+      entry.type = ArchiveEntry::Type::kSymlink;
+      entry.target = textOf(::archive_entry_symlink(found));
+      break;
+    default:
+      break;
+  }
+  return entry;
+}
+
+std::optional<ArchiveReader::Block> ArchiveReader::nextBlock() {
+  const Utf8Names utf8;
+  Block block;
+  la_int64_t offset = 0;
+  const int done =
+      ::archive_read_data_block(state_->reader.get(), &block.bytes, &block.size, &offset);
+  if (state_->require(done) == ARCHIVE_EOF) return std::nullopt;
+  block.offset = offset;
+  return block;
+}
+
+std::int64_t ArchiveReader::consumed() const {
+  return ::archive_filter_bytes(state_->reader.get(), -1);
+}
+
+}  // namespace agent::files

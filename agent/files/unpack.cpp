@@ -1,0 +1,198 @@
+#include "agent/files/unpack.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "agent/files/beneath.h"
+#include "agent/files/checked_path.h"
+#include "agent/files/staging.h"
+#include "agent/utf8.h"
+
+namespace agent::files {
+namespace {
+
+[[noreturn]] void tooLarge(const std::string& what) {
+  throw Refusal("FILE_TOO_LARGE", "the archive " + what + "; nothing of it was kept");
+}
+
+class Unpacking {
+ public:
+  Unpacking(int archive, const std::string& shown, int to, const ArchiveWork& work,
+            const Dress& dress, UnpackLinks links)
+      : reader_(archive, shown), shown_(shown), to_(to), work_(work), dress_(dress), links_(links) {
+    done_.size = statusOf(archive).st_size;
+  }
+
+  Archived run() {
+    while (const std::optional<ArchiveEntry> entry = reader_.next()) {
+      work_.patience.check();
+      if (++seen_ > work_.limits.entries)
+        tooLarge("holds more than " + std::to_string(work_.limits.entries) + " entries");
+      take(*entry);
+      tell();
+    }
+    return done_;
+  }
+
+ private:
+  void take(const ArchiveEntry& entry) {
+    const std::vector<std::string> parts = partsOf(entry.path);
+    if (parts.empty()) return;  // the top itself
+    switch (entry.type) {
+      case ArchiveEntry::Type::kDirectory:
+        return makeDirectory(parts, entry);
+      case ArchiveEntry::Type::kFile:
+        return makeFile(parts, entry);
+      case ArchiveEntry::Type::kSymlink:
+        if (links_ == UnpackLinks::kMake) return makeLink(parts, entry);
+        break;
+      case ArchiveEntry::Type::kOther:
+        break;
+    }
+    ++done_.skipped;
+  }
+
+  /// PATH_FORBIDDEN for what would lie elsewhere: one such name is reason not to trust the rest.
+  std::vector<std::string> partsOf(const std::string& path) const {
+    if (path.empty() || path.front() == '/') forbid(path, "an absolute path");
+    if (path.find('\0') != std::string::npos || path.size() > CheckedPath::kLongest)
+      forbid(path, "no path");
+    std::vector<std::string> parts;
+    for (std::size_t begin = 0; begin < path.size();) {
+      const std::size_t end = std::min(path.find('/', begin), path.size());
+      std::string part = path.substr(begin, end - begin);
+      begin = end + 1;
+      if (part.empty() || part == ".") continue;
+      if (part == "..") forbid(path, "a path that leads upwards");
+      if (part.size() > CheckedPath::kLongestName) forbid(path, "a name that is too long");
+      if (parts.empty() && part == kStagingName) forbid(path, "a name of the agent's");
+      parts.push_back(std::move(part));
+    }
+    if (parts.size() > work_.limits.depth)
+      tooLarge("holds directories deeper than " + std::to_string(work_.limits.depth));
+    return parts;
+  }
+
+  [[noreturn]] void forbid(const std::string& path, const std::string& what) const {
+    throw Refusal("PATH_FORBIDDEN", '\'' + shown_ + "' holds " + what + ": '" +
+                                        path.substr(0, 200) + "'; nothing of it was unpacked");
+  }
+
+  /// The directory that the last part goes into.
+  int above(const std::vector<std::string>& parts) {
+    const std::vector<std::string> wanted(parts.begin(), parts.end() - 1);
+    if (wanted == current_path_ && current_) return current_.get();
+    Descriptor directory = openAgain(to_);
+    if (!directory) refuseErrno(errno, shown_);
+    for (const std::string& part : wanted) directory = enter(directory.get(), part);
+    current_path_ = wanted;
+    current_ = std::move(directory);
+    return current_.get();
+  }
+
+  Descriptor enter(int directory, const std::string& part) {
+    Descriptor below = openDirectoryIn(directory, part.c_str());
+    if (below) return below;
+    if (errno != ENOENT) conflict(part);
+    if (::mkdirat(directory, part.c_str(), 0700) != 0) refuseErrno(errno, part);
+    below = openDirectoryIn(directory, part.c_str());
+    if (!below) conflict(part);
+    // One that the archive names nowhere, or later.
+    dress_(below.get(), {.type = ArchiveEntry::Type::kDirectory, .permissions = 0755});
+    return below;
+  }
+
+  [[noreturn]] void conflict(const std::string& name) const {
+    throw Refusal("INVALID_PAYLOAD", '\'' + shown_ + "' names '" + name +
+                                         "' twice, as different things; nothing was unpacked");
+  }
+
+  void makeDirectory(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
+    const Descriptor made = enter(above(parts), parts.back());
+    ArchiveEntry usable = entry;
+    usable.permissions |= S_IRWXU;  // what comes next goes in there
+    dress_(made.get(), usable);
+    ++done_.entries;
+  }
+
+  void makeLink(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
+    const int directory = above(parts);
+    if (::symlinkat(entry.target.c_str(), directory, parts.back().c_str()) != 0)
+      refuseErrno(errno, entry.path);
+    (void)::fchownat(directory, parts.back().c_str(), static_cast<uid_t>(entry.user),
+                     static_cast<gid_t>(entry.group), AT_SYMLINK_NOFOLLOW);
+    ++done_.entries;
+  }
+
+  void makeFile(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
+    if (entry.size > work_.limits.bytes - done_.bytes) tooLargeInBytes();
+    const Descriptor file = createFileIn(above(parts), parts.back().c_str(), 0600);
+    if (!file && errno == EEXIST) conflict(entry.path);
+    if (!file) refuseErrno(errno, entry.path);
+    std::int64_t end = 0;
+    while (const auto block = reader_.nextBlock()) {
+      work_.patience.check();
+      count(*block, end);
+      writeAll(file.get(), block->bytes, block->size, block->offset, entry.path);
+      end = block->offset + static_cast<std::int64_t>(block->size);
+      tell();
+    }
+    // A hole at the end.
+    if (entry.size > end && ::ftruncate(file.get(), entry.size) != 0)
+      refuseErrno(errno, entry.path);
+    if (entry.size > end) done_.bytes += entry.size - end;
+    dress_(file.get(), entry);
+    if (entry.modified) {
+      const timespec times[] = {*entry.modified, *entry.modified};
+      (void)::futimens(file.get(), times);
+    }
+    ++done_.entries;
+  }
+
+  /// What comes out counts, not what headers say; holes count too.
+  void count(const ArchiveReader::Block& block, std::int64_t end) {
+    const std::int64_t size = static_cast<std::int64_t>(block.size);
+    if (block.offset < end || block.offset > work_.limits.bytes) tooLargeInBytes();
+    done_.bytes += block.offset - end + size;
+    if (done_.bytes > work_.limits.bytes) tooLargeInBytes();
+    const std::int64_t most = std::max<std::int64_t>(done_.size, 1) * work_.limits.ratio;
+    if (done_.bytes > work_.limits.ratio_from && done_.bytes > most)
+      tooLarge("is larger than " + std::to_string(work_.limits.ratio) + " times its size");
+  }
+
+  [[noreturn]] void tooLargeInBytes() const {
+    tooLarge("holds more than the " + std::to_string(work_.limits.bytes) +
+             " bytes there is room for");
+  }
+
+  void tell() const {
+    work_.progress({.entries = done_.entries,
+                    .bytes = done_.bytes,
+                    .consumed = std::min(reader_.consumed(), done_.size),
+                    .size = done_.size});
+  }
+
+  ArchiveReader reader_;
+  const std::string& shown_;
+  const int to_;
+  const ArchiveWork& work_;
+  const Dress& dress_;
+  const UnpackLinks links_;
+  Archived done_{};
+  std::int64_t seen_ = 0;
+  std::vector<std::string> current_path_{};
+  Descriptor current_{};
+};
+
+}  // namespace
+
+Archived unpack(int archive, const std::string& shown, int to, const ArchiveWork& work,
+                const Dress& dress, UnpackLinks links) {
+  return Unpacking(archive, shown, to, work, dress, links).run();
+}
+
+}  // namespace agent::files
