@@ -24,7 +24,8 @@ trap finish EXIT
 need_packages $(test_packages)
 mapfile -t launcher < <(launcher_options)
 cmake --preset dev "${launcher[@]}" >/dev/null
-cmake --build --preset dev --target ctrl-alt-play-agent control_docker_module control_mock_module
+cmake --build --preset dev --target \
+  ctrl-alt-play-agent control_docker_module control_mock_module websocket_faults_test
 tests/agent/install.sh >/dev/null
 
 export AGENT_BINARY=$PWD/build/dev/agent/ctrl-alt-play-agent PLUGIN_DIR=$PWD/build/dev/plugins
@@ -36,4 +37,6 @@ E2E_ENGINE=docker CONTROL_TEST_DOCKER=$uri STORM_MINUTES=$((minutes / 2)) STORM_
   STORM_ENGINE_PID=$(cat "$directory/dockerd.pid") node --test tests/agent/storm.test.mjs
 printf 'on the mock engine, %s minutes, seed %s\n' $((minutes - minutes / 2)) "$seed"
 E2E_ENGINE=mock STORM_MINUTES=$((minutes - minutes / 2)) node --test tests/agent/storm.test.mjs
+printf 'ten thousand reconnects of the link\n'
+LINK_RECONNECTS=10000 build/dev/tests/websocket/websocket_faults_test --gtest_brief=1
 printf 'clean\n'

@@ -86,19 +86,19 @@ bool Connection::fill() {
   return filled;
 }
 
+/// What is left after so many writes is made into frames, too: room to write is what is waited for
+/// next.
 std::optional<Ending> Connection::send() {
-  for (int times = 0; times < kInARow; ++times) {
-    const bool idle = output_.pending() == 0;
+  for (int times = 0;; ++times) {
+    if (output_.pending() == 0) sent_at_ = now_;
     fill();
-    if (output_.pending() == 0) return std::nullopt;
-    if (idle) sent_at_ = now_;
+    if (output_.pending() == 0 || times == kInARow) return std::nullopt;
     const Io io = transport_->write(output_.unsent());
     if (io.state == Io::State::kWait) return std::nullopt;
     if (io.state != Io::State::kMoved) return Ending{"the connection broke: " + io.problem};
     parts_.traffic.sent += output_.sent(io.bytes);
     sent_at_ = now_;
   }
-  return std::nullopt;
 }
 
 bool Connection::mayRead() const {
@@ -140,7 +140,7 @@ std::optional<Ending> Connection::receive() {
     }
     received_at_ = now_;
     if (auto ending = take({buffer_.data(), io.bytes})) return ending;
-    if (!more_to_read_ && io.bytes < buffer_.size()) return std::nullopt;
+    if (!mayRead() || (!more_to_read_ && io.bytes < buffer_.size())) break;
   }
   return std::nullopt;
 }

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,11 +30,12 @@ class Output {
   std::vector<Outbox::Message> takeBack();
 
  private:
+  enum class Carries : int { kControl, kText, kMessage };
+  /// Small: a peer can have very many pongs made.
   struct Frame {
     std::uint64_t begin = 0;  ///< in the stream
     std::uint64_t end = 0;
-    bool data = false;
-    std::optional<Outbox::Message> message{};
+    Carries carries = Carries::kControl;
   };
 
   std::vector<Outbox::Message> removeFrom(std::uint64_t begin);
@@ -45,6 +45,7 @@ class Output {
   std::size_t begun_ = 0;   ///< how much of bytes_ is out
   std::uint64_t sent_ = 0;  ///< of the stream
   std::deque<Frame> frames_;
+  std::deque<Outbox::Message> messages_;  ///< of the frames that carry one
 };
 
 }  // namespace agent

@@ -178,6 +178,8 @@ std::string WsConnection::readText() {
 
 void WsConnection::endSending() { ::shutdown(descriptor_, SHUT_WR); }
 
+void WsConnection::endBoth() { ::shutdown(descriptor_, SHUT_RDWR); }
+
 bool WsConnection::ended(std::chrono::milliseconds patience) {
   const auto deadline = Clock::now() + patience;
   while (readableBy(descriptor_, deadline)) {

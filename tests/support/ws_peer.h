@@ -57,6 +57,8 @@ class WsConnection {
   int descriptor() const { return descriptor_; }
   /// Ends our side of the stream; the other goes on.
   void endSending();
+  /// Ends the stream both ways, also under a call in another thread.
+  void endBoth();
   /// Whether the other end closes within `patience`; what comes before is read and forgotten.
   bool ended(std::chrono::milliseconds patience = std::chrono::seconds(10));
 
@@ -77,6 +79,7 @@ class WsPeer {
   WsPeer& operator=(const WsPeer&) = delete;
 
   std::string url(const std::string& path = "/agents") const;
+  int port() const { return port_; }
   /// The next connection; nothing after `patience`.
   std::optional<WsConnection> next(std::chrono::milliseconds patience = std::chrono::seconds(10));
 
