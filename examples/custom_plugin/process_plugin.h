@@ -4,8 +4,7 @@
 
 namespace process_engine {
 
-/// The engine "process". Endpoints: process:/// (a directory of this user's) and
-/// process:///absolute/state/directory.
+/// For plugin.cpp, and for programs that link the engine in.
 const control::PluginDescriptor& descriptor() noexcept;
 
 }  // namespace process_engine

@@ -1,93 +1,87 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
-#include <map>
-#include <memory>
+#include <cerrno>
+#include <condition_variable>
 #include <mutex>
-#include <set>
-#include <thread>
+#include <stop_token>
+#include <system_error>
 
 #include <libcontrol/call.h>
 #include <libcontrol/result.h>
 
-#include "engine/files.h"
+#include "state.h"
 
 namespace process_engine {
 
-class Bell;
+inline Error failure(ErrorCode code, std::string message) {
+  return {.code = code, .message = std::move(message)};
+}
 
-control::Error systemError(int error, const std::string& what);
-control::Error cancelledError();
+/// From errno.
+inline Error systemFailure(const std::string& what) {
+  const std::error_code error(errno, std::generic_category());
+  ErrorCode code = ErrorCode::kResourceExhausted;
+  if (error.value() == EEXIST || error.value() == ENOTEMPTY) code = ErrorCode::kAlreadyExists;
+  if (error.value() == EACCES || error.value() == EPERM || error.value() == EROFS)
+    code = ErrorCode::kPermissionDenied;
+  if (error.value() == ENOENT || error.value() == ENOTDIR) code = ErrorCode::kUnavailable;
+  return failure(code, what + ": " + error.message());
+}
 
-/// Rings bells when a file or folder changes. One inotify instance and one thread, however
-/// many bells there are: a user has few instances.
-///
-/// Threads: any.
-class Monitor {
+/// Before a call does anything, and when it has waited for nothing.
+inline Result<void> checkContext(const CallContext& context, const Clock& clock) {
+  if (context.cancellation.stop_requested())
+    return failure(ErrorCode::kCancelled, "the call was cancelled");
+  if (clock.now() >= context.deadline)
+    return failure(ErrorCode::kDeadlineExceeded, "the deadline passed");
+  return {};
+}
+
+/// Calls `take`, which returns std::optional<Result<T>>, until it gives something. Files do not
+/// tell when they change, so it looks every few milliseconds; an engine with a socket waits for
+/// that.
+template <class T, class Take>
+Result<T> waitFor(const CallContext& context, Clock& clock, Take take) {
+  std::mutex mutex;
+  std::condition_variable wake;
+  const std::stop_callback cancelled(context.cancellation, [&] {
+    const std::lock_guard lock(mutex);
+    wake.notify_all();
+  });
+  for (;;) {
+    // What is there is given even when the deadline has passed.
+    if (context.cancellation.stop_requested()) return checkContext(context, clock).error();
+    if (std::optional<Result<T>> taken = take()) return std::move(*taken);
+    if (auto checked = checkContext(context, clock); !checked) return checked.error();
+    std::unique_lock lock(mutex);
+    const TimePoint next = clock.now() + std::chrono::milliseconds(10);
+    if (!context.cancellation.stop_requested())
+      clock.waitUntil(lock, wake, std::min(context.deadline, next));
+  }
+}
+
+/// `Base` is one of the library's streams, or an exit watch; T is what its calls give.
+template <class Base, class T>
+class Waiting : public Base {
  public:
-  /// kResourceExhausted: no more inotify instances, descriptors or threads.
-  static control::Result<std::unique_ptr<Monitor>> start();
-  ~Monitor();
-  Monitor(const Monitor&) = delete;
-  Monitor& operator=(const Monitor&) = delete;
+  explicit Waiting(Clock& clock) : clock_(clock) {}
+  int pollFd() const noexcept override { return -1; }
+  void cancel() noexcept override { cancelled_ = true; }
 
- private:
-  friend class Bell;
-  Monitor() = default;
-  control::Result<void> add(int file, Bell& bell);
-  void remove(Bell& bell) noexcept;
-  void run();
-  static void ringAll(const std::set<Bell*>& bells) noexcept;
-
-  Fd inotify_{};
-  Fd stop_{};
-  std::thread thread_{};
-  std::mutex mutex_{};
-  std::map<int, std::set<Bell*>> bells_{};  ///< by inotify's watch descriptor; guarded by mutex_
-};
-
-/// What a call or a stream waits on: an event descriptor that any thread can make readable.
-class Bell {
- public:
-  explicit Bell(Monitor& monitor);
-  ~Bell();
-  Bell(const Bell&) = delete;
-  Bell& operator=(const Bell&) = delete;
-
-  /// Rings from now on when a file, or what is in a folder, changes.
-  control::Result<void> listen(int file);
-
-  int fd() const noexcept { return event_.get(); }
-  void ring() noexcept;
-  void cancel() noexcept;
-
-  /// Calls `take` until it gives something, whenever the bell rings or `fd` has `events`.
-  /// `take` returns std::optional<Result<T>>. Afterwards the descriptor is readable unless there
-  /// was nothing. kDeadlineExceeded, kCancelled.
-  template <class T, class Take>
-  control::Result<T> waitFor(const control::CallContext& context, control::Clock& clock, Take take,
-                             int fd = -1, short events = 0) {
-    const std::stop_callback wake(context.cancellation, [this] { ring(); });
-    for (;;) {
-      // In this order: what comes after the look rings again.
-      silence();
-      if (cancelled_ || context.cancellation.stop_requested()) return stop(cancelledError());
-      if (std::optional<control::Result<T>> taken = take()) {
-        ring();
-        return std::move(*taken);
-      }
-      if (auto waited = wait(context, clock, fd, events); !waited) return waited.error();
-    }
+ protected:
+  /// Nothing for now, or what there is.
+  virtual std::optional<Result<T>> take() = 0;
+  Result<T> wait(const CallContext& context) {
+    return waitFor<T>(context, clock_, [this]() -> std::optional<Result<T>> {
+      if (cancelled_) return failure(ErrorCode::kCancelled, "it was cancelled");
+      return take();
+    });
   }
 
  private:
-  control::Error stop(control::Error error) noexcept;
-  control::Result<void> wait(const control::CallContext& context, control::Clock& clock, int fd,
-                             short events);
-  void silence() noexcept;
-
-  Monitor& monitor_;
-  const Fd event_;
+  Clock& clock_;
   std::atomic<bool> cancelled_{false};
 };
 

@@ -16,8 +16,8 @@ int main(int, char** arguments) {
   ContainerSpec spec;
   spec.name = "survivor";
   spec.image = "host";
-  spec.command = {"/bin/sh", "-c", "read line; echo $line; exit 4"};
-  spec.open_stdin = true;
+  spec.command = {"/bin/sh", "-c",
+                  "trap 'echo still here; exit 4' TERM; echo ready; while :; do sleep 0.05; done"};
   const auto running = (*runtime)->run(spec, {});
   if (!running) return 2;
   ::kill(::getpid(), SIGKILL);
