@@ -14,6 +14,7 @@ import { inputScenarios } from './scenarios/input.mjs';
 import { legacyScenarios } from './scenarios/legacy.mjs';
 import { outcomeScenarios, restartPolicyScenarios } from './scenarios/outcomes.mjs';
 import { processScenarios } from './scenarios/process.mjs';
+import { scarcityScenarios } from './scenarios/scarcity.mjs';
 import { stoppingScenarios } from './scenarios/stopping.mjs';
 
 const kTogether = Number(process.env.E2E_CONCURRENCY ?? 24);
@@ -39,6 +40,7 @@ describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
     fileScenarios(() => world);
     httpScenarios();
     configScenarios();
+    scarcityScenarios();
   });
 
   it('kept every promise of the protocol in all that was said meanwhile', async () => {

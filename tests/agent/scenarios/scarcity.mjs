@@ -1,0 +1,73 @@
+// The host runs out of something: descriptors, room on the disk; its clock jumps. The agent says so,
+// goes on with what it can do, and is as before once there is enough again.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { it } from 'node:test';
+import path from 'node:path';
+import { until } from '../lib/wait.mjs';
+import { World, inWorld, programs, uniqueId } from '../lib/world.mjs';
+
+const kFaketime = ['/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
+  '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1'].find((file) => fs.existsSync(file));
+
+/** Sets the soft limit of a running process. */
+const limit = (agent, what, value) =>
+  execFileSync('prlimit', ['--pid', String(agent.pid), `--${what}=${value}:`]);
+
+export function scarcityScenarios() {
+  it('without room for files servers are stopped and started, and none is made', () => inWorld({}, async (world) => {
+    const { agent, link } = world;
+    const id = await world.run('on-a-full-disk', { startup: programs.stubborn });
+    limit(agent, 'fsize', 0);
+    const refused = await link.command('create_server', uniqueId('no-room'), World.payload()).refused('INSUFFICIENT_RESOURCES');
+    assert.match(refused, /write it down/);
+    assert.ok(!refused.includes(agent.directory), refused);
+    await link.command('kill_server', id).done();
+    await world.start(id);
+    assert.equal((await link.status(id)).status, 'running');
+    limit(agent, 'fsize', 'unlimited');
+    await world.create('room-again');
+    await link.command('kill_server', id).done();
+  }));
+
+  it('without descriptors it goes on, and comes back to the panel when there are some', () => inWorld({}, async (world) => {
+    const { agent, link, panel } = world;
+    const id = await world.run('no-descriptors', { startup: programs.stubborn });
+    // Below every descriptor there is: not even one that is closed comes back.
+    limit(agent, 'nofile', 3);
+    assert.equal((await link.command('get_status', id).response()).success, true);
+    await panel.stop();
+    await panel.listen();
+    await until('a failed attempt', () => /Too many open files/.test(agent.log()));
+    assert.ok(agent.running);
+    limit(agent, 'nofile', 1024);
+    await until('connection', () => link.socket !== null, 60_000);
+    assert.equal((await link.status(id)).status, 'running');
+    await link.command('kill_server', id).done();
+  }));
+
+  it('the clock of the host jumps by an hour and by ten years, either way, and nothing stops', () => {
+    assert.ok(kFaketime, 'libfaketime is missing: apt-get install libfaketime');
+    const file = path.join(fs.mkdtempSync('/tmp/agent-clock-'), 'now');
+    const jump = (offset) => fs.writeFileSync(file, `${offset}\n`);
+    jump('+0');
+    const settings = {
+      LD_PRELOAD: kFaketime, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', DONT_FAKE_MONOTONIC: '1',
+      STATS_INTERVAL: '0.2',
+    };
+    return inWorld({ settings }, async (world) => {
+      const { link } = world;
+      const id = await world.run('clock', { startup: programs.stubborn });
+      for (const offset of ['+3600', '-3600', '+315360000', '-315360000', '+0']) {
+        jump(offset);
+        const mark = link.mark();
+        await link.waitFor((m) => m.type === 'event' && m.event === 'resource_update', `statistics at ${offset}`, 5_000, mark);
+        await link.command('restart_server', id, { timeout: 0.1 }).done(10_000);
+        assert.equal((await link.status(id)).status, 'running');
+      }
+      await link.command('kill_server', id).done();
+    }).finally(() => fs.rmSync(path.dirname(file), { recursive: true }));
+  });
+}
