@@ -26,6 +26,9 @@ struct Config {
   std::string plugin_dir;  ///< empty: where the library was installed with its plugins
   std::string data_dir;
   std::string state_dir;
+  std::string backup_dir;
+  std::int64_t backup_rate = 0;  ///< bytes a second that a backup writes; 0: no limit
+  std::size_t backups_kept = 0;  ///< of a server; 0: all
   std::string container_data_path;
   Policy policy;                                ///< of the host's operator
   std::chrono::milliseconds stats_interval{0};  ///< 0: off

@@ -237,6 +237,26 @@ constexpr Setting kSettings[] = {
      [](const std::string& text, Config& config) {
        return putAbsolutePath(text, config.state_dir);
      }},
+    {"BACKUP_DIR", "DIRECTORY", "/var/lib/ctrl-alt-play/backups", "",
+     "Holds one directory of backups for each server.",
+     [](const std::string& text, Config& config) {
+       return putAbsolutePath(text, config.backup_dir);
+     }},
+    {"BACKUP_RATE", "MIB", "0", "", "MiB a second that a backup may write; 0: no limit.",
+     [](const std::string& text, Config& config) -> Result<void> {
+       const auto rate = toInteger(text, 0, 1'000'000);
+       if (!rate) return rate.error();
+       config.backup_rate = std::int64_t{*rate} * 1024 * 1024;
+       return {};
+     }},
+    {"BACKUPS_KEPT", "NUMBER", "10", "",
+     "Backups of a server that are kept, the newest; 0: all, until they are deleted.",
+     [](const std::string& text, Config& config) -> Result<void> {
+       const auto kept = toInteger(text, 0, 1'000'000);
+       if (!kept) return kept.error();
+       config.backups_kept = static_cast<std::size_t>(*kept);
+       return {};
+     }},
     {"CONTAINER_DATA_PATH", "PATH", "/home/container", "",
      "Where a server sees its files inside the container.",
      [](const std::string& text, Config& config) {

@@ -73,7 +73,7 @@ constexpr std::array<std::string_view, 3> kActionsToCome = {"send_command", "sen
 
 std::vector<Action> allActions() {
   std::vector<Action> all(kActions.begin(), kActions.end());
-  for (const std::span<const Action> more : {fileActions(), archiveActions()})
+  for (const std::span<const Action> more : {fileActions(), archiveActions(), backupActions()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }

@@ -10,6 +10,7 @@ namespace agent {
 /// The actions on servers' files, on archives of them, and on backups.
 std::span<const Action> fileActions();
 std::span<const Action> archiveActions();
+std::span<const Action> backupActions();
 
 /// The longest that an action on files goes on.
 inline constexpr std::chrono::seconds kQuickFilesTimeout{60};

@@ -30,6 +30,9 @@ ServerRoot openFiles(const Services& services, const Command& command) {
     throw requestRefusal(status.error(), server_id, services.paths());
   if (services.notes.isRemoving(server_id))
     throw Refusal("INVALID_STATE", "the files of server '" + server_id + "' are being removed");
+  if (services.notes.isRestoring(server_id))
+    throw Refusal("INVALID_STATE",
+                  "a backup is being restored to server '" + server_id + "'; wait for its end");
   return ServerRoot::open(services.config.data_dir, server_id);
 }
 

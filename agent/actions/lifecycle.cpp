@@ -12,6 +12,12 @@ void refuseSuspended(const Services& services, const std::string& server_id) {
                   "server '" + server_id + "' is suspended; unsuspend it before it is started");
 }
 
+void refuseRestoring(const Services& services, const std::string& server_id) {
+  if (services.notes.isRestoring(server_id))
+    throw Refusal("INVALID_STATE",
+                  "a backup is being restored to server '" + server_id + "'; wait for its end");
+}
+
 /// One whose container could not be made stands for nothing: the supervisor lets it be replaced.
 void refuseExisting(const Services& services, const std::string& server_id) {
   const auto status = services.supervisor.status(server_id);
@@ -68,6 +74,7 @@ control::Result<void> createServer(Services& services, const Command& command,
 control::Result<void> startServer(Services& services, const Command& command,
                                   const std::string& operation_id) {
   refuseSuspended(services, command.server_id);
+  refuseRestoring(services, command.server_id);
   return services.supervisor.start(command.server_id, operation_id);
 }
 
@@ -80,6 +87,7 @@ control::Result<void> restartServer(Services& services, const Command& command,
                                     const std::string& operation_id) {
   const control::StopOptions options = stopOptions(services, command);
   refuseSuspended(services, command.server_id);
+  refuseRestoring(services, command.server_id);
   return services.supervisor.restart(command.server_id, options, operation_id);
 }
 
@@ -95,6 +103,7 @@ void describeDelete(const Command& command, Operation& operation) {
 control::Result<void> deleteServer(Services& services, const Command& command,
                                    const std::string& operation_id) {
   const std::string& server_id = command.server_id;
+  refuseRestoring(services, server_id);
   const bool remove_data = services.operations.find(operation_id)->remove_data;
   // Before the operation can end, so that no new server comes in between.
   if (remove_data) services.notes.markRemoving(server_id);

@@ -88,6 +88,22 @@ bool ServerNotes::isRemoving(const std::string& server_id) const {
   return removing_.contains(server_id);
 }
 
+void ServerNotes::markRestoring(const std::string& server_id) {
+  const std::lock_guard lock(mutex_);
+  restoring_.insert(server_id);
+}
+
+void ServerNotes::endRestoring(const std::string& server_id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto mark = restoring_.find(server_id); mark != restoring_.end())
+    restoring_.erase(mark);
+}
+
+bool ServerNotes::isRestoring(const std::string& server_id) const {
+  const std::lock_guard lock(mutex_);
+  return restoring_.contains(server_id);
+}
+
 void EngineFacts::set(control::RuntimeInfo info) {
   const std::lock_guard lock(mutex_);
   info_ = std::move(info);

@@ -48,6 +48,11 @@ class ServerNotes {
   void endRemoving(const std::string& server_id);
   bool isRemoving(const std::string& server_id) const;
 
+  /// While a backup takes the place of a server's files, nothing starts and nothing else uses them.
+  void markRestoring(const std::string& server_id);
+  void endRestoring(const std::string& server_id);
+  bool isRestoring(const std::string& server_id) const;
+
  private:
   struct Note {
     std::optional<control::Duration> stop_timeout{};
@@ -58,6 +63,7 @@ class ServerNotes {
   mutable std::mutex mutex_;
   std::map<std::string, Note> notes_;
   std::multiset<std::string> removing_;
+  std::multiset<std::string> restoring_;
 };
 
 /// What is known of the engine, from when it was last asked. Threads: any.

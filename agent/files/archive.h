@@ -16,7 +16,7 @@ struct ArchiveLimits {
   std::int64_t entries = 100'000;
   std::size_t depth = 32;
   std::int64_t bytes = std::int64_t{64} << 30;  ///< of content, counted as it comes out
-  std::int64_t ratio = 200;                     ///< content to archive, beyond `ratio_from`
+  std::int64_t ratio = 200;                     ///< content to archive, beyond `ratio_from`; 0: any
   std::int64_t ratio_from = 10 * 1024 * 1024;
 };
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <stop_token>
 
 #include "agent/panel/refusal.h"
@@ -18,6 +20,13 @@ class Patience {
 
   bool stopped() const noexcept { return stop_.stop_requested(); }
   bool late() const noexcept { return Clock::now() >= deadline_; }
+  /// Returns early when it is told to stop.
+  void wait(Clock::duration time) const {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop_, time, [] { return false; });
+  }
   /// INVALID_STATE: stopped. TIMEOUT: late.
   void check() const {
     if (stopped()) throw Refusal("INVALID_STATE", "it was cancelled; nothing of it was kept");

@@ -138,24 +138,26 @@ Page list(const ServerRoot& root, const CheckedPath& path, std::size_t offset, s
 
 Piece read(const ServerRoot& root, const CheckedPath& path, std::int64_t offset,
            std::int64_t length, const std::optional<std::string>& version) {
-  const Descriptor file = root.file(path);
-  const struct stat status = statusOf(file.get());
+  return readPiece(root.file(path).get(), path.shown(), offset, length, version);
+}
+
+Piece readPiece(int fd, const std::string& shown, std::int64_t offset, std::int64_t length,
+                const std::optional<std::string>& version) {
+  const struct stat status = statusOf(fd);
   Piece piece{.offset = offset,
               .size = status.st_size,
               .modified_ns = nanoseconds(status.st_mtim),
               .version = versionOf(status)};
   if (version && *version != piece.version)
-    throw Refusal("INVALID_STATE",
-                  '\'' + path.shown() + "' has changed since; begin again at offset 0");
+    throw Refusal("INVALID_STATE", '\'' + shown + "' has changed since; begin again at offset 0");
   const std::int64_t left = std::max<std::int64_t>(0, status.st_size - offset);
   piece.bytes.resize(static_cast<std::size_t>(std::min({length, kMostContent, left})));
   std::size_t filled = 0;
   while (filled < piece.bytes.size()) {
-    const ssize_t got =
-        ::pread(file.get(), piece.bytes.data() + filled, piece.bytes.size() - filled,
-                offset + static_cast<std::int64_t>(filled));
+    const ssize_t got = ::pread(fd, piece.bytes.data() + filled, piece.bytes.size() - filled,
+                                offset + static_cast<std::int64_t>(filled));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) refuseErrno(errno, path.shown());
+    if (got < 0) refuseErrno(errno, shown);
     if (got == 0) break;  // it was cut meanwhile
     filled += static_cast<std::size_t>(got);
   }

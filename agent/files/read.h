@@ -58,6 +58,9 @@ struct Piece {
 /// and the file is another by now.
 Piece read(const ServerRoot& root, const CheckedPath& path, std::int64_t offset,
            std::int64_t length, const std::optional<std::string>& version = {});
+/// The same of a file that is open; `shown` names it.
+Piece readPiece(int fd, const std::string& shown, std::int64_t offset, std::int64_t length,
+                const std::optional<std::string>& version = {});
 /// A file whole. FILE_TOO_LARGE: it is larger than kMostContent.
 Piece readWhole(const ServerRoot& root, const CheckedPath& path);
 

@@ -159,8 +159,8 @@ class Unpacking {
     if (block.offset < end || block.offset > work_.limits.bytes) tooLargeInBytes();
     done_.bytes += block.offset - end + size;
     if (done_.bytes > work_.limits.bytes) tooLargeInBytes();
-    const std::int64_t most = std::max<std::int64_t>(done_.size, 1) * work_.limits.ratio;
-    if (done_.bytes > work_.limits.ratio_from && done_.bytes > most)
+    if (work_.limits.ratio == 0 || done_.bytes <= work_.limits.ratio_from) return;
+    if (done_.bytes / work_.limits.ratio > std::max<std::int64_t>(done_.size, 1))
       tooLarge("is larger than " + std::to_string(work_.limits.ratio) + " times its size");
   }
 

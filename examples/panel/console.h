@@ -51,6 +51,10 @@ class Console {
   std::string send(const Words& arguments);
   std::string watch(const Words& arguments);
   std::string agent(const Words& arguments);
+  std::string ls(const Words& arguments);
+  std::string cat(const Words& arguments);
+  std::string put(const Words& arguments);
+  std::string get(const Words& arguments);
   std::string wait(const Words& arguments);
   std::string done(const Words& arguments);
   std::string expect(const Words& arguments);
@@ -63,6 +67,7 @@ class Console {
   std::string begin(const std::string& action, const Words& arguments,
                     const Poco::JSON::Object::Ptr& payload = {});
   std::string stopLike(const std::string& action, const Words& arguments);
+  void progress(std::size_t done, std::size_t size);
   std::string substitute(std::string line) const;
 
   Panel& panel_;

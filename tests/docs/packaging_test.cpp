@@ -67,7 +67,8 @@ TEST(ExampleSettings, AreSettingsAndShowTheirDefaults) {
 TEST(Service, MakesTheDefaultFolders) {
   std::vector<std::string> folders = unitValues("StateDirectory");
   for (std::string& folder : folders) folder = "/var/lib/" + folder;
-  EXPECT_THAT(folders, ElementsAre(defaultOf("STATE_DIR"), defaultOf("DATA_DIR")));
+  EXPECT_THAT(folders,
+              ElementsAre(defaultOf("STATE_DIR"), defaultOf("DATA_DIR"), defaultOf("BACKUP_DIR")));
 }
 
 /// The servers' own folders are open to every user, so another one who can enter the folder above

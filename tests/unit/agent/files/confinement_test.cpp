@@ -81,6 +81,7 @@ TEST_F(RootedTest, NoSymbolicLinkLeadsOutAtAnyDepthOrPosition) {
       for (std::size_t i = 0; i < levels; ++i) up += "../";
       if (target.starts_with("OUT")) target = up + "outside" + target.substr(3);
       for (const Sample& sample : samples()) {
+        if (!hasPath(sample)) continue;
         for (const char* rest : {"", "/secret", "/deep/secret", "/deep", "/new", "/new/newer"}) {
           layOut();
           const std::string at = depth.empty() ? "" : depth + '/';
@@ -127,6 +128,7 @@ TEST_F(RootedTest, HostilePathsAreRefused) {
         agent_.outside() + "/../outside/secret", std::string(".ctrl-alt-play"),
         std::string("/./.ctrl-alt-play/x"), long_name, long_path, std::string("a\\u0000b")}) {
     for (const Sample& sample : samples()) {
+      if (!hasPath(sample)) continue;
       const std::string got =
           outcome(agent_.ask(std::string(sample.action), payloadFor(sample, path)));
       EXPECT_TRUE(got == "PATH_FORBIDDEN" || got == "INVALID_PAYLOAD")
@@ -135,6 +137,7 @@ TEST_F(RootedTest, HostilePathsAreRefused) {
   }
   // What looks absolute is looked for below the server's directory.
   for (const Sample& sample : samples()) {
+    if (!hasPath(sample)) continue;
     const std::string got = outcome(agent_.ask(
         std::string(sample.action), payloadFor(sample, agent_.outside() + "/deep/../x")));
     EXPECT_EQ(got, "PATH_FORBIDDEN") << sample.action;
@@ -144,6 +147,7 @@ TEST_F(RootedTest, HostilePathsAreRefused) {
 
 TEST_F(RootedTest, SpecialFilesAreNeitherReadNorWritten) {
   for (const Sample& sample : samples()) {
+    if (!hasPath(sample)) continue;
     layOut();
     const std::string fifo = agent_.root() + "/special";
     ASSERT_EQ(::mkfifo(fifo.c_str(), 0666), 0);
@@ -164,6 +168,7 @@ TEST_F(RootedTest, HardLinksAreNotWrittenThrough) {
   const std::string before = agent_.fingerprintOfOutside();
   for (const char* action : {"write_file", "upload_file", "set_file_permissions"}) {
     for (const Sample& sample : samples()) {
+      if (!hasPath(sample)) continue;
       if (sample.action != action) continue;
       EXPECT_EQ(outcome(agent_.ask(action, payloadFor(sample, "hard"))), "PATH_FORBIDDEN")
           << sample.payload;
@@ -198,6 +203,7 @@ TEST_F(RootedTest, AnExchangeOfADirectoryForALinkNeverLeadsOut) {
   long reached = 0;
   while (exchanges < least) {
     for (const Sample& sample : samples()) {
+      if (!hasPath(sample)) continue;
       // What moves or deletes the swapped names themselves would end the race.
       std::vector<std::string> ids;
       for (const std::string& path : paths) {

@@ -46,6 +46,8 @@ FileAgent::FileAgent() : runtime_(mockRuntime()) {
   config_.node_id = "node-1";
   config_.data_dir = directory_.path("data");
   config_.state_dir = directory_.path("state");
+  config_.backup_dir = backups();
+  config_.backups_kept = 3;
   config_.container_data_path = "/home/container";
   config_.rate_limit = 0;
   open();

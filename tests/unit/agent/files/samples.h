@@ -48,9 +48,17 @@ inline const std::vector<Sample>& samples() {
       {"create_archive", R"({"path":"/folder","destination":"@","format":"tar"})"},
       {"extract_archive", R"({"path":"@","destination":"/out"})"},
       {"extract_archive", R"({"path":"/folder.zip","destination":"@"})"},
+      // No path at all.
+      {"list_backups", R"({})"},
+      {"delete_backup", R"({"backupId":"none"})"},
+      {"download_backup", R"({"backupId":"none"})"},
       {"set_file_permissions", R"({"path":"@","permissions":"0777"})"},
   };
   return all;
+}
+
+inline bool hasPath(const Sample& sample) {
+  return sample.payload.find('@') != std::string_view::npos;
 }
 
 inline std::string payloadFor(const Sample& sample, const std::string& path) {

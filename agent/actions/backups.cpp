@@ -1,0 +1,258 @@
+#include <array>
+
+#include "agent/actions/files.h"
+#include "agent/actions/files_fields.h"
+#include "agent/files/backup.h"
+#include "agent/files/tree.h"
+#include "agent/panel/message.h"
+
+namespace agent {
+namespace {
+
+using files::BackupInfo;
+using files::Backups;
+
+constexpr std::chrono::hours kBackupTimeout{12};
+constexpr std::size_t kMostPatterns = 100;
+
+Backups backupsOf(const Services& services, const Command& command) {
+  return Backups(services.config.backup_dir, command.server_id);
+}
+
+std::optional<std::string> readId(const Fields& fields) {
+  std::optional<std::string> id = fields.text("backupId");
+  if (id && !isServerId(*id))
+    fields.refuse("backupId",
+                  "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit");
+  return id;
+}
+
+std::string requireId(const Fields& fields) {
+  (void)fields.requiredText("backupId");
+  return *readId(fields);
+}
+
+/// A list of texts, or one text with a pattern on each line.
+std::vector<std::string> readIgnore(const Fields& fields) {
+  std::vector<std::string> patterns;
+  const Json* given = fields.find("ignore");
+  if (given == nullptr) return patterns;
+  const auto add = [&](const std::string& pattern) {
+    if (pattern.empty() || pattern.front() == '#') return;
+    if (pattern.front() == '!') fields.refuse("ignore", "must not hold patterns that begin with !");
+    patterns.push_back(pattern);
+    if (patterns.size() > kMostPatterns || pattern.size() > 1024)
+      fields.refuse("ignore",
+                    "must be at most " + std::to_string(kMostPatterns) + " patterns of 1024 bytes");
+  };
+  if (const std::string* text = given->text()) {
+    for (std::size_t begin = 0; begin <= text->size();) {
+      const std::size_t end = std::min(text->find('\n', begin), text->size());
+      add(text->substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return patterns;
+  }
+  if (given->elements() == nullptr) fields.refuse("ignore", "must be a list of patterns");
+  for (const Json& pattern : *given->elements()) {
+    if (pattern.text() == nullptr) fields.refuse("ignore", "must hold text only");
+    add(*pattern.text());
+  }
+  return patterns;
+}
+
+files::BackupOptions readOptions(const Services& services, const Fields& fields) {
+  files::BackupOptions options;
+  options.id = readId(fields).value_or("");
+  options.name = fields.text("name").value_or("");
+  if (options.name.size() > 256 || options.name.find('\n') != std::string::npos)
+    fields.refuse("name", "must be one line of at most 256 bytes");
+  options.ignore = readIgnore(fields);
+  options.bytes_per_second = services.config.backup_rate;
+  return options;
+}
+
+Json encodeBackup(const BackupInfo& backup) {
+  Json data;
+  data.set("backupId", backup.id).set("name", backup.name);
+  data.set("created", encodeFileTime(backup.created_ns)).set("size", backup.size);
+  data.set("sha256", backup.sha256).set("bytes", backup.bytes);
+  data.set("entries", backup.entries).set("skipped", backup.skipped);
+  return data;
+}
+
+files::ArchiveWork backupWork(std::stop_token stop, ProgressEvents& events) {
+  files::ArchiveWork work;
+  work.patience = files::Patience(std::move(stop), kBackupTimeout);
+  work.limits = {.entries = INT64_MAX, .depth = 2 * files::TreeWalk::kDeepest, .bytes = INT64_MAX};
+  work.progress = [&events](const files::ArchiveProgress& progress) { events.tell(progress); };
+  return work;
+}
+
+/// Runs accepted work in its turn and tells its end.
+template <class Work>
+control::Result<void> beginBackupWork(Services& services, const Command& command,
+                                      const std::string& operation_id, Work work) {
+  auto task = [&services, command, operation_id, work](std::stop_token stop) {
+    const auto began = std::chrono::steady_clock::now();
+    Json data;
+    data.set("commandId", command.id).set("action", command.action);
+    data.set("serverId", command.server_id);
+    Outcome outcome{.success = true};
+    Json result;
+    try {
+      result = work(std::move(stop));
+    } catch (const Refusal& refusal) {
+      outcome = {.success = false, .code = refusal.code(), .message = refusal.message()};
+    } catch (const std::exception& defect) {
+      outcome = {.success = false, .code = "INTERNAL_ERROR", .message = defect.what()};
+    }
+    data.set("success", outcome.success);
+    data.set("durationMs",
+             static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                           std::chrono::steady_clock::now() - began)
+                                           .count()));
+    if (outcome.success)
+      data.set("result", std::move(result));
+    else
+      data.set("error", encodeError(outcome.code, outcome.message));
+    (void)services.operations.take(operation_id);
+    outcome.at = services.runtime.clock().wallNow();
+    services.journal.end(command.id, outcome);
+    services.out.event("command_completed", std::move(data));
+  };
+  if (!services.server_work.post(command.server_id, ServerWork::Pace::kBackup, command.id,
+                                 std::move(task)))
+    throw Refusal("BUSY", "too many backups of this server wait already; try again later");
+  return {};
+}
+
+control::Result<void> createBackup(Services& services, const Command& command,
+                                   const std::string& operation_id) {
+  const files::BackupOptions options = readOptions(services, command.fields());
+  (void)openFiles(services, command);  // refuses before it is accepted
+  return beginBackupWork(
+      services, command, operation_id, [&services, command, options](std::stop_token stop) {
+        ProgressEvents events(services, command, "backup_progress");
+        Backups backups = backupsOf(services, command);
+        const BackupInfo made = backups.create(openFiles(services, command), options,
+                                               backupWork(std::move(stop), events));
+        backups.keepNewest(services.config.backups_kept);
+        return encodeBackup(made);
+      });
+}
+
+void requireAtRest(const Services& services, const Command& command) {
+  const auto status = services.supervisor.status(command.server_id);
+  if (!status) throw requestRefusal(status.error(), command.server_id, services.paths());
+  using control::EntryState;
+  if (status->state == EntryState::kCreated || status->state == EntryState::kStopped ||
+      status->state == EntryState::kFailed)
+    return;
+  throw Refusal("INVALID_STATE", "server '" + command.server_id + "' is " +
+                                     std::string(control::toString(status->state)) +
+                                     "; stop it before a backup is restored");
+}
+
+/// From acceptance to end, so that no start comes in between.
+class RestoreMark {
+ public:
+  RestoreMark(ServerNotes& notes, std::string server_id)
+      : notes_(notes), server_id_(std::move(server_id)) {
+    notes_.markRestoring(server_id_);
+  }
+  ~RestoreMark() { end(); }
+  RestoreMark(const RestoreMark&) = delete;
+  RestoreMark& operator=(const RestoreMark&) = delete;
+
+  void end() {
+    if (!ended_.exchange(true)) notes_.endRestoring(server_id_);
+  }
+
+ private:
+  ServerNotes& notes_;
+  const std::string server_id_;
+  std::atomic<bool> ended_{false};
+};
+
+control::Result<void> restoreBackup(Services& services, const Command& command,
+                                    const std::string& operation_id) {
+  const std::string id = requireId(command.fields());
+  if (services.notes.isRestoring(command.server_id))
+    throw Refusal("INVALID_STATE", "a backup is being restored to this server already");
+  const auto mark = std::make_shared<RestoreMark>(services.notes, command.server_id);
+  requireAtRest(services, command);
+  (void)backupsOf(services, command).find(id);
+  return beginBackupWork(
+      services, command, operation_id, [&services, command, id, mark](std::stop_token stop) {
+        // Before the end is told: the panel may start the server at once.
+        const std::shared_ptr<void> ending(nullptr, [&mark](void*) { mark->end(); });
+        ProgressEvents events(services, command, "backup_progress");
+        const files::Archived done =
+            backupsOf(services, command)
+                .restore(id, services.config.data_dir, backupWork(std::move(stop), events));
+        Json result;
+        result.set("backupId", id).set("entries", done.entries).set("bytes", done.bytes);
+        return result;
+      });
+}
+
+Json listBackups(Services& services, const Command& command, std::stop_token) {
+  Json all = Json::array();
+  for (const BackupInfo& backup : backupsOf(services, command).list())
+    all.add(encodeBackup(backup));
+  Json data;
+  data.set("serverId", command.server_id).set("backups", std::move(all));
+  return data;
+}
+
+Json deleteBackup(Services& services, const Command& command, std::stop_token) {
+  const std::string id = requireId(command.fields());
+  backupsOf(services, command).remove(id);
+  Json data;
+  data.set("serverId", command.server_id).set("backupId", id).set("deleted", true);
+  return data;
+}
+
+Json downloadBackup(Services& services, const Command& command, std::stop_token) {
+  const Fields fields = command.fields();
+  const std::string id = requireId(fields);
+  const std::int64_t offset = fields.integer("offset", 0, INT64_MAX).value_or(0);
+  const std::int64_t length =
+      fields.integer("length", 1, files::kMostContent).value_or(files::kMostContent);
+  const Backups backups = backupsOf(services, command);
+  const BackupInfo backup = backups.find(id);
+  const files::Piece piece = backups.read(id, offset, length);
+  Json data;
+  data.set("serverId", command.server_id).set("backupId", id);
+  data.set("size", piece.size).set("sha256", backup.sha256);
+  data.set("offset", offset).set("length", piece.bytes.size()).set("eof", piece.atEnd());
+  setContent(data, piece.bytes, Encoding::kBase64, fields);
+  return data;
+}
+
+constexpr Action longBackupAction(std::string_view name, std::string_view acceptance,
+                                  decltype(Action::begin) begin) {
+  Action action{.name = name};
+  action.needs_server = true;
+  action.acceptance = acceptance;
+  action.begin = begin;
+  action.once = true;
+  return action;
+}
+
+using enum ServerWork::Pace;
+
+constexpr std::array kBackupActions = {
+    longBackupAction("create_backup", "backing_up", createBackup),
+    longBackupAction("restore_backup", "restoring", restoreBackup),
+    fileAction("list_backups", listBackups, kQuick, true),
+    fileAction("delete_backup", deleteBackup, kQuick, false),
+    fileAction("download_backup", downloadBackup, kQuick, true),
+};
+
+}  // namespace
+
+std::span<const Action> backupActions() { return kBackupActions; }
+
+}  // namespace agent

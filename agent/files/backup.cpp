@@ -1,0 +1,336 @@
+#include "agent/files/backup.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <system_error>
+
+#include "agent/files/digest.h"
+#include "agent/files/pack.h"
+#include "agent/files/staging.h"
+#include "agent/files/tree.h"
+#include "agent/files/unpack.h"
+
+namespace agent::files {
+namespace {
+
+constexpr const char* kArchive = ".tar.zst";
+constexpr const char* kInfo = ".info";
+/// Names that no backup has.
+constexpr const char* kUnfinished = ".unfinished-";
+
+Descriptor openStore(const std::string& backup_dir, const std::string& server_id) {
+  requireOpenBeneath();
+  std::error_code ignored;  // the open that follows tells
+  std::filesystem::create_directories(std::filesystem::path(backup_dir).parent_path(), ignored);
+  ::mkdir(backup_dir.c_str(), 0700);
+  const Descriptor all = openOwnDirectory(backup_dir);
+  if (!all) refuseErrno(errno, "the folder of backups");
+  if (::mkdirat(all.get(), server_id.c_str(), 0700) != 0 && errno != EEXIST)
+    refuseErrno(errno, "the folder of backups");
+  Descriptor own = openDirectoryIn(all.get(), server_id.c_str());
+  if (!own) refuseErrno(errno, "the folder of backups");
+  return own;
+}
+
+std::string makeId() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
+  return randomName(std::string(text.data()) + '-').substr(0, 25);
+}
+
+bool matches(const std::string& glob, const std::string& path, bool directory) {
+  std::string pattern = glob;
+  if (pattern.ends_with('/')) {
+    if (!directory) return false;
+    pattern.pop_back();
+  }
+  const bool anchored = pattern.find('/') != std::string::npos;
+  if (pattern.starts_with('/')) pattern.erase(0, 1);
+  const std::size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  return ::fnmatch(pattern.c_str(), (anchored ? path : name).c_str(),
+                   anchored ? FNM_PATHNAME : 0) == 0;
+}
+
+/// Lets no more than so many bytes a second pass.
+class Throttle {
+ public:
+  Throttle(std::int64_t bytes_per_second, const Patience& patience)
+      : rate_(static_cast<double>(bytes_per_second)), patience_(patience) {}
+
+  void pass(std::size_t bytes) {
+    if (rate_ <= 0) return;
+    passed_ += static_cast<double>(bytes);
+    const auto due = began_ + std::chrono::duration_cast<Patience::Clock::duration>(
+                                  std::chrono::duration<double>(passed_ / rate_));
+    const auto now = Patience::Clock::now();
+    if (due > now) patience_.wait(due - now);
+    patience_.check();
+  }
+
+ private:
+  const double rate_;
+  const Patience& patience_;
+  const Patience::Clock::time_point began_ = Patience::Clock::now();
+  double passed_ = 0;
+};
+
+/// Removed unless it got its final name.
+class Unfinished {
+ public:
+  Unfinished(int directory, std::string name) : directory_(directory), name_(std::move(name)) {
+    file_ = createFileIn(directory_, name_.c_str(), 0600);
+    if (!file_) refuseErrno(errno, "the backup");
+  }
+  ~Unfinished() {
+    if (!name_.empty()) ::unlinkat(directory_, name_.c_str(), 0);
+  }
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+
+  int fd() const { return file_.get(); }
+  void finish(const std::string& name) {
+    if (::fsync(fd()) != 0) refuseErrno(errno, "the backup");
+    if (::renameat2(directory_, name_.c_str(), directory_, name.c_str(), RENAME_NOREPLACE) != 0)
+      refuseErrno(errno, "the backup");
+    name_.clear();
+    syncDirectory(directory_);
+  }
+
+ private:
+  const int directory_;
+  std::string name_;
+  Descriptor file_;
+};
+
+std::map<std::string, std::string> readLines(int fd) {
+  std::map<std::string, std::string> values;
+  std::string text = readPiece(fd, "the backup", 0, 64 * 1024).bytes;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string line = text.substr(0, end);
+    text.erase(0, end + 1);
+    const std::size_t equals = line.find('=');
+    if (equals != std::string::npos) values[line.substr(0, equals)] = line.substr(equals + 1);
+  }
+  return values;
+}
+
+std::optional<std::int64_t> number(const std::map<std::string, std::string>& values,
+                                   const char* name) {
+  const auto found = values.find(name);
+  if (found == values.end()) return std::nullopt;
+  const std::string& text = found->second;
+  std::int64_t value = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// Owner and permissions as they were.
+void dressAsBefore(int fd, const ArchiveEntry& entry) {
+  if (::fchown(fd, static_cast<uid_t>(entry.user), static_cast<gid_t>(entry.group)) != 0 &&
+      errno != EPERM)
+    refuseErrno(errno, '/' + entry.path);
+  if (::fchmod(fd, entry.permissions) != 0) refuseErrno(errno, '/' + entry.path);
+}
+
+/// The directory that takes a server's place, beside it.
+class Replacement {
+ public:
+  Replacement(const std::string& data_dir, const std::string& server_id)
+      : server_id_(server_id), all_(openOwnDirectory(data_dir)) {
+    if (!all_) refuseErrno(errno, "/");
+    const std::string prefix = ".restoring-" + server_id + '-';
+    std::vector<std::string> left;  // by an agent that was killed
+    forEachName(all_.get(), [&](const char* name) {
+      if (std::string_view(name).starts_with(prefix)) left.emplace_back(name);
+      return true;
+    });
+    for (const std::string& name : left) removeEntry(all_.get(), name.c_str());
+    name_ = randomName(prefix);
+    if (::mkdirat(all_.get(), name_.c_str(), 0700) != 0) refuseErrno(errno, "/");
+    made_ = openDirectoryIn(all_.get(), name_.c_str());
+    if (!made_) refuseErrno(errno, "/");
+  }
+  /// Whatever is in it now: what was made, or what was there before.
+  ~Replacement() { removeEntry(all_.get(), name_.c_str()); }
+  Replacement(const Replacement&) = delete;
+  Replacement& operator=(const Replacement&) = delete;
+
+  int fd() const { return made_.get(); }
+
+  void exchange() {
+    struct stat before {};
+    const bool there = statusIn(all_.get(), server_id_.c_str(), before);
+    if (there) {
+      if (::fchown(fd(), before.st_uid, before.st_gid) != 0 && errno != EPERM)
+        refuseErrno(errno, "/");
+      if (::fchmod(fd(), before.st_mode & 0777) != 0) refuseErrno(errno, "/");
+    }
+    if (::syncfs(fd()) != 0) refuseErrno(errno, "/");
+    const unsigned flags = there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+    if (::renameat2(all_.get(), name_.c_str(), all_.get(), server_id_.c_str(), flags) != 0)
+      refuseErrno(errno, "/");
+    syncDirectory(all_.get());
+  }
+
+ private:
+  const std::string server_id_;
+  Descriptor all_;
+  std::string name_;
+  Descriptor made_;
+};
+
+}  // namespace
+
+Backups::Backups(const std::string& backup_dir, const std::string& server_id)
+    : server_id_(server_id), directory_(openStore(backup_dir, server_id)) {}
+
+std::vector<BackupInfo> Backups::list() const {
+  std::vector<BackupInfo> all;
+  forEachName(directory_.get(), [&](const char* name) {
+    const std::string_view file = name;
+    if (file.starts_with('.') || !file.ends_with(kInfo)) return true;
+    try {
+      all.push_back(find(std::string(file.substr(0, file.size() - 5))));
+    } catch (const Refusal&) {  // going at this moment, or half of it is gone
+    }
+    return true;
+  });
+  std::sort(all.begin(), all.end(), [](const BackupInfo& a, const BackupInfo& b) {
+    return std::pair(a.created_ns, a.id) < std::pair(b.created_ns, b.id);
+  });
+  return all;
+}
+
+BackupInfo Backups::find(const std::string& id) const {
+  const Descriptor info =
+      openBeneath(directory_.get(), (id + kInfo).c_str(), O_RDONLY, Links::kNone);
+  struct stat archive {};
+  if (!info || !statusIn(directory_.get(), (id + kArchive).c_str(), archive))
+    throw Refusal("FILE_NOT_FOUND", "there is no backup '" + id + '\'');
+  auto values = readLines(info.get());
+  BackupInfo found{.id = id, .name = values["name"], .sha256 = values["sha256"]};
+  found.created_ns = number(values, "created").value_or(0);
+  found.size = archive.st_size;
+  found.bytes = number(values, "bytes").value_or(0);
+  found.entries = number(values, "entries").value_or(0);
+  found.skipped = number(values, "skipped").value_or(0);
+  return found;
+}
+
+BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
+                           const ArchiveWork& work) {
+  BackupInfo info{.id = options.id.empty() ? makeId() : options.id, .name = options.name};
+  struct stat taken {};
+  if (statusIn(directory_.get(), (info.id + kArchive).c_str(), taken))
+    throw Refusal("FILE_EXISTS", "there is a backup '" + info.id + "' already");
+  // An agent that was killed left it: only one backup of a server is made at a time.
+  std::vector<std::string> left;
+  forEachName(directory_.get(), [&](const char* name) {
+    if (std::string_view(name).starts_with(kUnfinished)) left.emplace_back(name);
+    return true;
+  });
+  for (const std::string& name : left) ::unlinkat(directory_.get(), name.c_str(), 0);
+
+  Unfinished file(directory_.get(), kUnfinished + info.id);
+  Throttle throttle(options.bytes_per_second, work.patience);
+  Sha256 digest;
+  ArchiveWriter writer(ArchiveFormat::kTarZst, [&](const void* bytes, std::size_t size) {
+    throttle.pass(size);
+    writeAll(file.fd(), bytes, size, info.size, "the backup");
+    digest.add(bytes, size);
+    info.size += static_cast<std::int64_t>(size);
+  });
+  Archived done;
+  PackOptions packing{.links = true};
+  packing.ignored = [&options](const std::string& path, bool directory) {
+    return std::any_of(options.ignore.begin(), options.ignore.end(),
+                       [&](const std::string& glob) { return matches(glob, path, directory); });
+  };
+  pack(root, CheckedPath::root(), "", writer, work, packing, done);
+  writer.finish();
+  info.sha256 = digest.finish();
+  info.created_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count();
+  info.bytes = done.bytes;
+  info.entries = done.entries;
+  info.skipped = done.skipped;
+  Unfinished description(directory_.get(), std::string(kUnfinished) + "info-" + info.id);
+  const std::string text =
+      "sha256=" + info.sha256 + "\ncreated=" + std::to_string(info.created_ns) +
+      "\nbytes=" + std::to_string(info.bytes) + "\nentries=" + std::to_string(info.entries) +
+      "\nskipped=" + std::to_string(info.skipped) + "\nname=" + info.name + '\n';
+  writeAll(description.fd(), text.data(), text.size(), 0, "the backup");
+  // Without its description it is no backup: that gets its name last.
+  file.finish(info.id + kArchive);
+  try {
+    description.finish(info.id + kInfo);
+  } catch (...) {
+    ::unlinkat(directory_.get(), (info.id + kArchive).c_str(), 0);
+    throw;
+  }
+  return info;
+}
+
+void Backups::remove(const std::string& id) {
+  (void)find(id);
+  ::unlinkat(directory_.get(), (id + kInfo).c_str(), 0);
+  if (::unlinkat(directory_.get(), (id + kArchive).c_str(), 0) != 0 && errno != ENOENT)
+    refuseErrno(errno, "the backup");
+  syncDirectory(directory_.get());
+}
+
+void Backups::keepNewest(std::size_t most) {
+  if (most == 0) return;
+  const std::vector<BackupInfo> all = list();
+  for (std::size_t i = 0; i + most < all.size(); ++i) remove(all[i].id);
+}
+
+Descriptor Backups::open(const std::string& id) const {
+  Descriptor archive =
+      openBeneath(directory_.get(), (id + kArchive).c_str(), O_RDONLY, Links::kNone);
+  if (!archive) throw Refusal("FILE_NOT_FOUND", "there is no backup '" + id + '\'');
+  return archive;
+}
+
+Piece Backups::read(const std::string& id, std::int64_t offset, std::int64_t length) const {
+  return readPiece(open(id).get(), "the backup", offset, length);
+}
+
+Archived Backups::restore(const std::string& id, const std::string& data_dir,
+                          const ArchiveWork& work) {
+  const BackupInfo info = find(id);
+  const Descriptor archive = open(id);
+  if (sha256(archive.get(), "the backup", work.patience) != info.sha256)
+    throw Refusal("INVALID_STATE", "the backup '" + id +
+                                       "' is damaged: its SHA-256 is not what it was when it was "
+                                       "made; nothing was restored");
+  Replacement replacement(data_dir, server_id_);
+  ArchiveWork unlimited = work;
+  unlimited.limits.ratio = 0;  // it is our own
+  const Archived done = unpack(archive.get(), "the backup", replacement.fd(), unlimited,
+                               dressAsBefore, UnpackLinks::kMake);
+  work.patience.check();
+  replacement.exchange();
+  return done;
+}
+
+}  // namespace agent::files

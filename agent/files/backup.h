@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/files/archive.h"
+#include "agent/files/read.h"
+
+namespace agent::files {
+
+struct BackupInfo {
+  std::string id{};
+  std::string name{};  ///< as the panel called it
+  std::int64_t created_ns = 0;
+  std::int64_t size = 0;  ///< of the backup
+  std::string sha256{};   ///< likewise
+  std::int64_t bytes = 0;
+  std::int64_t entries = 0;
+  std::int64_t skipped = 0;
+};
+
+struct BackupOptions {
+  std::string id{};    ///< empty: one is made of the time
+  std::string name{};  ///< one line
+  /// Globs. With a slash they match the path from the server's directory, without one any name;
+  /// one that ends with a slash matches directories only.
+  std::vector<std::string> ignore{};
+  std::int64_t bytes_per_second = 0;  ///< 0: no limit
+};
+
+/// The backups of one server: `<id>.tar.zst` with `<id>.info` beside it, in a directory that no
+/// server reaches. A backup is there when both are; they get these names when they are whole.
+///
+/// Threads: any; what changes it, one at a time. Errors: Refusal; messages name no host path.
+class Backups {
+ public:
+  Backups(const std::string& backup_dir, const std::string& server_id);
+
+  /// Oldest first.
+  std::vector<BackupInfo> list() const;
+  /// FILE_NOT_FOUND.
+  BackupInfo find(const std::string& id) const;
+  /// Everything in the server's directory, symbolic links as links. FILE_EXISTS: the id is taken.
+  BackupInfo create(const ServerRoot& root, const BackupOptions& options, const ArchiveWork& work);
+  void remove(const std::string& id);
+  /// Removes the oldest until there are no more than `most`; 0: keeps all.
+  void keepNewest(std::size_t most);
+  Piece read(const std::string& id, std::int64_t offset, std::int64_t length) const;
+  /// Unpacks a backup, whose checksum must be right, beside the server's directory and exchanges
+  /// the two; what was there is removed then. The server must not run.
+  Archived restore(const std::string& id, const std::string& data_dir, const ArchiveWork& work);
+
+ private:
+  Descriptor open(const std::string& id) const;
+
+  const std::string server_id_;
+  Descriptor directory_;
+};
+
+}  // namespace agent::files

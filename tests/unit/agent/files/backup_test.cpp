@@ -1,0 +1,193 @@
+// Backups: made whole or not at all, and restored whole or not at all.
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/files/base64.h"
+#include "agent/files/digest.h"
+#include "unit/agent/files/file_agent.h"
+
+namespace agent {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class BackupTest : public testing::Test {
+ protected:
+  BackupTest() {
+    fs::create_directories(path("world/region"));
+    writeFileAt(path("world/region/r.0.0"), std::string(300'000, 'r'));
+    writeFileAt(path("world/session.lock"), "lock");
+    writeFileAt(path("server.properties"), "motd=before");
+    ::chmod(path("server.properties").c_str(), 0640);
+    fs::create_symlink("world/region", path("link"));
+    fs::create_symlink(agent_.outside(), path("world/out"));
+  }
+
+  std::string path(const std::string& name) const { return agent_.root() + '/' + name; }
+  /// Accepts a long action and returns its end.
+  Json finish(const std::string& action, const std::string& payload) {
+    const std::string id = agent_.send(action, payload);
+    const Json accepted = agent_.response(id);
+    EXPECT_EQ(outcome(accepted), "ok") << accepted.write();
+    return agent_.completed(id);
+  }
+  Json create(const std::string& payload = "{}") { return finish("create_backup", payload); }
+  std::vector<std::string> ids() {
+    const Json listed = agent_.ask("list_backups", "{}");
+    std::vector<std::string> all;
+    for (const Json& backup : *listed.find("data")->find("backups")->elements())
+      all.push_back(*backup.findText("backupId"));
+    return all;
+  }
+  /// Names in the folder of the server's backups.
+  std::size_t stored() const {
+    const fs::path folder = agent_.backups() + "/a";
+    if (!fs::exists(folder)) return 0;
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder), fs::directory_iterator{}));
+  }
+
+  FileAgent agent_;
+};
+
+TEST_F(BackupTest, BringsBackWhatWasThere) {
+  const std::string outside = agent_.fingerprintOfOutside();
+  const Json made = create(R"({"backupId":"first","name":"before the update"})");
+  ASSERT_EQ(valueAt(made, "data.success"), "true") << made.write();
+  EXPECT_EQ(valueAt(made, "data.result.backupId"), "first");
+  EXPECT_EQ(valueAt(made, "data.result.name"), "before the update");
+  fs::remove_all(path("world"));
+  fs::remove(path("link"));
+  writeFileAt(path("server.properties"), "motd=after");
+  writeFileAt(path("new"), "new");
+  ::chmod(agent_.root().c_str(), 0775);
+  const Json restored = finish("restore_backup", R"({"backupId":"first"})");
+  ASSERT_EQ(valueAt(restored, "data.success"), "true") << restored.write();
+  EXPECT_EQ(readFileAt(path("world/region/r.0.0")), std::string(300'000, 'r'));
+  EXPECT_EQ(readFileAt(path("server.properties")), "motd=before");
+  EXPECT_EQ(fs::status(path("server.properties")).permissions(), fs::perms(0640));
+  EXPECT_EQ(fs::read_symlink(path("link")), "world/region");
+  EXPECT_EQ(fs::read_symlink(path("world/out")), agent_.outside());
+  EXPECT_FALSE(fs::exists(path("new")));
+  EXPECT_EQ(fs::status(agent_.root()).permissions(), fs::perms(0775));
+  EXPECT_EQ(agent_.fingerprintOfOutside(), outside);
+  for (const fs::directory_entry& entry : fs::directory_iterator(agent_.root() + "/.."))
+    EXPECT_THAT(entry.path().filename().string(), testing::Not(HasSubstr("restoring")));
+  EXPECT_EQ(outcome(agent_.ask("list_files", "{}")), "ok");
+  EXPECT_EQ(outcome(agent_.ask("start_server", "{}")), "ok");
+}
+
+TEST_F(BackupTest, LeavesOutWhatIsIgnored) {
+  writeFileAt(path("world/region/session.lock"), "lock");
+  fs::create_directories(path("cache/deep"));
+  writeFileAt(path("cache/deep/f"), "f");
+  writeFileAt(path("world/cache"), "a file");
+  const Json made = create(R"({"backupId":"b","ignore":["*.lock","cache/","/world/region/r.*"]})");
+  ASSERT_EQ(valueAt(made, "data.success"), "true") << made.write();
+  ASSERT_EQ(valueAt(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  EXPECT_FALSE(fs::exists(path("world/session.lock")));
+  EXPECT_FALSE(fs::exists(path("world/region/session.lock")));
+  EXPECT_FALSE(fs::exists(path("world/region/r.0.0")));
+  EXPECT_FALSE(fs::exists(path("cache")));
+  EXPECT_TRUE(fs::exists(path("world/cache")));
+  EXPECT_EQ(outcome(agent_.ask("create_backup", R"({"ignore":["!x"]})")), "INVALID_PAYLOAD");
+}
+
+TEST_F(BackupTest, ListsDeletesAndKeepsTheNewest) {
+  for (const char* id : {"1", "2", "3", "4"})
+    ASSERT_EQ(valueAt(create(std::string(R"({"backupId":")") + id + "\"}"), "data.success"),
+              "true");
+  EXPECT_THAT(ids(), testing::ElementsAre("2", "3", "4"));
+  EXPECT_EQ(valueAt(create(R"({"backupId":"4"})"), "data.error.code"), "FILE_EXISTS");
+  EXPECT_EQ(outcome(agent_.ask("delete_backup", R"({"backupId":"3"})")), "ok");
+  EXPECT_EQ(outcome(agent_.ask("delete_backup", R"({"backupId":"3"})")), "FILE_NOT_FOUND");
+  EXPECT_THAT(ids(), testing::ElementsAre("2", "4"));
+  EXPECT_EQ(stored(), 4U);
+  for (const char* id : {"../x", "", ".hidden", "a/b"})
+    EXPECT_EQ(outcome(agent_.ask("delete_backup", std::string(R"({"backupId":")") + id + "\"}")),
+              "INVALID_PAYLOAD");
+}
+
+TEST_F(BackupTest, IsDownloadedInPiecesThatMatchItsChecksum) {
+  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  std::string whole;
+  Json piece;
+  do {
+    piece = agent_.ask("download_backup", R"({"backupId":"b","length":100,"offset":)" +
+                                              std::to_string(whole.size()) + "}");
+    ASSERT_EQ(outcome(piece), "ok") << piece.write();
+    whole += *decodeBase64(valueAt(piece, "data.content"));
+  } while (valueAt(piece, "data.eof") != "true");
+  EXPECT_EQ(files::sha256(whole), valueAt(piece, "data.sha256"));
+}
+
+TEST_F(BackupTest, OneThatIsDamagedIsNotRestored) {
+  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  const std::string archive = agent_.backups() + "/a/b.tar.zst";
+  std::string bytes = readFileAt(archive);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  writeFileAt(archive, bytes);
+  writeFileAt(path("server.properties"), "motd=after");
+  const Json restored = finish("restore_backup", R"({"backupId":"b"})");
+  EXPECT_EQ(valueAt(restored, "data.error.code"), "INVALID_STATE");
+  EXPECT_EQ(readFileAt(path("server.properties")), "motd=after");
+}
+
+TEST_F(BackupTest, IsMadeOfAServerThatRunsAndNotRestoredToIt) {
+  agent_.completed(agent_.send("start_server", "{}"));
+  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  const Json refused = agent_.ask("restore_backup", R"({"backupId":"b"})");
+  EXPECT_EQ(outcome(refused), "INVALID_STATE");
+  EXPECT_THAT(refused.write(), HasSubstr("stop it"));
+  EXPECT_EQ(outcome(agent_.ask("list_files", "{}")), "ok");
+}
+
+TEST_F(BackupTest, AFullDiskLeavesNoHalfBackupAndRestoresNothing) {
+  ASSERT_EQ(valueAt(create(R"({"backupId":"good"})"), "data.success"), "true");
+  const std::size_t before_files = stored();
+  writeFileAt(path("noise"), readFileAt("/proc/self/exe").substr(0, 400'000));
+  ASSERT_EQ(valueAt(create(R"({"backupId":"noisy"})"), "data.success"), "true");
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit tight{50'000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+  const Json made = create(R"({"backupId":"half"})");
+  const Json restored = finish("restore_backup", R"({"backupId":"noisy"})");
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(valueAt(made, "data.error.code"), "DISK_FULL") << made.write();
+  EXPECT_EQ(valueAt(restored, "data.error.code"), "DISK_FULL") << restored.write();
+  EXPECT_THAT(ids(), testing::ElementsAre("good", "noisy"));
+  EXPECT_EQ(stored(), before_files + 2);
+  EXPECT_TRUE(fs::exists(path("noise")));
+}
+
+TEST_F(BackupTest, WritesNoFasterThanItMayAndIsCancelled) {
+  agent_.limitBackups(1000);
+  agent_.restart();
+  writeFileAt(path("noise"), readFileAt("/proc/self/exe").substr(0, 400'000));
+  const std::string id = agent_.send("create_backup", R"({"backupId":"slow"})");
+  ASSERT_EQ(outcome(agent_.response(id)), "ok");
+  while (agent_.events("backup_progress").empty()) std::this_thread::yield();
+  EXPECT_EQ(stored(), 1U);  // a hidden one
+  EXPECT_TRUE(ids().empty());
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(
+      valueAt(agent_.ask("cancel_operation", R"({"commandId":")" + id + "\"}"), "data.cancelled"),
+      "true");
+  EXPECT_EQ(valueAt(agent_.completed(id), "data.success"), "false");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+  EXPECT_EQ(stored(), 0U);
+}
+
+}  // namespace
+}  // namespace agent
