@@ -114,19 +114,24 @@ bool tryLock(int file) {
 }
 
 std::vector<Run> readRuns(int file) {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  // Asked before the reading: a keeper writes down the end before it gives up the lock.
-  const bool kept = ::fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-  std::vector<Run> runs;
-  const auto read = [&](Run& run) {
-    const auto offset = static_cast<off_t>(runs.size() * sizeof run);
-    return ::pread(file, &run, sizeof run, offset) == ssize_t{sizeof run};
-  };
-  for (Run run; read(run); runs.push_back(run))
-    if (run.over) read(run);  // it may have been written in the middle of the first reading
-  if (!kept && !runs.empty()) runs.back().over = true;
-  return runs;
+  for (std::size_t without_keeper = 0;;) {
+    std::vector<Run> runs;
+    const auto read = [&](Run& run) {
+      const auto offset = static_cast<off_t>(runs.size() * sizeof run);
+      return ::pread(file, &run, sizeof run, offset) == ssize_t{sizeof run};
+    };
+    for (Run run; read(run); runs.push_back(run))
+      if (run.over) read(run);  // it may have been written in the middle of the first reading
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    const bool kept = ::fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (runs.empty() || runs.back().over || kept) return runs;
+    // A keeper writes down the end before it gives up the lock, so what was read later is the last
+    // word on this run; not so on one that has begun meanwhile.
+    runs.back().over = runs.size() == without_keeper;
+    if (runs.back().over) return runs;
+    without_keeper = runs.size();
+  }
 }
 
 // ---- Processes ----

@@ -114,6 +114,28 @@ TEST_F(ProcessEngine, ExitCodeBelongsToItsRun) {
   EXPECT_EQ(first.exit->exited(soon())->run, exit->run);
 }
 
+TEST_F(ProcessEngine, RunThatBeginsOrEndsDuringALookHasItsCode) {
+  const auto created = runtime_->create(shell("exit 3"), soon());
+  ASSERT_TRUE(created);
+  std::atomic<bool> over{false};
+  std::vector<std::thread> looking;
+  for (int i = 0; i < 4; ++i)
+    looking.emplace_back([&] {
+      while (!over) {
+        const auto info = runtime_->inspect(created->id, soon());
+        ASSERT_TRUE(info);
+        EXPECT_EQ(info->exit.value_or(ExitStatus{.exit_code = 3}).exit_code, 3);
+      }
+    });
+  for (int round = 0; round < 60; ++round) {
+    const auto watch = runtime_->watchExit(created->id, soon());
+    EXPECT_TRUE(watch && runtime_->start(created->id, soon()));
+    EXPECT_EQ((*watch)->exited(soon())->exit_code, 3);
+  }
+  over = true;
+  for (std::thread& thread : looking) thread.join();
+}
+
 TEST_F(ProcessEngine, StopSignalsAndReportsTheSignal) {
   auto container = run(shell("echo ready; exec sleep 600"));
   awaitOutput(container.id, "ready");
