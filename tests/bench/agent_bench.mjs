@@ -1,13 +1,16 @@
-// What the agent costs, on the mock engine: start-up, memory, and get_status under pending stops.
+// What the agent costs, on the mock engine: start-up, adoption, memory, idling, commands in a pipeline, and
+// get_status under pending stops.
 // Prints rows of the table that engine_bench begins. Run by scripts/bench.sh.
 
 import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { pause, until } from '../agent/lib/wait.mjs';
 import { World, programs } from '../agent/lib/world.mjs';
 
 const kStarts = 15;
 const kSamples = 3000;
-const kPendingStops = 50;
+const kPendingStops = 200;
 const kServers = 200;
 let lastId = 0;
 
@@ -112,7 +115,102 @@ async function memory() {
   await world.close();
 }
 
+/** An engine in whose memory there are `count` servers of `nodeId` that run. */
+function scenarioOf(count, nodeId) {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'agent-bench-')), 'servers.json');
+  const containers = Array.from({ length: count }, (_, i) => ({
+    name: `ctrl-alt-play-s${i}`, image: 'example/game:1', running: true, command: ['sleep', '1000'],
+    labels: { 'ctrl-alt-play.managed': 'true', 'ctrl-alt-play.server-id': `s${i}`, 'ctrl-alt-play.node': nodeId },
+  }));
+  fs.writeFileSync(file, JSON.stringify({ containers }));
+  return file;
+}
+
+/** From exec to the last server of the greeting, and what each server takes of memory. */
+async function adoption(count) {
+  const nodeId = `bench-${count}`;
+  const file = scenarioOf(count, nodeId);
+  const times = [];
+  let pss = 0;
+  for (let i = 0; i < 5; ++i) {
+    const world = await World.open({ connect: false, settings: { RUNTIME: `mock://${file}`, NODE_ID: nodeId } });
+    const link = world.panel.link(nodeId);
+    const start = process.hrtime.bigint();
+    await until('the greeting', () =>
+      link.messages().filter((m) => m.event === 'server_status').length >= count, 20_000, 1);
+    times.push(Number(process.hrtime.bigint() - start) / 1e6);
+    if (i === 4) pss = await settledPss(world.agent.pid);
+    link.lossy = true;
+    await world.close();
+  }
+  fs.rmSync(path.dirname(file), { recursive: true });
+  return { ms: percentile(times, 0.5), pss };
+}
+
+async function adoptions() {
+  const few = await adoption(10);
+  const some = await adoption(200);
+  const many = await adoption(1000);
+  row('exec to the greeting with 200 servers, against none', `${some.ms.toFixed(0)} ms`, `${few.ms.toFixed(0)} ms`, '',
+    'at most 100 ms more');
+  const each = (a, b, n) => (b - a) * 1024 / n;
+  row('memory of a server: 200 to 1,000 against 10 to 200', `${each(some.pss, many.pss, 800).toFixed(1)} kB`,
+    `${each(few.pss, some.pss, 190).toFixed(1)} kB`,
+    (each(some.pss, many.pss, 800) / each(few.pss, some.pss, 190)).toFixed(2), 'at most 1.15');
+}
+
+/** Commands sent without waiting for answers. */
+async function pipeline() {
+  const kCommands = 200_000;
+  const world = await World.open({ settings: { LOG_LEVEL: 'warning' } });
+  const socket = world.link.socket;
+  world.link.lossy = true;
+  socket.removeAllListeners('message');
+  let answers = 0;
+  let done;
+  const finished = new Promise((resolve) => { done = resolve; });
+  socket.on('message', () => { if (++answers === kCommands) done(); });
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < kCommands; ++i) {
+    socket.send(`{"id":"p${i}","type":"command","action":"list_servers"}`);
+    if (i % 1000 === 999) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await finished;
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  row('commands in a pipeline, a second', `${(kCommands / seconds).toFixed(0)}`, '', '', 'at least 100,000');
+  await world.close().catch(() => {});
+}
+
+/** Processor time and wake-ups of an agent that has nothing to do but keep 200 servers. */
+async function idling() {
+  const nodeId = 'bench-idle';
+  const file = scenarioOf(kServers, nodeId);
+  const world = await World.open({ connect: false, settings: { RUNTIME: `mock://${file}`, NODE_ID: nodeId } });
+  await until('connection', () => world.panel.link(nodeId).socket !== null);
+  await pause(7000);
+  const read = () => {
+    const threads = fs.readdirSync(`/proc/${world.agent.pid}/task`);
+    const of = (name) => threads.reduce((sum, id) =>
+      sum + Number(fs.readFileSync(`/proc/${world.agent.pid}/task/${id}/status`, 'utf8').match(new RegExp(`${name}:\\s+(\\d+)`))[1]), 0);
+    const cpu = fs.readFileSync(`/proc/${world.agent.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return { wakeUps: of('voluntary_ctxt_switches'), ticks: Number(cpu[11]) + Number(cpu[12]) };
+  };
+  const before = read();
+  const kSeconds = 30;
+  await pause(kSeconds * 1000);
+  const after = read();
+  row(`idle with ${kServers} servers: wake-ups a second`, ((after.wakeUps - before.wakeUps) / kSeconds).toFixed(2), '', '', 'at most 2');
+  row(`idle with ${kServers} servers: part of a core`, `${((after.ticks - before.ticks) / kSeconds).toFixed(2)} %`, '', '', 'at most 0.1 %');
+  row(`idle with ${kServers} servers: PSS`, `${pssOf(world.agent.pid).toFixed(1)} MB`, '', '', 'at most 10 MB');
+  world.panel.link(nodeId).lossy = true;
+  await world.close().catch(() => {});
+  fs.rmSync(path.dirname(file), { recursive: true });
+}
+
 const times = await startTimes();
 row('agent, from exec to `system_info`, p50', `${percentile(times, 0.5).toFixed(0)} ms`, '', '', 'at most 150 ms');
+await adoptions();
+await pipeline();
+await idling();
 await statusUnderStops();
 await memory();
