@@ -9,6 +9,7 @@ import { configScenarios } from './scenarios/config.mjs';
 import { connectingScenarios } from './scenarios/connecting.mjs';
 import { documentScenarios } from './scenarios/document.mjs';
 import { fileScenarios } from './scenarios/files.mjs';
+import { hostileScenarios } from './scenarios/hostile.mjs';
 import { httpScenarios } from './scenarios/http.mjs';
 import { inputScenarios } from './scenarios/input.mjs';
 import { legacyScenarios } from './scenarios/legacy.mjs';
@@ -41,6 +42,7 @@ describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
     httpScenarios();
     configScenarios();
     scarcityScenarios();
+    hostileScenarios();
   });
 
   it('kept every promise of the protocol in all that was said meanwhile', async () => {
