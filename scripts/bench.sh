@@ -15,7 +15,8 @@ mapfile -t launcher < <(launcher_options)
 echo "building" >&2
 cmake --preset release -B build/bench -DCONTROL_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
 cmake --build build/bench \
-  --target core_bench docker_bench podman_bench ctrl-alt-play-agent control_mock_module >/dev/null
+  --target core_bench docker_bench podman_bench link_bench ws_echo ctrl-alt-play-agent \
+  control_mock_module >/dev/null
 tests/agent/install.sh >/dev/null
 
 printf '%s, %s\n' "$(date -u +%F)" "$(. /etc/os-release && echo "$PRETTY_NAME")"
@@ -25,5 +26,6 @@ build/bench/tests/bench/docker_bench "$containers"
 printf '\n'
 build/bench/tests/bench/podman_bench 50
 printf '\n| what | ours | against | ratio | goal |\n|---|---|---|---|---|\n'
+build/bench/tests/bench/link_bench build/bench/tests/support/ws_echo tests/bench/ws_echo_client.mjs
 AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build/bench/plugins" \
   node tests/bench/agent_bench.mjs
