@@ -29,3 +29,5 @@ printf '\n| what | ours | against | ratio | goal |\n|---|---|---|---|---|\n'
 build/bench/tests/bench/link_bench build/bench/tests/support/ws_echo tests/bench/ws_echo_client.mjs
 AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build/bench/plugins" \
   node tests/bench/agent_bench.mjs
+AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build/bench/plugins" \
+  node tests/bench/files_bench.mjs

@@ -18,25 +18,26 @@ constexpr std::array<std::uint8_t, 256> makeValues() {
 
 constexpr std::array<std::uint8_t, 256> kValues = makeValues();
 
-std::uint32_t byteAt(std::string_view bytes, std::size_t i) {
-  return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0;
-}
-
 }  // namespace
 
 std::string encodeBase64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4, '=');
-  std::size_t out = 0;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::uint32_t group =
-        byteAt(bytes, i) << 16 | byteAt(bytes, i + 1) << 8 | byteAt(bytes, i + 2);
-    text[out++] = kDigits[group >> 18];
-    text[out++] = kDigits[group >> 12 & 63];
-    if (i + 1 < bytes.size()) text[out] = kDigits[group >> 6 & 63];
-    ++out;
-    if (i + 2 < bytes.size()) text[out] = kDigits[group & 63];
-    ++out;
+  char* out = text.data();
+  const auto* in = reinterpret_cast<const unsigned char*>(bytes.data());
+  std::size_t left = bytes.size();
+  for (; left >= 3; left -= 3, in += 3) {
+    const std::uint32_t group = std::uint32_t{in[0]} << 16 | std::uint32_t{in[1]} << 8 | in[2];
+    *out++ = kDigits[group >> 18];
+    *out++ = kDigits[group >> 12 & 63];
+    *out++ = kDigits[group >> 6 & 63];
+    *out++ = kDigits[group & 63];
   }
+  if (left == 0) return text;
+  const std::uint32_t second = left == 2 ? in[1] : 0U;
+  const std::uint32_t group = std::uint32_t{in[0]} << 16 | second << 8;
+  *out++ = kDigits[group >> 18];
+  *out++ = kDigits[group >> 12 & 63];
+  if (left == 2) *out = kDigits[group >> 6 & 63];
   return text;
 }
 

@@ -15,10 +15,25 @@
 namespace agent {
 namespace {
 
+bool isPlain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+
+/// How many characters at the beginning stand for themselves in a JSON text.
+std::size_t plainLength(std::string_view text) {
+  std::size_t length = 0;
+  while (length < text.size() && isPlain(text[length])) ++length;
+  return length;
+}
+
 void writeText(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   while (!text.empty()) {
+    // Content of files: hundreds of kilobytes without anything to look at.
+    if (const std::size_t plain = plainLength(text); plain > 0) {
+      out += text.substr(0, plain);
+      text.remove_prefix(plain);
+      continue;
+    }
     const std::size_t length = utf8SequenceLength(text);
     if (length == 0) {
       out += "\xEF\xBF\xBD";
@@ -154,6 +169,10 @@ class LexicalScan {
   void string() {
     take(1);
     while (!rest_.empty() && rest_.front() != '"') {
+      if (const std::size_t plain = plainLength(rest_); plain > 0) {
+        take(plain);
+        continue;
+      }
       if (rest_.front() == '\0') result_.problem = "a text holds a NUL character";
       if (rest_.starts_with("\\u0000")) {
         result_.text += kStandInForNul;
