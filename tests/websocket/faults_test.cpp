@@ -187,6 +187,28 @@ TEST_F(LinkFaults, KeepsEveryResultForAPanelThatReadsSlowly) {
   EXPECT_EQ(link.status().connections, 1u);
 }
 
+TEST_F(LinkFaults, SendsAgainWhatWasOnlyPartlyWritten) {
+  WsPeer narrow(64 * 1024);
+  LinkSettings settings = settingsFor(narrow.port());
+  settings.timing.frame_gap = milliseconds(300);
+  PanelLink& link = start(settings);
+  constexpr int kResults = 200;
+  const std::string padding(100'000, '.');
+  {
+    auto unread = accepted(narrow);
+    for (int number = 0; number < kResults; ++number)
+      link.send("result " + std::to_string(number) + padding, Delivery::kResult);
+    ASSERT_TRUE(until([&] { return link.status().connections == 1 && !link.status().connected; }));
+  }
+  int next = static_cast<int>(link.status().messages_sent);
+  ASSERT_GT(next, 0);
+  ASSERT_LT(next, kResults);
+  auto connection = accepted(narrow);
+  for (; next < kResults; ++next)
+    ASSERT_EQ(connection.readText().substr(0, 20),
+              ("result " + std::to_string(next) + padding).substr(0, 20));
+}
+
 TEST_F(LinkFaults, TellsASlowPanelWhichLinesItMissed) {
   WsPeer peer;
   PanelLink& link = startAt(peer.port());
