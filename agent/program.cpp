@@ -232,6 +232,7 @@ class Daemon : public HealthSource {
     report.runtime_problem = status.runtime_problem;
     report.servers_running = status.servers_running;
     report.servers_total = status.servers_total;
+    report.orphans = status.orphans;
     report.process = readProcessUse();
     return report;
   }

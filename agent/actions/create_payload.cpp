@@ -177,37 +177,6 @@ control::RestartPolicy readRestartPolicy(const Fields& payload) {
   return policy;
 }
 
-std::optional<control::Signal> readSignal(const Fields& fields) {
-  const Json* field = fields.findOrNull("signal");
-  if (field == nullptr) return std::nullopt;
-  std::string text;
-  if (field->text() != nullptr) text = *field->text();
-  if (field->integer() != nullptr) text = std::to_string(*field->integer());
-  const control::Result<control::Signal> signal = control::Signal::parse(text);
-  if (!signal)
-    fields.refuse("signal",
-                  "must be a signal by name or number, as \"SIGTERM\", \"int\", 15 or "
-                  "\"SIGRTMIN+3\"");
-  return *signal;
-}
-
-std::optional<double> readTimeoutSeconds(const Fields& fields) {
-  return fields.number("timeout", 0, kLongestStopTimeoutSeconds);
-}
-
-control::Duration fromSeconds(double seconds) {
-  return control::Duration(std::llround(seconds * 1e9));
-}
-
-void readStop(const Fields& payload, control::ContainerSpec& spec) {
-  const Fields stop = payload.object("stop");
-  spec.stop_signal = readSignal(stop);
-  const std::optional<double> timeout = readTimeoutSeconds(stop);
-  spec.stop_timeout = timeout ? fromSeconds(*timeout) : kDefaultStopTimeout;
-  if (timeout) spec.labels[kStopTimeoutLabel] = Json(*timeout).write();
-  if (const auto command = stop.text("command")) spec.labels[kStopCommandLabel] = *command;
-}
-
 void setStartup(control::ContainerSpec& spec, const std::string& startup,
                 const Environment& environment) {
   spec.entrypoint = {"/bin/sh", "-c"};
@@ -351,7 +320,7 @@ control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings
   spec.limits = limits.toResourceLimits({.pids = settings.pids});
   if (limits.disk_bytes) spec.labels[kDiskLabel] = std::to_string(*limits.disk_bytes);
   spec.ports = readPorts(with("ports"));
-  readStop(with("stop"), spec);
+  readStop(with("stop"), entry);
   spec.tty = with("tty").boolean("tty").value_or(true);
   if (const auto startup = readStartup(with("startup")))
     setStartup(spec, *startup, spec.environment);
@@ -377,14 +346,6 @@ control::EntryUpdate readUpdatePayload(const Fields& payload) {
       return applyChange(change, std::move(current));
     };
   return update;
-}
-
-control::StopOptions readStopPayload(const Fields& payload, control::Duration default_timeout) {
-  control::StopOptions options;
-  options.signal = readSignal(payload);
-  const std::optional<double> timeout = readTimeoutSeconds(payload);
-  options.timeout = timeout ? fromSeconds(*timeout) : default_timeout;
-  return options;
 }
 
 }  // namespace agent

@@ -20,8 +20,8 @@ inline constexpr const char* kNodeLabel = "ctrl-alt-play.node";
 inline constexpr const char* kRestartLabel = "ctrl-alt-play.restart";
 inline constexpr const char* kStartupLabel = "ctrl-alt-play.startup";  ///< the template, unfilled
 inline constexpr const char* kStopTimeoutLabel = "ctrl-alt-play.stop-timeout";  ///< seconds
-inline constexpr const char* kStopCommandLabel = "ctrl-alt-play.stop-command";
-inline constexpr const char* kDiskLabel = "ctrl-alt-play.disk";  ///< bytes
+inline constexpr const char* kStopLadderLabel = "ctrl-alt-play.stop";  ///< the supervisor's
+inline constexpr const char* kDiskLabel = "ctrl-alt-play.disk";        ///< bytes
 
 inline constexpr std::int64_t kDefaultPids = 512;
 inline constexpr control::Duration kDefaultStopTimeout = std::chrono::seconds(30);
@@ -50,7 +50,12 @@ control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings
 /// What `update_server` changes. INVALID_PAYLOAD, POLICY_VIOLATION.
 control::EntryUpdate readUpdatePayload(const Fields& payload);
 
-/// `signal` and `timeout` of stop and restart; `default_timeout` where none is given.
-control::StopOptions readStopPayload(const Fields& payload, control::Duration default_timeout);
+/// `stop` of a payload: its signal and timeout, and the ladder where it has a command or steps.
+void readStop(const Fields& payload, control::EntrySpec& entry);
+
+/// `signal` and `timeout` of stop and restart. `default_timeout` counts where no timeout is given;
+/// without one, and with neither given, the server's ladder decides.
+control::StopOptions readStopPayload(const Fields& payload,
+                                     std::optional<control::Duration> default_timeout);
 
 }  // namespace agent

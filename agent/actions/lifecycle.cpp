@@ -63,6 +63,9 @@ control::Result<void> createServer(Services& services, const Command& command,
        .container_data_path = services.config.container_data_path,
        .pids = std::min(kDefaultPids, services.config.policy.most_pids.value_or(kDefaultPids))});
   applyPolicy(services.config.policy, spec.container);
+  if (spec.container.stop_signal)  // else no step names one
+    for (const control::StopLadder::Rung& rung : spec.stop_ladder.rungs)
+      if (rung.command.empty()) requireAllowedSignal(services.config.policy, rung.signal);
   refuseExisting(services, server_id);
   refuseMoreServers(services, server_id);
   if (spec.start) refuseSuspended(services, server_id);

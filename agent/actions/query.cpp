@@ -64,6 +64,14 @@ Json listServers(Services& services, const Command&, std::stop_token) {
     servers.add(encodeStatus(status, services.notes.disk(status.name), now));
   Json data;
   data.set("servers", std::move(servers));
+  Json orphans = Json::array();
+  for (const control::Orphan& orphan : services.supervisor.orphans()) {
+    Json one;
+    one.set("containerId", orphan.id.value).set("name", orphan.name).set("image", orphan.image);
+    one.set("state", control::toString(orphan.state)).set("reason", orphan.why);
+    orphans.add(std::move(one));
+  }
+  data.set("orphans", std::move(orphans));
   return data;
 }
 

@@ -29,6 +29,7 @@ void ServerNotes::learn(const std::string& server_id,
   const std::lock_guard lock(mutex_);
   Note& note = notes_[server_id];
   note.disk.limit_bytes = labelNumber<std::int64_t>(labels, kDiskLabel);
+  note.has_stop_ladder = labels.contains(kStopLadderLabel);
   note.stop_timeout.reset();
   if (seconds && *seconds <= kLongestStopTimeoutSeconds)
     note.stop_timeout = control::Duration(static_cast<std::int64_t>(*seconds * 1e9));
@@ -44,9 +45,10 @@ void ServerNotes::setDiskLimit(const std::string& server_id, std::int64_t bytes)
   notes_[server_id].disk.limit_bytes = bytes;
 }
 
-control::Duration ServerNotes::stopTimeout(const std::string& server_id) const {
+std::optional<control::Duration> ServerNotes::stopTimeout(const std::string& server_id) const {
   const std::lock_guard lock(mutex_);
   const auto note = notes_.find(server_id);
+  if (note != notes_.end() && note->second.has_stop_ladder) return std::nullopt;
   return note == notes_.end() ? kDefaultStopTimeout
                               : note->second.stop_timeout.value_or(kDefaultStopTimeout);
 }

@@ -36,7 +36,8 @@ class ServerNotes {
   void forget(const std::string& server_id);
   void setDiskLimit(const std::string& server_id, std::int64_t bytes);
 
-  control::Duration stopTimeout(const std::string& server_id) const;
+  /// Absent: it has a ladder to stop by.
+  std::optional<control::Duration> stopTimeout(const std::string& server_id) const;
   DiskUse disk(const std::string& server_id) const;
   void setDiskUsed(const std::string& server_id, std::optional<std::int64_t> bytes,
                    control::TimePoint now);
@@ -56,6 +57,7 @@ class ServerNotes {
  private:
   struct Note {
     std::optional<control::Duration> stop_timeout{};
+    bool has_stop_ladder = false;
     DiskUse disk{};
     std::optional<control::TimePoint> disk_measured{};
   };

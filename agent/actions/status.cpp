@@ -154,6 +154,7 @@ Json encodeTransition(const control::Transition& transition, const TransitionTex
   if (transition.container) data.set("containerId", transition.container->value);
   data.setIf("pid", transition.pid);
   if (transition.exit) setExit(data, *transition.exit);
+  if (!transition.rung.empty()) data.set("rung", transition.rung);
   if (transition.failed) data.set("error", text.error).set("code", text.code);
   return data;
 }

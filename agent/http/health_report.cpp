@@ -113,6 +113,8 @@ std::string metricsText(const HealthReport& report) {
                 report.runtime_reachable ? "1" : "0");
   metrics.gauge("servers_running", "Servers that run.", std::to_string(report.servers_running));
   metrics.gauge("servers", "Servers the agent knows.", std::to_string(report.servers_total));
+  metrics.gauge("orphans", "Containers with the agent's mark that are no server of this node.",
+                std::to_string(report.orphans));
   const ProcessUse& process = report.process;
   if (process.resident_bytes)
     metrics.process("resident_memory_bytes", "gauge", "Memory of the agent.",

@@ -22,6 +22,7 @@ struct HealthReport {
   std::string runtime_problem;  ///< why it is not reachable; may be empty
   std::size_t servers_running = 0;
   std::size_t servers_total = 0;
+  std::size_t orphans = 0;
   ProcessUse process;
 
   /// Why the agent cannot do its work; empty: it is healthy.

@@ -4,6 +4,7 @@
 
 #include "agent/actions/create_payload.h"
 #include "agent/log.h"
+#include "agent/panel/command.h"
 #include "agent/panel/dispatcher.h"
 #include "agent/panel/message.h"
 #include "agent/panel/reporter.h"
@@ -22,6 +23,9 @@ control::SupervisorOptions supervisorOptions(const Config& config) {
   options.entry_label = kServerIdLabel;
   options.owner_label = {kNodeLabel, config.node_id};
   options.restart_label = kRestartLabel;
+  options.stop_ladder_label = kStopLadderLabel;
+  options.is_entry_name = isServerId;
+  options.state_file = config.state_dir + "/servers";
   options.stats_interval = config.stats_interval;
   return options;
 }
@@ -92,6 +96,7 @@ class Agent::Core {
       ++status.servers_total;
       if (server.state == control::EntryState::kRunning) ++status.servers_running;
     }
+    status.orphans = supervisor_->orphans().size();
     return status;
   }
 

@@ -20,6 +20,7 @@ struct AgentStatus {
   std::string runtime_problem;  ///< why it is not reachable; empty while it is
   std::size_t servers_running = 0;
   std::size_t servers_total = 0;
+  std::size_t orphans = 0;  ///< containers with our mark that are no server of this node
 };
 
 /// The panel protocol over one engine: takes what the link receives, has the supervisor do it, and

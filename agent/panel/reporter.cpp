@@ -109,6 +109,7 @@ void Reporter::complete(const Operation& operation, const control::OperationEnd&
   data.set("success", outcome.success);
   data.set("durationMs", static_cast<std::int64_t>(
                              std::chrono::round<std::chrono::milliseconds>(end.elapsed).count()));
+  if (!end.rung.empty()) data.set("rung", end.rung);
   if (end.error) {
     Json error = encodeFailure(operation, end);
     outcome.code = *error.findText("code");
@@ -211,5 +212,7 @@ void Reporter::onEngine(bool reachable, const std::string& reason) {
   });
   if (!posted) log::warning("engine", "too busy to ask the engine who it is");
 }
+
+void Reporter::onProblem(const std::string& problem) { log::warning("servers", problem); }
 
 }  // namespace agent

@@ -33,6 +33,7 @@ class Reporter : public control::SupervisorObserver {
                       const std::string& image, const control::PullProgress& progress) override;
   void onStats(const std::vector<control::EntryStatus>& running) override;
   void onEngine(bool reachable, const std::string& reason) override;
+  void onProblem(const std::string& problem) override;
 
  private:
   struct Layer {

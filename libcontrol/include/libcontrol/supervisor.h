@@ -74,12 +74,29 @@ struct RestartPolicy {
   static std::optional<RestartPolicy> parse(std::string_view text);
 };
 
+/// How a server is asked to end: one rung after the other, and SIGKILL when the last one's time is
+/// over as well. A command that cannot be written goes on to the next rung at once.
+struct StopLadder {
+  struct Rung {
+    std::string command{};  ///< a line for its standard input; empty: `signal` is sent
+    Signal signal = Signal::term();
+    Duration timeout{};  ///< how long it may take to end before the next rung
+  };
+  std::vector<Rung> rungs{};  ///< empty: its own stop signal and timeout
+
+  /// "!save%20all/5000 SIGINT/30000" and back, with times in milliseconds; how it is kept in a
+  /// label.
+  std::string toText() const;
+  static std::optional<StopLadder> parse(std::string_view text);
+};
+
 /// A container as somebody wants it. The supervisor names and labels it.
 struct EntrySpec {
   ContainerSpec container{};
   PullPolicy pull = PullPolicy::kIfMissing;
   PullOptions pull_options{};
   RestartPolicy restart{};
+  StopLadder stop_ladder{};
   bool start = false;  ///< start it once it is created
 };
 
@@ -113,6 +130,8 @@ struct Transition {
   std::optional<ContainerId> container{};
   std::optional<int> pid{};
   std::optional<ExitStatus> exit{};
+  /// What ended it, of an end that was asked for: "command", "SIGINT", "SIGKILL".
+  std::string rung{};
   /// The operation that failed and why, when this is how it is told; `current` is the true state.
   std::optional<OperationKind> failed{};
   std::optional<Error> error{};
@@ -125,6 +144,7 @@ struct OperationEnd {
   std::string entry{};
   std::optional<Error> error{};  ///< absent: it succeeded
   Duration elapsed{};
+  std::string rung{};  ///< of a stop: as Transition::rung
 };
 
 /// What is known about an entry. Figures that are not known are absent.
@@ -181,6 +201,8 @@ struct SupervisorOptions {
   std::pair<std::string, std::string> owner_label{};
   /// Label that keeps the restart policy (RestartPolicy::toText).
   std::string restart_label = "libcontrol.restart";
+  /// Label that keeps the stop ladder (StopLadder::toText).
+  std::string stop_ladder_label = "libcontrol.stop";
   Duration stats_interval = std::chrono::seconds(5);  ///< 0: never on its own
   std::size_t queue_limit = 64;                       ///< operations waiting for one entry
   Duration engine_timeout =
@@ -199,11 +221,12 @@ struct SupervisorOptions {
 /// Keeps named containers as somebody wants them.
 ///
 /// Operations on one entry run in the order they were accepted; entries never wait for each other.
-/// stop, kill and remove overtake and cancel a start that waits or runs. A stop during a stop joins
-/// it and may only shorten the time left. The engine is the truth: at open() and after the engine
-/// was lost everything is read again and running containers are adopted, not touched. Those that
-/// are wanted running and do not run are started, at most 4 at a time; what somebody stopped, and
-/// what gave up, stays so.
+/// stop, kill and remove overtake and cancel a start that waits or runs. A stop goes up the entry's
+/// ladder, unless its options name a signal or a timeout. A stop during a stop joins it and may
+/// only shorten the time left. The engine is the truth: at open() and after the engine was lost
+/// everything is read again and running containers are adopted, not touched. Those that are wanted
+/// running and do not run are started, at most 4 at a time; what somebody stopped, and what gave
+/// up, stays so.
 ///
 /// An operation that is refused changes nothing and is not told of. One that is accepted ends with
 /// exactly one onOperationEnd() that carries its `operation_id`, which is the caller's: the
@@ -235,7 +258,7 @@ class Supervisor {
   Result<void> stop(const std::string& entry, StopOptions options, std::string operation_id);
   Result<void> restart(const std::string& entry, StopOptions options, std::string operation_id);
   Result<void> kill(const std::string& entry, std::string operation_id);
-  /// Stops the container as its own stop signal and timeout say, and removes it.
+  /// Stops the container as its ladder or its own stop signal and timeout say, and removes it.
   Result<void> remove(const std::string& entry, std::string operation_id);
   Result<void> update(const std::string& entry, EntryUpdate update, std::string operation_id);
   /// Pulls an image, also one that is there; belongs to no entry and waits for none. Its progress

@@ -257,6 +257,7 @@ void Supervisor::Core::run(const EntryPtr& entry, const JobPtr& job) {
     // From here on a stop that comes is a new one and does not join.
     const std::lock_guard lock(entry->mutex);
     ended.asked = std::move(job->asked);
+    ended.ended_by = job->ended_by;
     entry->active.reset();
   }
   endOperation(*entry, ended, result);
@@ -269,6 +270,7 @@ void Supervisor::Core::endOperation(const Entry& entry, const Job& job,
     OperationEnd end{.operation_id = asked.operation_id, .kind = asked.kind, .entry = entry.name};
     if (!result) end.error = result.error();
     end.elapsed = clock().now() - asked.accepted_at;
+    end.rung = job.ended_by;
     observer_.onOperationEnd(end);
   }
 }

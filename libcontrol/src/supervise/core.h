@@ -27,6 +27,7 @@ using JobPtr = std::shared_ptr<Job>;
 ///   core.cpp      accepts operations and works off the entries' queues
 ///   lifecycle.cpp creates, starts, restarts, removes
 ///   stop.cpp      stops, and stops that join
+///   ladder.cpp    the steps of a stop before it kills
 ///   update.cpp    changes limits and specifications
 ///   policy.cpp    what is wanted: restarts after a crash, what is started again
 ///   observe.cpp   one entry: its exits, events, what the engine says of it
@@ -90,10 +91,18 @@ class Supervisor::Core {
   static void joinWaitingStop(const Entry& entry, Job& waiting, const Job& job);
   void overtakeStarts(Entry& entry, std::vector<JobPtr>& overtaken);
   Result<void> doStop(const EntryPtr& entry, Job& job);
-  Result<StopReport> stopContainer(Entry& entry, Job& job);
+  Result<Stopped> stopContainer(Entry& entry, Job& job);
   Result<StopOptions> nextStopAttempt(Entry& entry, Job& job);
-  void recordStop(const EntryPtr& entry, const Job& job, const StopReport& report,
-                  EntryState state);
+  void recordStop(const EntryPtr& entry, Job& job, const Stopped& report, EntryState state);
+
+  // ladder.cpp
+  Result<std::optional<Stopped>> climb(Entry& entry, Job& job);
+  Result<std::optional<StopLadder::Rung>> nextRung(Entry& entry, Job& job);
+  Result<std::optional<Stopped>> tryRung(ExitWatch& watch, const ContainerId& id,
+                                         const StopLadder::Rung& rung, TimePoint deadline,
+                                         const Job& job);
+  Result<void> deliver(const ContainerId& id, const StopLadder::Rung& rung,
+                       const CallContext& context);
 
   // update.cpp
   Result<void> doUpdate(const EntryPtr& entry, Job& job);

@@ -20,6 +20,11 @@ struct SentSignal {
   TimePoint kill_at{};
 };
 
+/// How a stop ended, and what brought it about.
+struct Stopped : StopReport {
+  std::string rung{};  ///< as Transition::rung
+};
+
 /// The end of a run that nobody asked for. Should the engine turn out to be going down, it was the
 /// engine's doing and what followed from it is taken back.
 struct UnaskedEnd {
@@ -57,6 +62,7 @@ struct Entry {
   std::optional<ExitStatus> exit;
   Duration own_stop_timeout = std::chrono::seconds(10);
   std::optional<Signal> own_stop_signal;  ///< as the engine says it of the container
+  StopLadder ladder;
   std::optional<SentSignal> sent_signal;
   RestartPolicy restart;
   Desired desired;                   ///< its retries: in a row, since a run that lasted
@@ -92,6 +98,10 @@ struct Entry {
   /// With mutex held: what the engine says of it is not known or in doubt, or will not be known
   /// when the jobs before have ended.
   bool isLost() const;
+  /// With mutex held: whether a stop that was asked for so goes up the ladder.
+  bool climbs(const StopOptions& asked) const;
+  /// With mutex held: how long it may take before the kill.
+  Duration stopTime(const StopOptions& asked) const;
   /// With mutex held.
   void doubt(TimePoint now);
   /// With mutex held: whether what is known of it shows already what an event tells.

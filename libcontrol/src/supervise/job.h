@@ -49,6 +49,8 @@ struct Job {
   bool start_after_create = false;
   std::optional<TimePoint> kill_at{};
   bool kill_requested = false;
+  std::size_t rung = 0;     ///< of the ladder, that comes next
+  std::string ended_by{};   ///< of a stop: the rung that did
   bool rearranged = false;  ///< a stop joined that changes how this one goes on
 
   /// Asks the job to end: before it sends its next request, or waiting for an image.

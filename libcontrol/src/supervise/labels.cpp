@@ -7,6 +7,8 @@
 
 #include <libcontrol/supervisor.h>
 
+#include "supervise/escape.h"
+
 namespace control {
 namespace {
 
@@ -46,6 +48,25 @@ std::optional<Duration> timeFrom(std::string_view text) {
   const auto number = numberFrom<std::int64_t>(text);
   if (!number || *number > kMost) return std::nullopt;
   return std::chrono::milliseconds(*number);
+}
+
+/// "!COMMAND/MILLISECONDS" or "SIGNAL/MILLISECONDS".
+std::optional<StopLadder::Rung> rungFrom(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos || slash == 0) return std::nullopt;
+  const auto timeout = timeFrom(text.substr(slash + 1));
+  if (!timeout) return std::nullopt;
+  StopLadder::Rung rung{.timeout = *timeout};
+  if (text.front() != '!') {
+    const auto signal = Signal::parse(text.substr(0, slash));
+    if (!signal) return std::nullopt;
+    rung.signal = *signal;
+    return rung;
+  }
+  const auto command = unescape(text.substr(1, slash - 1));
+  if (!command || command->empty()) return std::nullopt;
+  rung.command = *command;
+  return rung;
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -89,6 +110,27 @@ std::optional<RestartPolicy> RestartPolicy::parse(std::string_view text) {
   policy.longest_delay = *times[1];
   policy.reset_after = *times[2];
   return policy;
+}
+
+std::string StopLadder::toText() const {
+  std::string text;
+  for (const Rung& rung : rungs) {
+    if (!text.empty()) text += ' ';
+    text += rung.command.empty() ? rung.signal.name() : '!' + escape(rung.command);
+    text += '/' + millisecondsOf(rung.timeout);
+  }
+  return text;
+}
+
+std::optional<StopLadder> StopLadder::parse(std::string_view text) {
+  StopLadder ladder;
+  if (text.empty()) return ladder;
+  for (const std::string_view part : split(text, ' ')) {
+    const auto rung = rungFrom(part);
+    if (!rung) return std::nullopt;
+    ladder.rungs.push_back(*rung);
+  }
+  return ladder;
 }
 
 }  // namespace control

@@ -57,6 +57,7 @@ Result<void> Supervisor::Core::doCreate(const EntryPtr& entry, Job& job) {
     const std::lock_guard lock(entry->mutex);
     entry->container = created->id;
     entry->restart = job.spec->restart;
+    entry->ladder = job.spec->stop_ladder;
     entry->own_stop_timeout = job.spec->container.stop_timeout.value_or(entry->own_stop_timeout);
     start = job.start_after_create;
     // From here on a stop overtakes it as any start.
@@ -77,6 +78,8 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
   if (!options_.owner_label.first.empty())
     spec.labels[options_.owner_label.first] = options_.owner_label.second;
   spec.labels[options_.restart_label] = job.spec->restart.toText();
+  if (!job.spec->stop_ladder.rungs.empty())
+    spec.labels[options_.stop_ladder_label] = job.spec->stop_ladder.toText();
   {
     const std::lock_guard lock(entry.mutex);
     entry.image = spec.image;

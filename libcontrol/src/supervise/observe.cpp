@@ -176,6 +176,9 @@ void Supervisor::Core::adopt(Entry& entry, const ContainerInfo& info) {
   if (const auto label = info.spec.labels.find(options_.restart_label);
       label != info.spec.labels.end())
     entry.restart = RestartPolicy::parse(label->second).value_or(RestartPolicy{});
+  if (const auto label = info.spec.labels.find(options_.stop_ladder_label);
+      label != info.spec.labels.end())
+    entry.ladder = StopLadder::parse(label->second).value_or(StopLadder{});
   entry.exit = info.exit;
   entry.pid = info.pid;
   if (!info.running()) return;

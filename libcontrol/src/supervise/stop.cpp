@@ -22,18 +22,22 @@ bool mayBeWithoutSignal(const Error& error) {
   return error.effect == Effect::kNone || !is(error, ErrorCode::kDeadlineExceeded);
 }
 
+std::string rungOf(const StopReport& report, const StopOptions& options) {
+  if (report.outcome == StopOutcome::kKilled) return Signal::kill().name();
+  if (report.outcome != StopOutcome::kStopped) return {};
+  return options.signal.value_or(Signal::term()).name();
+}
+
 }  // namespace
 
 // ---- stops that join, and starts they overtake ----
 
 /// With the entry's mutex held: one stop that has not begun does for both, in the shorter time.
 void Supervisor::Core::joinWaitingStop(const Entry& entry, Job& waiting, const Job& job) {
-  const auto timeout = [&](const StopOptions& options) {
-    return options.timeout.value_or(entry.own_stop_timeout);
-  };
   waiting.asked.push_back(job.asked.front());
   waiting.kill_requested |= job.kill_requested;
-  if (timeout(job.stop) < timeout(waiting.stop)) waiting.stop.timeout = job.stop.timeout;
+  const Duration shorter = entry.stopTime(job.stop);
+  if (shorter < entry.stopTime(waiting.stop)) waiting.stop.timeout = shorter;
   if (job.stop.signal) waiting.stop.signal = job.stop.signal;
 }
 
@@ -43,7 +47,7 @@ Result<void> Supervisor::Core::joinStop(Entry& entry, const JobPtr& job) {
   active.asked.push_back(job->asked.front());
   active.kill_requested |= job->kill_requested;
   const auto killTime = [&](const StopOptions& options) {
-    return CallContext::after(clock().now(), options.timeout.value_or(entry.own_stop_timeout));
+    return CallContext::after(clock().now(), entry.stopTime(options));
   };
   // The stop may have been taken up without having got as far as that.
   if (!active.kill_at) active.kill_at = killTime(active.stop);
@@ -98,8 +102,7 @@ Result<StopOptions> Supervisor::Core::nextStopAttempt(Entry& entry, Job& job) {
     return Error{.code = ErrorCode::kCancelled, .message = "the supervisor is shutting down"};
   if (job.cancel.stop_requested() && !job.rearranged) return cancelledByStop();
   const TimePoint now = clock().now();
-  if (!job.kill_at)
-    job.kill_at = CallContext::after(now, job.stop.timeout.value_or(entry.own_stop_timeout));
+  if (!job.kill_at) job.kill_at = CallContext::after(now, entry.stopTime(job.stop));
   if (!job.stop.signal) job.stop.signal = entry.own_stop_signal;
   if (entry.sent_signal && entry.run && entry.sent_signal->run == *entry.run) {
     job.kill_at = std::min(*job.kill_at, entry.sent_signal->kill_at);
@@ -118,8 +121,16 @@ Result<StopOptions> Supervisor::Core::nextStopAttempt(Entry& entry, Job& job) {
   return next;
 }
 
-Result<StopReport> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
-  if (!entry.container) return StopReport{.outcome = StopOutcome::kAbsent};
+Result<Stopped> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
+  if (!entry.container) return Stopped{};
+  std::unique_lock ladder_lock(entry.mutex);
+  const bool climbs = entry.climbs(job.stop);
+  ladder_lock.unlock();
+  if (climbs) {
+    auto ended = climb(entry, job);
+    if (!ended) return ended.error();
+    if (*ended) return **std::move(ended);
+  }
   for (;;) {
     std::optional<SentSignal> before;
     {
@@ -133,16 +144,16 @@ Result<StopReport> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
     context.deadline =
         CallContext::after(context.deadline, *options->timeout + 2 * options->kill_timeout);
     auto report = runtime_->stop(*entry.container, *options, context);
-    if (report) return report;
+    if (report) return Stopped{*report, rungOf(*report, *options)};
     const std::lock_guard lock(entry.mutex);
     // Whoever stops it next, after a failure or because it overtook this one, must not leave the
     // process without the signal and kill it.
     if (options->send_signal && mayBeWithoutSignal(report.error())) entry.sent_signal = before;
-    if (!is(report.error(), ErrorCode::kCancelled) || !job.rearranged) return report;
+    if (!is(report.error(), ErrorCode::kCancelled) || !job.rearranged) return report.error();
   }
 }
 
-void Supervisor::Core::recordStop(const EntryPtr& entry, const Job& job, const StopReport& report,
+void Supervisor::Core::recordStop(const EntryPtr& entry, Job& job, const Stopped& report,
                                   EntryState state) {
   disarmWatch(*entry);
   Reason reason = Reason::kRequested;
@@ -163,7 +174,8 @@ void Supervisor::Core::recordStop(const EntryPtr& entry, const Job& job, const S
     containerGone(entry);
     return;
   }
-  Transition transition;
+  job.ended_by = report.rung;
+  Transition transition{.rung = report.rung};
   if (report.outcome != StopOutcome::kAlreadyStopped) transition.exit = report.exit;
   setState(*entry, state, reason, &job, std::move(transition));
 }

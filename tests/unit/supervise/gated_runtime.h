@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <libcontrol/runtime.h>
@@ -36,6 +38,10 @@ class GatedRuntime final : public ContainerRuntime {
 
   explicit GatedRuntime(std::shared_ptr<ContainerRuntime> inner)
       : ContainerRuntime(hostOf(inner)), inner_(std::move(inner)) {}
+
+  /// Told what was written to a container's standard input; set before anything is.
+  using OnInput = std::function<void(const ContainerId&, std::string_view)>;
+  void onInput(OnInput told) { on_input_ = std::move(told); }
 
   /// The next answer of that primitive.
   std::shared_ptr<Gate> hold(Primitive primitive) {
@@ -85,7 +91,9 @@ class GatedRuntime final : public ContainerRuntime {
   }
   Result<std::unique_ptr<Console>> attach(const ContainerId& id, const AttachOptions& options,
                                           const CallContext& context) override {
-    return through(Primitive::kAttach, inner_->attach(id, options, context));
+    auto console = inner_->attach(id, options, context);
+    if (!console) return console;
+    return std::unique_ptr<Console>(std::make_unique<Typed>(*std::move(console), id, on_input_));
   }
   Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
                                             const CallContext& context) override {
@@ -105,6 +113,30 @@ class GatedRuntime final : public ContainerRuntime {
   void* extension(std::string_view name) noexcept override { return inner_->extension(name); }
 
  private:
+  class Typed final : public Console {
+   public:
+    Typed(std::unique_ptr<Console> inner, ContainerId id, OnInput told)
+        : inner_(std::move(inner)), id_(std::move(id)), told_(std::move(told)) {}
+    Result<void> write(std::string_view bytes, const CallContext& context) override {
+      auto written = inner_->write(bytes, context);
+      if (written && told_) told_(id_, bytes);
+      return written;
+    }
+    Result<void> closeInput(const CallContext& context) override {
+      return inner_->closeInput(context);
+    }
+    Result<std::optional<Output>> next(const CallContext& context) override {
+      return inner_->next(context);
+    }
+    int pollFd() const noexcept override { return inner_->pollFd(); }
+    void cancel() noexcept override { inner_->cancel(); }
+
+   private:
+    const std::unique_ptr<Console> inner_;
+    const ContainerId id_;
+    const OnInput told_;
+  };
+
   static HostContext hostOf(const std::shared_ptr<ContainerRuntime>& inner) {
     HostContext host;
     host.clock = std::shared_ptr<Clock>(inner, &inner->clock());
@@ -127,6 +159,7 @@ class GatedRuntime final : public ContainerRuntime {
   }
 
   const std::shared_ptr<ContainerRuntime> inner_;
+  OnInput on_input_;
   std::mutex mutex_;
   std::map<Primitive, std::shared_ptr<Gate>> gates_;
 };

@@ -65,7 +65,7 @@ TEST(CreatePayload, ReadsTheExampleOfTheProtocol) {
   EXPECT_EQ(spec.stop_signal, control::Signal::interrupt());
   EXPECT_EQ(spec.stop_timeout, std::chrono::seconds(30));
   EXPECT_THAT(spec.labels, Contains(Pair(kDiskLabel, "10737418240")));
-  EXPECT_THAT(spec.labels, Contains(Pair(kStopCommandLabel, "stop")));
+  EXPECT_THAT(spec.labels, Contains(Pair(kStopLadderLabel, "!stop/30000 SIGINT/30000")));
   EXPECT_THAT(spec.labels, Contains(Pair(kStartupLabel, "./run --port {{SERVER_PORT}}")));
   EXPECT_EQ(entry.restart.mode, control::RestartPolicy::Mode::kOnFailure);
   EXPECT_EQ(entry.restart.max_retries, 3);
@@ -285,6 +285,33 @@ TEST(CreatePayload, RefusesWrongTypes) {
         R"("restart":{"policy":"sometimes"})", R"("restart":{"maxRetries":-1})",
         R"("pull":"sometimes")", R"("labels":[])"})
     EXPECT_THAT(refusal(with(field)), StartsWith("INVALID_PAYLOAD payload.")) << field;
+}
+
+TEST(CreatePayload, StopStepsBecomeTheLadder) {
+  const auto entry = created(
+      R"({"image":"game:1","stop":{"steps":[{"command":"say bye","timeout":1.5},
+          {"signal":"INT","timeout":20},{"command":"quit"}]}})");
+  EXPECT_EQ(entry.stop_ladder.toText(), "!say%20bye/1500 SIGINT/20000 !quit/30000");
+  EXPECT_EQ(entry.container.stop_signal, control::Signal::interrupt());
+  EXPECT_EQ(entry.container.stop_timeout, std::chrono::seconds(20));
+}
+
+TEST(CreatePayload, StopWithoutACommandIsNoLadder) {
+  EXPECT_TRUE(created(R"({"image":"game:1","stop":{"signal":"INT","timeout":5}})")
+                  .stop_ladder.rungs.empty());
+}
+
+TEST(CreatePayload, RefusesStopStepsThatAreNone) {
+  for (const char* steps :
+       {R"("steps":[])", R"("steps":{})", R"("steps":["stop"])", R"("steps":[{}])",
+        R"("steps":[{"timeout":5}])", R"("steps":[{"signal":"INT","command":"stop"}])",
+        R"("steps":[{"signal":"NO"}])", R"("steps":[{"command":"a\nb"}])",
+        R"("steps":[{"command":""}])", R"("steps":[{"command":"x","timeout":-1}])",
+        R"("steps":[{"signal":"INT"}],"timeout":5)", R"("steps":[{"signal":"INT"}],"command":"x")",
+        R"("command":"a\r")", R"("command":"")"})
+    EXPECT_THAT(refusal(with("\"stop\":{" + std::string(steps) + "}")),
+                StartsWith("INVALID_PAYLOAD payload.stop"))
+        << steps;
 }
 
 control::StopOptions stop(std::string_view text) {

@@ -1,0 +1,120 @@
+// The rungs of a stop before the last, which is SIGKILL.
+
+#include <algorithm>
+
+#include "supervise/core.h"
+
+namespace control {
+namespace {
+
+/// Writing a line takes a moment, or the process does not read.
+constexpr Duration kLongestWrite = std::chrono::seconds(5);
+
+bool is(const Error& error, ErrorCode code) { return error.code == code; }
+
+std::string nameOf(const StopLadder::Rung& rung) {
+  return rung.command.empty() ? rung.signal.name() : "command";
+}
+
+}  // namespace
+
+bool Entry::climbs(const StopOptions& asked) const {
+  return !ladder.rungs.empty() && !asked.signal && !asked.timeout;
+}
+
+Duration Entry::stopTime(const StopOptions& asked) const {
+  if (!climbs(asked)) return asked.timeout.value_or(own_stop_timeout);
+  Duration all{};
+  for (const StopLadder::Rung& rung : ladder.rungs) all += rung.timeout;
+  return all;
+}
+
+/// Goes up the ladder. nullopt: what is left is a stop as any other, and where all rungs were in
+/// vain a kill.
+Result<std::optional<Stopped>> Supervisor::Core::climb(Entry& entry, Job& job) {
+  const auto info = runtime_->inspect(*entry.container, callContext(job.cancel.get_token()));
+  if (!info || !info->running()) return std::optional<Stopped>();
+  auto watch = runtime_->watchExit(info->id, callContext(job.cancel.get_token()));
+  if (!watch) return std::optional<Stopped>();
+  for (;;) {
+    const auto rung = nextRung(entry, job);
+    if (!rung) return rung.error();
+    if (!*rung) return std::optional<Stopped>();
+    const TimePoint deadline = CallContext::after(clock().now(), (*rung)->timeout);
+    auto ended = tryRung(**watch, info->id, **rung, deadline, job);
+    if (ended && *ended) return ended;
+    // A command that cannot be written is as good as one that nobody heeds. A signal is not
+    // skipped, since the last rung is the loss of what was not saved. Who asked it to end is asked
+    // above.
+    const bool goes_on = ended || !(*rung)->command.empty() || job.cancel.stop_requested();
+    if (!goes_on) return ended.error();
+  }
+}
+
+/// nullopt: there is none, or the stop was joined by one that is no ladder.
+Result<std::optional<StopLadder::Rung>> Supervisor::Core::nextRung(Entry& entry, Job& job) {
+  const std::lock_guard lock(entry.mutex);
+  if (stopping_.stop_requested())
+    return Error{.code = ErrorCode::kCancelled, .message = "the supervisor is shutting down"};
+  if (job.rearranged) return std::optional<StopLadder::Rung>();
+  if (job.cancel.stop_requested())
+    return Error{.code = ErrorCode::kCancelled,
+                 .message = "a later stop, kill or delete overtook it"};
+  const TimePoint now = clock().now();
+  if (!job.kill_at) job.kill_at = CallContext::after(now, entry.stopTime(job.stop));
+  if (job.rung == entry.ladder.rungs.size()) {
+    job.kill_at = now;
+    return std::optional<StopLadder::Rung>();
+  }
+  StopLadder::Rung rung = entry.ladder.rungs[job.rung++];
+  if (entry.run)
+    entry.sent_signal =
+        SentSignal{.run = *entry.run,
+                   .signal = rung.command.empty() ? std::optional(rung.signal) : std::nullopt,
+                   .kill_at = *job.kill_at};
+  return std::optional(std::move(rung));
+}
+
+/// nullopt: it did not end in time.
+Result<std::optional<Stopped>> Supervisor::Core::tryRung(ExitWatch& watch, const ContainerId& id,
+                                                         const StopLadder::Rung& rung,
+                                                         TimePoint deadline, const Job& job) {
+  const CallContext context = callContext(job.cancel.get_token());
+  const auto stopped = [&](std::optional<ExitStatus> exit) {
+    Stopped done;
+    done.outcome = StopOutcome::kStopped;
+    done.exit = std::move(exit);
+    done.rung = nameOf(rung);
+    return std::optional(std::move(done));
+  };
+  if (auto delivered = deliver(id, rung, context.capped(deadline - clock().now(), clock()));
+      !delivered) {
+    if (is(delivered.error(), ErrorCode::kNotFound)) return std::optional<Stopped>();
+    return delivered.error();
+  }
+  CallContext waiting = context;
+  waiting.deadline = deadline;
+  const auto noticed = watch.noticed(waiting);
+  if (!noticed && is(noticed.error(), ErrorCode::kDeadlineExceeded))
+    return std::optional<Stopped>();
+  if (!noticed && is(noticed.error(), ErrorCode::kNotFound)) return stopped(std::nullopt);
+  if (!noticed) return noticed.error();
+  const auto exit = watch.exited(context.capped(job.stop.kill_timeout, clock()));
+  if (!exit && !is(exit.error(), ErrorCode::kNotFound)) return exit.error();
+  return stopped(exit ? *exit : *noticed);
+}
+
+Result<void> Supervisor::Core::deliver(const ContainerId& id, const StopLadder::Rung& rung,
+                                       const CallContext& context) {
+  if (rung.command.empty()) {
+    // One that ended meanwhile is told by the watch.
+    const auto sent = runtime_->signal(id, rung.signal, callContext(context.cancellation));
+    return sent ? Result<void>() : sent.error();
+  }
+  const CallContext writing = context.capped(kLongestWrite, clock());
+  auto console = runtime_->attach(id, {}, writing);
+  if (!console) return console.error();
+  return (*console)->write(rung.command + '\n', writing);
+}
+
+}  // namespace control
