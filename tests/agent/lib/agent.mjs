@@ -49,7 +49,8 @@ export class Agent {
     this.directory = directory ?? fs.mkdtempSync(path.join(os.tmpdir(), 'agent-e2e-'));
     this.settings = {
       NODE_ID: nodeId, HEALTH_PORT: '0', STATS_INTERVAL: '0',
-      DATA_DIR: path.join(this.directory, 'data'), STATE_DIR: path.join(this.directory, 'state'), ...settings,
+      DATA_DIR: path.join(this.directory, 'data'), STATE_DIR: path.join(this.directory, 'state'),
+      BACKUP_DIR: path.join(this.directory, 'backups'), ...settings,
     };
     for (const key of ['DATA_DIR', 'STATE_DIR']) fs.mkdirSync(this.settings[key], { recursive: true });
     this.args = args;

@@ -10,6 +10,7 @@ export const acceptance = {
   delete_server: 'deleting',
   update_server: 'updating',
   pull_image: 'pulling',
+  create_backup: 'backing_up', restore_backup: 'restoring',
 };
 
 const kCodes = new Set(`PARSE_ERROR MESSAGE_TOO_LARGE INVALID_COMMAND UNKNOWN_ACTION WRONG_AGENT INVALID_PAYLOAD
@@ -23,7 +24,7 @@ const kFailures = new Set('create_failed start_failed stop_failed delete_failed 
 const kReasons = new Set(`stopped_gracefully killed_after_timeout killed crashed oom_killed exited start_failed
   requested adopted engine_lost removed port_conflict image_missing restored`.split(/\s+/));
 const kEvents = new Set(`server_status_changed server_status server_log server_log_gap resource_update image_pull_progress
-  command_completed`.split(/\s+/));
+  command_completed archive_progress backup_progress`.split(/\s+/));
 const kTypes = new Set(`response event error pong heartbeat system_info server_status server_output
   file_content`.split(/\s+/));
 const kTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

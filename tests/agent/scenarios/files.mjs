@@ -65,6 +65,28 @@ export function fileScenarios(world) {
     assert.deepEqual(fs.readdirSync(path.join(dataDir, other)), ['secret']);
   });
 
+  it('archives and backups bring back what was there', async () => {
+    const id = await world().create('backups');
+    const { link } = world();
+    await ask('write_file', id, { path: 'world/level.dat', content: 'before' });
+    const archive = await ask('create_archive', id, { path: 'world', destination: 'world.tar.zst' });
+    assert.equal(archive.entries, 2);
+    await link.command('create_backup', id, { backupId: 'first', ignore: ['*.zst'] }).done(30_000);
+    await ask('write_file', id, { path: 'world/level.dat', content: 'after' });
+    await ask('extract_archive', id, { path: 'world.tar.zst', destination: 'out' });
+    assert.equal((await ask('read_file', id, { path: 'out/world/level.dat' })).content, 'before');
+    await link.command('restore_backup', id, { backupId: 'first' }).done(30_000);
+    assert.equal((await ask('read_file', id, { path: 'world/level.dat' })).content, 'before');
+    assert.deepEqual((await ask('list_files', id, {})).files.map((f) => f.name), ['world']);
+    await world().start(id);
+    await link.command('restore_backup', id, { backupId: 'first' }).refused('INVALID_STATE');
+    const [backup] = (await ask('list_backups', id)).backups;
+    const piece = await ask('download_backup', id, { backupId: 'first' });
+    assert.equal(sha256(Buffer.from(piece.content, 'base64')), backup.sha256);
+    await ask('delete_backup', id, { backupId: 'first' });
+    assert.deepEqual((await ask('list_backups', id)).backups, []);
+  });
+
   it('legacy messages read and write files', async () => {
     const id = await world().create('legacy-files');
     const { link } = world();
