@@ -169,7 +169,8 @@ class Supervisor::Core {
   // sampling.cpp
   void keepSampling();
   void sampleAll();
-  void primeStats(Entry& entry);
+  std::vector<EntryStatus> sample(const std::vector<EntryPtr>& all);
+  void primeStats(const EntryPtr& entry);
 
   /// Changes the state and tells it. `transition` carries what else there is to say.
   void setState(Entry& entry, EntryState state, std::optional<Reason> reason, const Job* job,
@@ -206,6 +207,8 @@ class Supervisor::Core {
   bool connect_again_ = false;  ///< the stream was lost while connecting
   std::deque<EntryPtr> restoring_;
   std::size_t restoring_now_ = 0;
+  std::vector<EntryPtr> unprimed_;
+  bool priming_ = false;
   int looks_ = 0;
 
   DesiredFile desired_;

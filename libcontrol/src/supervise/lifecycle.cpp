@@ -156,7 +156,7 @@ Result<void> Supervisor::Core::startContainer(const EntryPtr& entry, Job& job) {
   const bool restored = job.type == Job::Type::kRestore;
   setState(*entry, EntryState::kRunning, restored ? Reason::kRestored : Reason::kRequested, &job);
   rearmForRun(entry);
-  primeStats(*entry);
+  primeStats(entry);
   return {};
 }
 

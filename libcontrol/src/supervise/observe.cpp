@@ -159,7 +159,7 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
     adopt(*entry, *info);
     armWatch(entry, std::move(*watch));
     setState(*entry, EntryState::kRunning, Reason::kAdopted, nullptr);
-    return primeStats(*entry);
+    return primeStats(entry);
   }
   if (in_doubt) return settle(entry, *info, *together);
   if (entry->run) return runEnded(entry, info->exit.value_or(ExitStatus{.run = *entry->run}));

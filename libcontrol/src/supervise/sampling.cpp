@@ -21,17 +21,25 @@ void Supervisor::Core::keepSampling() {
 
 void Supervisor::Core::sampleAll() {
   std::vector<EntryPtr> entries;
-  std::vector<ContainerId> ids;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [name, entry] : entries_) {
-      const std::lock_guard entry_lock(entry->mutex);
-      if (!entry->run || entry->state == EntryState::kUnknown) continue;
-      entries.push_back(entry);
-      ids.push_back(entry->run->container);
-    }
+    for (const auto& [name, entry] : entries_) entries.push_back(entry);
   }
-  if (ids.empty()) return;
+  const std::vector<EntryStatus> measured = sample(entries);
+  if (!measured.empty()) observer_.onStats(measured);
+}
+
+/// Of those that run.
+std::vector<EntryStatus> Supervisor::Core::sample(const std::vector<EntryPtr>& all) {
+  std::vector<EntryPtr> entries;
+  std::vector<ContainerId> ids;
+  for (const EntryPtr& entry : all) {
+    const std::lock_guard lock(entry->mutex);
+    if (!entry->run || entry->state == EntryState::kUnknown) continue;
+    entries.push_back(entry);
+    ids.push_back(entry->run->container);
+  }
+  if (ids.empty()) return {};
   const auto samples = runtime_->stats(ids, callContext().capped(kSweepTimeout, clock()));
   std::vector<EntryStatus> measured;
   for (std::size_t i = 0; i < samples.size() && i < entries.size(); ++i) {
@@ -40,7 +48,7 @@ void Supervisor::Core::sampleAll() {
     entries[i]->addSample(*samples[i]);
     if (entries[i]->sample) measured.push_back(entries[i]->status());
   }
-  if (!measured.empty()) observer_.onStats(measured);
+  return measured;
 }
 
 Result<EntryStatus> Supervisor::Core::measure(const std::string& name, const CallContext& context) {
@@ -64,11 +72,25 @@ Result<EntryStatus> Supervisor::Core::measure(const std::string& name, const Cal
   return (*entry)->status();
 }
 
-/// A first sample at once, so that rates are known soon after a start.
-void Supervisor::Core::primeStats(Entry& entry) {
-  executor_.submit([this, name = entry.name] {
-    if (!stopping_.stop_requested())
-      (void)measure(name, callContext().capped(kSweepTimeout, clock()));
+/// A first sample at once, so that rates are known soon after a start. Those of many that are found
+/// together are taken together.
+void Supervisor::Core::primeStats(const EntryPtr& entry) {
+  {
+    const std::lock_guard lock(mutex_);
+    unprimed_.push_back(entry);
+    if (std::exchange(priming_, true)) return;
+  }
+  executor_.submit([this] {
+    for (;;) {
+      std::vector<EntryPtr> entries;
+      {
+        const std::lock_guard lock(mutex_);
+        priming_ = !unprimed_.empty() && !stopping_.stop_requested();
+        if (!priming_) return;
+        entries.swap(unprimed_);
+      }
+      (void)sample(entries);
+    }
   });
 }
 

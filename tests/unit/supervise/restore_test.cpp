@@ -60,8 +60,8 @@ TEST_F(Restored, RunningServersComeBackAfterAReboot) {
   EXPECT_EQ(told.back().reason, Reason::kRestored);
   for (const Transition& one : told) EXPECT_NE(one.current, EntryState::kCrashed);
   EXPECT_EQ(supervisor_->status("runs")->restarts, 0);
-  EXPECT_EQ(stateOf("stopped"), EntryState::kStopped);
-  EXPECT_EQ(stateOf("never-ran"), EntryState::kCreated);
+  EXPECT_TRUE(becomes("stopped", EntryState::kStopped));
+  EXPECT_TRUE(becomes("never-ran", EntryState::kCreated));
 }
 
 TEST_F(Restored, RunningServersAreAdoptedWhenOnlyTheDaemonWasDown) {
@@ -255,7 +255,7 @@ TEST_F(Restored, EngineThatTakesItsServersAlongStartsThemAgainAndCountsNoCrash) 
   }
   EXPECT_THAT(observer_.states("policy"), Not(Contains(EntryState::kCrashed)));
   EXPECT_THAT(observer_.states("none"), Not(Contains(EntryState::kCrashed)));
-  EXPECT_EQ(stateOf("stopped"), EntryState::kCreated);
+  EXPECT_TRUE(becomes("stopped", EntryState::kCreated));
 }
 
 TEST_F(Restored, EndsThatTheEngineCausedBeforeItWentAreNoCrashesAfterAll) {

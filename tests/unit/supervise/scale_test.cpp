@@ -63,7 +63,8 @@ TEST_P(ManyWithOneThatHangs, TheOthersAreServedWhileTimeStandsStill) {
     ASSERT_TRUE(supervisor_->start("hung", "first"));
     ASSERT_FALSE(observer_.waitForEnd("first")->error);
   }
-  ASSERT_TRUE(eventually([&] { return runningCount() >= kOthers; }));
+  for (int i = 0; i < kOthers; ++i)
+    ASSERT_TRUE(becomes("s" + std::to_string(i), EntryState::kRunning));
   ASSERT_TRUE(control().inject({.when = {.primitive = primitive, .name = name},
                                 .then = {.hang = testing::CallPhase::kBefore}}));
   const auto hangs = [&] {
@@ -136,7 +137,13 @@ TEST_F(Many, ServersThatHangCostAThreadEachAndNoMore) {
   for (int round = 0; round < 20; ++round)
     for (int i = 0; i < kServers; ++i)
       ASSERT_TRUE(supervisor_->update("s" + std::to_string(i), {.limits = {.pids = 7}}, "update"));
-  ASSERT_TRUE(eventually([&] { return threads() >= before + kServers / 2; }));
+  const auto asked = [&] {
+    int waiting = 0;
+    for (const testing::JournalEntry& one : control().journal())
+      waiting += one.primitive == Primitive::kInspect && !one.finished ? 1 : 0;
+    return waiting;
+  };
+  ASSERT_TRUE(eventually([&] { return asked() == kServers; }));
   for (int minute = 0; minute < 3; ++minute) clock().advance(10s);
   EXPECT_LE(threads(), before + kServers + 8);
   control().reset();
