@@ -51,6 +51,12 @@ constexpr Action readingAction(std::string_view name, Result result, bool waits 
   return action;
 }
 
+constexpr Action imageAction(std::string_view name, Result result) {
+  Action action = readingAction(name, result, true);
+  action.only_reads = false;
+  return action;
+}
+
 constexpr std::array kActions = {
     onceOnly(longAction("create_server", "creating", createServer)),
     longAction("start_server", "starting", startServer),
@@ -63,6 +69,9 @@ constexpr std::array kActions = {
     statusAction("get_status", getStatus, sendStatusEvent),
     statusAction("get_server_status", getStatus, sendStatusEvent),
     statusAction("get_server_metrics", getMetrics),
+    readingAction("list_images", listImages, true),
+    imageAction("remove_image", removeImage),
+    imageAction("prune_images", pruneImages),
     readingAction("list_servers", listServers),
     readingAction("get_system_info", getSystemInfo, true),
     readingAction("get_system_metrics", getSystemMetrics, true),

@@ -72,5 +72,8 @@ Json getSystemMetrics(Services&, const Command&, std::stop_token stop);
 
 control::Result<void> pullImage(Services&, const Command&, const std::string& operation_id);
 void describePull(const Command&, Operation&);
+Json listImages(Services&, const Command&, std::stop_token stop);
+Json removeImage(Services&, const Command&, std::stop_token stop);
+Json pruneImages(Services&, const Command&, std::stop_token stop);
 
 }  // namespace agent

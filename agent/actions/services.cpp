@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include <libcontrol/images.h>
+
 #include "agent/actions/create_payload.h"
 #include "agent/log.h"
 
@@ -144,6 +146,8 @@ void learnFromEngine(Services& services, const control::CallContext& context) {
     return;
   }
   services.engine.set(*std::move(info));
+  if (auto* const store = services.runtime.extension<control::ImageStore>())
+    if (const auto images = store->listImages(context)) services.pulled.setBefore(*images);
   control::ListFilter ours;
   ours.labels.emplace(kManagedLabel, "true");
   const auto containers = services.runtime.list(ours, context);

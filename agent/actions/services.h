@@ -12,6 +12,7 @@
 #include <libcontrol/supervisor.h>
 
 #include "agent/actions/errors.h"
+#include "agent/actions/pulled_images.h"
 #include "agent/actions/server_files.h"
 #include "agent/actions/status.h"
 #include "agent/actions/system_info.h"
@@ -99,6 +100,7 @@ struct Services {
   CommandJournal& journal;
   ServerWork& server_work;
   Ends& ends;
+  PulledImages& pulled;
 
   HostPaths paths() const {
     return {config.data_dir, config.state_dir, config.container_data_path};

@@ -50,14 +50,15 @@ class Agent::Core {
         host_(config.data_dir),
         identity_(makeIdentity(config)),
         journal_(config.state_dir),
+        pulled_(config.state_dir),
         reporter_(config_, out_, operations_),
         workers_(std::make_unique<Workers>(kWorkers, Operations::kMost)),
         server_work_(std::make_unique<ServerWork>()),
         supervisor_(
             std::make_unique<control::Supervisor>(runtime_, supervisorOptions(config_), reporter_)),
-        services_{config_,   *runtime_, *supervisor_, out_,          operations_,
-                  *workers_, files_,    suspended_,   notes_,        host_,
-                  identity_, engine_,   journal_,     *server_work_, ends_},
+        services_{config_,  *runtime_,     *supervisor_, out_,   operations_, *workers_,
+                  files_,   suspended_,    notes_,       host_,  identity_,   engine_,
+                  journal_, *server_work_, ends_,        pulled_},
         dispatcher_(services_) {
     reporter_.lend(services_);
   }
@@ -178,6 +179,7 @@ class Agent::Core {
   EngineFacts engine_;
   CommandJournal journal_;
   Ends ends_;
+  PulledImages pulled_;
   Reporter reporter_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<ServerWork> server_work_;

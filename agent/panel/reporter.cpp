@@ -51,14 +51,23 @@ void Reporter::onTransition(const control::Transition& transition) {
   out_.legacy("server_status", std::move(legacy));
 }
 
+/// A pull of its own names the image; a server's is the one that it is made from.
+void Reporter::notePulled(Services& services, const Operation& operation) {
+  if (!operation.image.empty()) return services.pulled.add(operation.image);
+  const auto status = services.supervisor.status(operation.server_id);
+  if (status && !status->image.empty()) services.pulled.add(status->image);
+}
+
 void Reporter::onOperationEnd(const control::OperationEnd& end) {
+  bool pulled = false;
   {
     const std::lock_guard lock(mutex_);
-    pulls_.erase(end.operation_id);
+    pulled = pulls_.erase(end.operation_id) > 0;
   }
   const std::optional<Operation> operation = operations_.take(end.operation_id);
   if (!operation) return;
   Services* const services = services_;
+  if (pulled && !end.error && services != nullptr) notePulled(*services, *operation);
   if (end.kind == control::OperationKind::kRemove && services != nullptr) {
     if (!end.error) {
       services->notes.forget(end.entry);

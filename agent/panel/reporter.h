@@ -49,6 +49,7 @@ class Reporter : public control::SupervisorObserver {
   HostPaths paths() const;
   void removeDataThenComplete(const Operation& operation, const control::OperationEnd& end);
   void tellLegacyEnd(const Operation& operation, const control::OperationEnd& end);
+  static void notePulled(Services& services, const Operation& operation);
   void complete(const Operation& operation, const control::OperationEnd& end);
   Json encodeFailure(const Operation& operation, const control::OperationEnd& end) const;
 

@@ -226,21 +226,6 @@ Result<std::vector<ContainerSummary>> parseList(std::string text) {
   return list;
 }
 
-Result<ImageInfo> parseImage(std::string text) {
-  auto document = JsonDocument::parse(std::move(text));
-  if (!document) return document.error();
-  const JsonValue root = document->root();
-  ImageInfo image;
-  image.id = root["Id"].stringOrEmpty();
-  if (image.id.empty()) return missing("'Id'");
-  image.references = strings(root["RepoTags"]);
-  for (std::string& digest : strings(root["RepoDigests"]))
-    image.references.push_back(std::move(digest));
-  image.size_bytes = root["Size"].integer().value_or(0);
-  image.stop_signal = readSignal(root["Config"]["StopSignal"]);
-  return image;
-}
-
 Result<WaitReply> parseWait(std::string text) {
   auto document = JsonDocument::parse(std::move(text));
   if (!document) return document.error();

@@ -11,6 +11,7 @@
 #include <libcontrol/streams.h>
 #include <libcontrol/types.h>
 
+#include "engine/images.h"
 #include "engine/reply.h"
 #include "engine/run_state.h"
 #include "engine/streams.h"
@@ -41,7 +42,7 @@ Result<Inspection> parseInspect(std::string text);
 Result<RunState> parseRunState(std::string text);
 
 Result<std::vector<ContainerSummary>> parseList(std::string text);
-Result<ImageInfo> parseImage(std::string text);
+using engine::parseImage;
 
 struct WaitReply {
   int exit_code = 0;

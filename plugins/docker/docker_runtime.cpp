@@ -386,6 +386,8 @@ Result<ImageInfo> DockerRuntime::findImage(const std::string& reference,
   return parseImage(std::move(*reply));
 }
 
-void* DockerRuntime::extension(std::string_view) noexcept { return nullptr; }
+void* DockerRuntime::extension(std::string_view name) noexcept {
+  return name == ImageStore::kExtensionName ? static_cast<ImageStore*>(&images_) : nullptr;
+}
 
 }  // namespace control::docker

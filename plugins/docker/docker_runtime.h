@@ -8,6 +8,7 @@
 
 #include "docker/docker_api.h"
 #include "docker/docker_engine.h"
+#include "engine/images.h"
 #include "engine/start_notices.h"
 #include "engine/stats_reader.h"
 
@@ -63,6 +64,7 @@ class DockerRuntime final : public ContainerRuntime {
                                     const CallContext& context);
 
   Api api_;
+  engine::ApiImageStore<Api, Subject, Subject::kImage> images_{api_};
   const engine::HostRoots roots_;
   DockerEngine engine_;
   engine::StartNotices notices_{};

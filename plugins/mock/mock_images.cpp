@@ -55,6 +55,17 @@ std::optional<Signal> Images::stopSignal(const std::string& reference) const {
   return found == known_.end() ? std::nullopt : found->second.stop_signal;
 }
 
+std::vector<ImageInfo> Images::list() const {
+  std::vector<ImageInfo> images;
+  for (const auto& [reference, facts] : known_)
+    if (facts.present)
+      images.push_back({.id = idOf(reference),
+                        .references = {reference},
+                        .size_bytes = facts.size_bytes,
+                        .stop_signal = facts.stop_signal});
+  return images;
+}
+
 Result<void> Images::checkPull(const std::string& reference, const PullOptions& options) {
   if (hasPart(reference, "missing"))
     return failure(ErrorCode::kImageNotFound, "the registry has no image " + reference);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <libcontrol/result.h>
 #include <libcontrol/streams.h>
@@ -43,6 +44,8 @@ class Images {
   }
   void setPresent(const std::string& reference, bool there) { known_[reference].present = there; }
   void clear() { known_.clear(); }
+  /// Those that are there and that somebody spoke of.
+  std::vector<ImageInfo> list() const;
 
   /// What a registry would answer to a pull.
   static Result<void> checkPull(const std::string& reference, const PullOptions& options);

@@ -184,7 +184,32 @@ Result<ImageInfo> MockRuntime::findImage(const std::string& reference, const Cal
   });
 }
 
+/// Beside the primitives, so that no rule of a scenario is about it.
+Result<std::vector<ImageInfo>> MockRuntime::listImages(const CallContext&) {
+  const std::lock_guard lock(engine_->mutex());
+  if (engine_->down()) return failure(ErrorCode::kUnavailable, "the mock engine is down");
+  // An image that goes by its name is there as soon as it is used.
+  for (const ContainerSummary& container : engine_->list({}))
+    if (engine_->images().present(container.image))
+      engine_->images().setPresent(container.image, true);
+  return engine_->images().list();
+}
+
+Result<RemoveOutcome> MockRuntime::removeImage(const std::string& reference, const CallContext&) {
+  const std::lock_guard lock(engine_->mutex());
+  if (engine_->down()) return failure(ErrorCode::kUnavailable, "the mock engine is down");
+  if (!isReference(reference)) return invalid("image '" + reference + "' is not a reference");
+  if (!engine_->images().present(reference)) return RemoveOutcome::kAbsent;
+  for (const ContainerSummary& container : engine_->list({}))
+    if (container.image == reference)
+      return failure(ErrorCode::kWrongState,
+                     "image " + reference + " is used by container " + container.name);
+  engine_->images().setPresent(reference, false);
+  return RemoveOutcome::kRemoved;
+}
+
 void* MockRuntime::extension(std::string_view name) noexcept {
+  if (name == ImageStore::kExtensionName) return static_cast<ImageStore*>(this);
   if (name != testing::MockControl::kExtensionName) return nullptr;
   return static_cast<testing::MockControl*>(&control_);
 }

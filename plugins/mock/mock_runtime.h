@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include <libcontrol/images.h>
 #include <libcontrol/runtime.h>
 
 #include "mock/mock_control.h"
@@ -11,7 +12,7 @@
 namespace control::mock {
 
 /// A connection to a mock engine.
-class MockRuntime final : public ContainerRuntime {
+class MockRuntime final : public ContainerRuntime, private ImageStore {
  public:
   /// `host.clock` is the engine's clock.
   MockRuntime(HostContext host, std::shared_ptr<Engine> engine, std::string endpoint);
@@ -46,6 +47,10 @@ class MockRuntime final : public ContainerRuntime {
   Result<ImageInfo> findImage(const std::string& reference, const CallContext& context) override;
   using ContainerRuntime::extension;
   void* extension(std::string_view name) noexcept override;
+
+  Result<std::vector<ImageInfo>> listImages(const CallContext& context) override;
+  Result<RemoveOutcome> removeImage(const std::string& reference,
+                                    const CallContext& context) override;
 
  private:
   const std::shared_ptr<Engine> engine_;

@@ -10,6 +10,7 @@
 #include <libcontrol/streams.h>
 #include <libcontrol/types.h>
 
+#include "engine/images.h"
 #include "engine/reply.h"
 #include "engine/run_state.h"
 #include "engine/streams.h"
@@ -36,7 +37,7 @@ struct PodmanRun : engine::RunState {
 Result<PodmanRun> parseRunState(std::string text);
 
 Result<std::vector<ContainerSummary>> parseList(std::string text);
-Result<ImageInfo> parseImage(std::string text);
+using engine::parseImage;
 
 /// Of an exec session; it has an exit code once it is over, not before.
 Result<engine::ExecState> parseExecState(std::string text);

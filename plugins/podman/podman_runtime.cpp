@@ -468,6 +468,8 @@ Result<ImageInfo> PodmanRuntime::findImage(const std::string& reference,
   return parseImage(std::move(*reply));
 }
 
-void* PodmanRuntime::extension(std::string_view) noexcept { return nullptr; }
+void* PodmanRuntime::extension(std::string_view name) noexcept {
+  return name == ImageStore::kExtensionName ? static_cast<ImageStore*>(&images_) : nullptr;
+}
 
 }  // namespace control::podman

@@ -6,6 +6,7 @@
 
 #include <libcontrol/runtime.h>
 
+#include "engine/images.h"
 #include "engine/start_notices.h"
 #include "engine/stats_reader.h"
 #include "podman/podman_api.h"
@@ -67,6 +68,7 @@ class PodmanRuntime final : public ContainerRuntime {
                                     const CallContext& context);
 
   Api api_;
+  engine::ApiImageStore<Api, Subject, Subject::kImage> images_{api_};
   const engine::HostRoots roots_;
   PodmanEngine engine_;
   engine::StartNotices notices_{};
