@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <thread>
 
+#include <libcontrol/images.h>
+
 namespace control::podman::test {
 namespace {
 
@@ -399,6 +401,23 @@ TEST_F(PodmanTest, FindImageTellsPresentFromAbsent) {
   EXPECT_FALSE(image->references.empty());
   EXPECT_CODE(runtime_->findImage("no.such/image:1", soon()), ErrorCode::kImageNotFound);
   EXPECT_CODE(runtime_->findImage("../containers/json", soon()), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(PodmanTest, ImagesAreListedAndThoseOfContainersStay) {
+  auto* const images = runtime_->extension<ImageStore>();
+  ASSERT_NE(images, nullptr);
+  const ContainerId id = make(shell("true"));
+  const auto used = runtime_->findImage(control::test::kTestImage, soon());
+  const auto list = images->listImages(soon());
+  ASSERT_TRUE(list) << list.error().message;
+  EXPECT_TRUE(std::any_of(list->begin(), list->end(), [&](const ImageInfo& image) {
+    return image.id == used->id && image.references == used->references && image.size_bytes > 0;
+  }));
+  EXPECT_CODE(images->removeImage(control::test::kTestImage, soon()), ErrorCode::kWrongState);
+  const auto absent = images->removeImage("no.such/image:1", soon());
+  ASSERT_TRUE(absent) << absent.error().message;
+  EXPECT_EQ(*absent, RemoveOutcome::kAbsent);
+  EXPECT_CODE(images->removeImage("../containers/json", soon()), ErrorCode::kInvalidArgument);
 }
 
 TEST_F(PodmanTest, CallsWithADeadlineInThePastSendNothing) {
