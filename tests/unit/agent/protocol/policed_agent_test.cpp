@@ -83,6 +83,9 @@ TEST_F(PolicedAgent, RefusesWhatTheHostDoesNotAllowAndMakesNothing) {
   expectRefused(ask("create_server", "a", good + R"("limits":{"pids":65}})"), "pids");
   expectRefused(ask("create_server", "a", good + R"("ports":{"1":22}})"), "22");
   expectRefused(ask("create_server", "a", good + R"("stop":{"signal":"HUP"}})"), "SIGHUP");
+  expectRefused(
+      ask("create_server", "a", good + R"("stop":{"steps":[{"signal":"HUP","timeout":1}]}})"),
+      "SIGHUP");
   expectRefused(ask("create_server", "a",
                     R"({"eggConfig":{"image":"ghcr.io/example/game:1","ports":{"1":22}}})"),
                 "22");
