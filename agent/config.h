@@ -32,6 +32,7 @@ struct Config {
   std::string container_data_path;
   Policy policy;                                ///< of the host's operator
   std::chrono::milliseconds stats_interval{0};  ///< 0: off
+  std::size_t console_bytes = 256 * 1024;       ///< kept of each server's output; 0: not read
   int rate_limit = 0;                           ///< commands a second; 0: none
   bool panel_allow_insecure = false;
   std::string panel_ca_file;  ///< empty: the system's certificates alone

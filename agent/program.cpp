@@ -233,6 +233,7 @@ class Daemon : public HealthSource {
     report.servers_running = status.servers_running;
     report.servers_total = status.servers_total;
     report.orphans = status.orphans;
+    report.console_lines_dropped = status.console_lines_dropped;
     report.process = readProcessUse();
     return report;
   }

@@ -140,6 +140,18 @@ Result<void> putRateLimit(const std::string& text, Config& config) {
   return {};
 }
 
+constexpr int kLeastConsole = 16 * 1024;
+constexpr int kMostConsole = 64 * 1024 * 1024;
+
+Result<void> putConsoleBytes(const std::string& text, Config& config) {
+  const auto bytes = toInteger(text, 0, kMostConsole);
+  if (!bytes) return bytes.error();
+  if (*bytes != 0 && *bytes < kLeastConsole)
+    return invalid("is less than " + std::to_string(kLeastConsole) + " and not 0");
+  config.console_bytes = static_cast<std::size_t>(*bytes);
+  return {};
+}
+
 constexpr std::size_t kLongestCaFile = 4 * 1024 * 1024;
 
 Result<void> putCaFile(const std::string& text, Config& config) {
@@ -268,6 +280,8 @@ constexpr Setting kSettings[] = {
      putPolicyFile},
     {"STATS_INTERVAL", "SECONDS", "5", "",
      "Time between measurements of running servers; 0: never.", putStatsInterval},
+    {"CONSOLE_BYTES", "NUMBER", "262144", "",
+     "How much of each server's output is kept, in bytes; 0: output is not read.", putConsoleBytes},
     {"RATE_LIMIT", "NUMBER", "200", "",
      "Commands a second, over 5 s, that are accepted; 0: no limit.", putRateLimit},
     {"HEALTH_BIND", "ADDRESS", "127.0.0.1", "", "Where /health, /livez and /metrics listen.",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what BENCHMARKS.md shows and prints it as a table: the core's own cost on the mock engine,
 # libcontrol on a private Docker engine and on a private Podman service, then the agent on the mock
-# engine. Takes about seven minutes; nothing else should run meanwhile.
+# engine and its consoles on Docker. Takes about nine minutes; nothing else should run meanwhile.
 #
 #   scripts/bench.sh [containers]     default 100 on Docker; 50 on Podman
 set -euo pipefail
@@ -16,7 +16,7 @@ echo "building" >&2
 cmake --preset release -B build/bench -DCONTROL_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
 cmake --build build/bench \
   --target core_bench docker_bench podman_bench link_bench ws_echo ctrl-alt-play-agent \
-  control_mock_module >/dev/null
+  control_mock_module control_docker_module >/dev/null
 tests/agent/install.sh >/dev/null
 
 printf '%s, %s\n' "$(date -u +%F)" "$(. /etc/os-release && echo "$PRETTY_NAME")"
@@ -31,3 +31,12 @@ AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build
   node tests/bench/agent_bench.mjs
 AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build/bench/plugins" \
   node tests/bench/files_bench.mjs
+
+# Consoles, on a private Docker engine.
+engine=$(mktemp -d /tmp/bench-XXXXXX)
+trap 'tests/engines/dockerd.sh stop "$engine"; rmdir "$engine" 2>/dev/null || true' EXIT
+CONTROL_TEST_DOCKER=$(tests/engines/dockerd.sh start "$engine" | tail -n 1)
+export CONTROL_TEST_DOCKER
+printf '\n'
+E2E_ENGINE=docker AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" \
+  PLUGIN_DIR="$PWD/build/bench/plugins" node tests/bench/console_bench.mjs "$containers"

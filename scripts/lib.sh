@@ -41,7 +41,7 @@ need_packages() {
   rm -f "$log"
 }
 
-build_packages="g++ cmake ninja-build libpoco-dev libssl-dev libarchive-dev libcurl4-openssl-dev libboost-dev libspdlog-dev openssl ca-certificates"
+build_packages="g++ cmake ninja-build libpoco-dev libssl-dev libarchive-dev libcurl4-openssl-dev libboost-dev libspdlog-dev libre2-dev openssl ca-certificates"
 
 # What private engines need (tests/engines).
 docker_packages() { printf '%s ' docker.io busybox-static iproute2 iptables util-linux curl tar; }

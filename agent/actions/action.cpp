@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "agent/actions/console.h"
 #include "agent/actions/files.h"
 
 namespace agent {
@@ -77,12 +78,10 @@ constexpr std::array kActions = {
     readingAction("get_system_metrics", getSystemMetrics, true),
 };
 
-constexpr std::array<std::string_view, 3> kActionsToCome = {"send_command", "send_server_command",
-                                                            "get_server_logs"};
-
 std::vector<Action> allActions() {
   std::vector<Action> all(kActions.begin(), kActions.end());
-  for (const std::span<const Action> more : {fileActions(), archiveActions(), backupActions()})
+  for (const std::span<const Action> more :
+       {fileActions(), archiveActions(), consoleActions(), backupActions()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -93,8 +92,6 @@ std::span<const Action> actions() {
   static const std::vector<Action> all = allActions();
   return all;
 }
-
-std::span<const std::string_view> actionsToCome() { return kActionsToCome; }
 
 const Action* findAction(std::string_view name) {
   for (const Action& action : actions())

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -34,6 +35,11 @@ struct Action {
   bool once = false;
   void (*after)(Services& services, const Json& data) = nullptr;
 
+  /// Of an action that is answered when something is done elsewhere: hands it on. `done` is called
+  /// once, from any thread, with the data or with why there is none; not after an error here.
+  using Done = std::function<void(const control::Result<Json>& data)>;
+  control::Result<void> (*later)(Services& services, const Command& command, Done done) = nullptr;
+
   /// It works on the server's files: result() runs there in its turn, instead of `waits`.
   bool on_files = false;
   ServerWork::Pace pace = ServerWork::Pace::kQuick;
@@ -45,10 +51,6 @@ struct Action {
 std::span<const Action> actions();
 /// Null: there is none of that name.
 const Action* findAction(std::string_view name);
-
-/// Actions of the protocol for consoles, which this agent does not have yet: they are
-/// answered like unknown ones.
-std::span<const std::string_view> actionsToCome();
 
 // One function an action, one file a family.
 control::Result<void> createServer(Services&, const Command&, const std::string& operation_id);

@@ -109,6 +109,9 @@ std::string metricsText(const HealthReport& report) {
                 std::to_string(link.queued_messages));
   metrics.gauge("panel_queue_bytes", "Size of the messages that wait to be sent.",
                 std::to_string(link.queued_bytes));
+  metrics.counter("console_lines_dropped",
+                  "Lines of servers that were not sent because more was written than is sent.",
+                  report.console_lines_dropped);
   metrics.gauge("runtime_reachable", "1 while the container engine answers.",
                 report.runtime_reachable ? "1" : "0");
   metrics.gauge("servers_running", "Servers that run.", std::to_string(report.servers_running));

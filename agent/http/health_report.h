@@ -23,6 +23,7 @@ struct HealthReport {
   std::size_t servers_running = 0;
   std::size_t servers_total = 0;
   std::size_t orphans = 0;
+  std::uint64_t console_lines_dropped = 0;
   ProcessUse process;
 
   /// Why the agent cannot do its work; empty: it is healthy.

@@ -27,6 +27,8 @@ control::SupervisorOptions supervisorOptions(const Config& config) {
   options.is_entry_name = isServerId;
   options.state_file = config.state_dir + "/servers";
   options.stats_interval = config.stats_interval;
+  options.console_bytes = config.console_bytes;
+  options.console_directory = config.state_dir + "/consoles";
   return options;
 }
 
@@ -51,7 +53,8 @@ class Agent::Core {
         identity_(makeIdentity(config)),
         journal_(config.state_dir),
         pulled_(config.state_dir),
-        reporter_(config_, out_, operations_),
+        console_feed_(out_, config_.panel_legacy_events),
+        reporter_(config_, out_, operations_, console_feed_),
         workers_(std::make_unique<Workers>(kWorkers, Operations::kMost)),
         server_work_(std::make_unique<ServerWork>()),
         supervisor_(
@@ -61,6 +64,7 @@ class Agent::Core {
                   journal_, *server_work_, ends_,        pulled_},
         dispatcher_(services_) {
     reporter_.lend(services_);
+    console_feed_.start(*supervisor_);
   }
 
   ~Core() { close(); }
@@ -83,6 +87,7 @@ class Agent::Core {
     reporter_.shuttingDown();
     workers_->close();
     server_work_->close();
+    console_feed_.stop();
     supervisor_.reset();
   }
 
@@ -90,6 +95,7 @@ class Agent::Core {
     AgentStatus status;
     if (const auto info = engine_.info()) status.runtime_name = info->engine;
     const std::shared_lock lock(life_);
+    status.console_lines_dropped = console_feed_.dropped();
     if (closed_) return status;
     status.runtime_reachable = supervisor_->engineReachable();
     if (!status.runtime_reachable) status.runtime_problem = engine_.problem();
@@ -180,6 +186,7 @@ class Agent::Core {
   CommandJournal journal_;
   Ends ends_;
   PulledImages pulled_;
+  ConsoleFeed console_feed_;
   Reporter reporter_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<ServerWork> server_work_;

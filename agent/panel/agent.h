@@ -21,6 +21,7 @@ struct AgentStatus {
   std::size_t servers_running = 0;
   std::size_t servers_total = 0;
   std::size_t orphans = 0;  ///< containers with our mark that are no server of this node
+  std::uint64_t console_lines_dropped = 0;
 };
 
 /// The panel protocol over one engine: takes what the link receives, has the supervisor do it, and

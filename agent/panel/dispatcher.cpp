@@ -261,6 +261,7 @@ void Dispatcher::perform(const Action& action, const Command& command) {
   if (action.needs_server || !command.server_id.empty()) requireServerId(command);
   if (!action.only_reads && !command.legacy) writeDown(action, command);
   if (action.begin != nullptr) return accept(action, command);
+  if (action.later != nullptr) return answerLater(action, command);
   if (action.waits || action.on_files) return answerOnWorker(action, command);
   answer(action, command, {});
 }
@@ -308,6 +309,17 @@ void Dispatcher::answerOnWorker(const Action& action, const Command& command) {
                                                                    command.id, std::move(task))
                                       : services_.workers.post(std::move(task));
   if (!posted) throw Refusal("BUSY", "too many commands are in progress; try again later");
+}
+
+void Dispatcher::answerLater(const Action& action, const Command& command) {
+  const auto handed_on =
+      action.later(services_, command, [this, command](const control::Result<Json>& data) {
+        guarded(command, [&] {
+          if (!data) throw refusalOf(services_, command, data.error());
+          succeed(command, *data);
+        });
+      });
+  if (!handed_on) throw refusalOf(services_, command, handed_on.error());
 }
 
 void Dispatcher::answer(const Action& action, const Command& command, std::stop_token stop) {

@@ -46,6 +46,7 @@ class Dispatcher {
   void writeDown(const Action& action, const Command& command);
   void accept(const Action& action, const Command& command);
   void answerOnWorker(const Action& action, const Command& command);
+  void answerLater(const Action& action, const Command& command);
   void answer(const Action& action, const Command& command, std::stop_token stop);
   void suspend(const Command& command);
   void unsuspend(const Command& command);

@@ -13,7 +13,7 @@ using Kind = LegacyRequest::Kind;
 struct LegacyType {
   std::string_view type;
   Kind kind;
-  std::string_view action;  ///< empty: not there yet
+  std::string_view action;
 };
 
 constexpr std::array<LegacyType, 13> kTypes = {{
@@ -27,7 +27,7 @@ constexpr std::array<LegacyType, 13> kTypes = {{
     {"server_suspend", Kind::kSuspend, "stop_server"},
     {"server_unsuspend", Kind::kUnsuspend, "unsuspend_server"},
     {"server_reinstall", Kind::kReinstall, "reinstall_server"},
-    {"server_command", Kind::kAction, ""},
+    {"server_command", Kind::kAction, "send_command"},
     {"file_read", Kind::kAction, "read_file"},
     {"file_write", Kind::kAction, "write_file"},
 }};
@@ -65,7 +65,6 @@ std::optional<LegacyRequest> readLegacy(const std::string& type, const Json& mes
   }
   for (const LegacyType& known : kTypes) {
     if (known.type != type) continue;
-    if (known.action.empty()) throw Refusal("UNKNOWN_ACTION", "Unknown action: " + type);
     LegacyRequest request{known.kind, readCommand(message)};
     request.command.action = known.action;
     return request;

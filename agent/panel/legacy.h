@@ -21,8 +21,7 @@ struct LegacyRequest {
 };
 
 /// The request in a message of this `type`; absent when the type is not one of the older format.
-/// Refusal INVALID_PAYLOAD: `data` is not as it must be. UNKNOWN_ACTION: known to the format, and
-/// not to this agent yet.
+/// Refusal INVALID_PAYLOAD: `data` is not as it must be.
 std::optional<LegacyRequest> readLegacy(const std::string& type, const Json& message);
 
 /// The messageId as text; empty when there is none.

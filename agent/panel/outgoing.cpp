@@ -12,7 +12,7 @@ Outbound described(std::string_view name, const Json& data, Delivery otherwise) 
   const std::string server_id = id != nullptr && id->text() != nullptr ? *id->text() : "";
   if (name == "command_completed") {
     message.delivery = Delivery::kOutcome;
-  } else if (name == "server_log" || name == "server_output") {
+  } else if (name == "server_log" || name == "server_log_gap" || name == "server_output") {
     message.delivery = Delivery::kConsole;
     message.subject = server_id;
   } else if (name == "server_status_changed" || name == "server_status") {

@@ -19,8 +19,9 @@ ErrorPlace placeOf(const control::Transition& transition) {
 
 }  // namespace
 
-Reporter::Reporter(const Config& config, Outgoing& out, Operations& operations)
-    : config_(config), out_(out), operations_(operations) {}
+Reporter::Reporter(const Config& config, Outgoing& out, Operations& operations,
+                   ConsoleFeed& console)
+    : config_(config), out_(out), operations_(operations), console_(console) {}
 
 HostPaths Reporter::paths() const {
   return {config_.data_dir, config_.state_dir, config_.container_data_path};
@@ -64,6 +65,7 @@ void Reporter::onOperationEnd(const control::OperationEnd& end) {
     const std::lock_guard lock(mutex_);
     pulled = pulls_.erase(end.operation_id) > 0;
   }
+  if (end.kind == control::OperationKind::kRemove && !end.error) console_.forget(end.entry);
   const std::optional<Operation> operation = operations_.take(end.operation_id);
   if (!operation) return;
   Services* const services = services_;

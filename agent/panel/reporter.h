@@ -11,6 +11,7 @@
 #include <libcontrol/supervisor.h>
 
 #include "agent/actions/services.h"
+#include "agent/panel/console_feed.h"
 
 namespace agent {
 
@@ -20,7 +21,7 @@ namespace agent {
 class Reporter : public control::SupervisorObserver {
  public:
   /// Without services, before they are lent and after they are gone, nothing is told.
-  Reporter(const Config& config, Outgoing& out, Operations& operations);
+  Reporter(const Config& config, Outgoing& out, Operations& operations, ConsoleFeed& console);
 
   /// The services that follow-up work needs; they must outlive the supervisor.
   void lend(Services& services) { services_ = &services; }
@@ -34,6 +35,7 @@ class Reporter : public control::SupervisorObserver {
   void onStats(const std::vector<control::EntryStatus>& running) override;
   void onEngine(bool reachable, const std::string& reason) override;
   void onProblem(const std::string& problem) override;
+  void onConsole(const std::string& entry) override { console_.notice(entry); }
 
  private:
   struct Layer {
@@ -56,6 +58,7 @@ class Reporter : public control::SupervisorObserver {
   const Config& config_;
   Outgoing& out_;
   Operations& operations_;
+  ConsoleFeed& console_;
   std::atomic<Services*> services_{nullptr};
   std::atomic<bool> shutting_down_{false};
   std::mutex mutex_;

@@ -48,6 +48,11 @@ const std::map<std::string, Console::Command>& Console::commands() {
       {"cat", {&Console::cat, 2, "cat ID PATH", "shows a file of text"}},
       {"put", {&Console::put, 2, "put ID FILE [PATH]", "sends a file to a server"}},
       {"get", {&Console::get, 2, "get ID PATH [FILE]", "fetches a file of a server"}},
+      {"console",
+       {&Console::console, 1, "console ID",
+        "what it wrote and writes; lines go to its stdin, '.' leaves"}},
+      {"logs",
+       {&Console::logs, 1, "logs ID [LINES] [TEXT]", "what it wrote last, with TEXT in it"}},
       {"watch", {&Console::watch, 0, "watch [on|off|stats]", "what is shown as it happens"}},
       {"agent", {&Console::agent, 0, "agent [SECONDS]", "waits for an agent to connect"}},
       {"wait",
@@ -79,13 +84,15 @@ bool Console::runScript(std::istream& script, const std::string& name) {
 }
 
 void Console::runPrompt(std::istream& input) {
-  screen_.prompt("panel> ");
+  screen_.prompt(promptText());
   for (std::string line; !quit_ && std::getline(input, line);) {
     screen_.prompt("");
     if (const std::string problem = run(line); !problem.empty()) screen_.line(problem);
-    if (!quit_) screen_.prompt("panel> ");
+    if (!quit_) screen_.prompt(promptText());
   }
 }
+
+std::string Console::promptText() const { return talks_to_.empty() ? "panel> " : talks_to_ + "> "; }
 
 std::string Console::substitute(std::string line) const {
   for (const auto& [name, value] : variables_) {
@@ -98,6 +105,7 @@ std::string Console::substitute(std::string line) const {
 }
 
 std::string Console::run(const std::string& line) {
+  if (!talks_to_.empty()) return talk(line);
   const auto words = splitWords(substitute(line));
   if (!words) return "a quote is not closed";
   if (words->empty()) return {};

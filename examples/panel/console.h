@@ -49,6 +49,8 @@ class Console {
   std::string list(const Words& arguments);
   std::string info(const Words& arguments);
   std::string send(const Words& arguments);
+  std::string console(const Words& arguments);
+  std::string logs(const Words& arguments);
   std::string watch(const Words& arguments);
   std::string agent(const Words& arguments);
   std::string ls(const Words& arguments);
@@ -68,13 +70,20 @@ class Console {
                     const Poco::JSON::Object::Ptr& payload = {});
   std::string stopLike(const std::string& action, const Words& arguments);
   void progress(std::size_t done, std::size_t size);
+  /// Shows lines of a server; gives the number of the last one there is.
+  std::string showLines(const std::string& server, const Poco::JSON::Object::Ptr& payload,
+                        std::uint64_t& last);
+  /// A line that is for the server whose console is open.
+  std::string talk(const std::string& line);
+  std::string promptText() const;
   std::string substitute(std::string line) const;
 
   Panel& panel_;
   Screen& screen_;
   std::map<std::string, std::string> variables_;
-  std::string node_;     ///< chosen by `use`
-  std::string last_id_;  ///< of the last long command
+  std::string node_;      ///< chosen by `use`
+  std::string last_id_;   ///< of the last long command
+  std::string talks_to_;  ///< server whose console is open; empty: none
   bool quit_ = false;
 };
 

@@ -75,6 +75,16 @@ std::string text(const Object& object, const std::string& key) {
   return object->get(key).toString();
 }
 
+std::string printable(const std::string& line) {
+  std::string shown;
+  for (const char c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7F) shown += c;
+    if (c == '\t') shown += "    ";
+  }
+  return shown;
+}
+
 std::string describe(const Object& status) {
   std::string line = text(status, "serverId") + ": " + text(status, "status");
   if (const std::string uptime = text(status, "uptime"); !uptime.empty())
@@ -155,7 +165,10 @@ void Panel::onEvent(const std::string& node, const std::string& event, const Obj
     }
     changed_.notify_all();
   } else if (event == "server_log") {
-    note(server + " | " + text(data, "message"), Watch::kChanges);
+    onLine(server, data);
+  } else if (event == "server_log_gap") {
+    const std::string lines = text(data, "dropped");
+    note(server + " | [" + (lines.empty() ? "some" : lines) + " lines left out]", Watch::kChanges);
   } else if (event == "resource_update") {
     note(server + "  " + describeResources(inner(data, "resources")), Watch::kStats);
   } else if (event == "image_pull_progress") {
@@ -177,6 +190,38 @@ void Panel::onStatusChange(const std::string& node, const Object& data) {
     servers_[server] = std::move(view);
   }
   changed_.notify_all();
+}
+
+void Panel::onLine(const std::string& server, const Object& data) {
+  const std::string line = printable(text(data, "message"));
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!focus_.empty()) {
+      const std::uint64_t number = std::stoull(text(data, "seq"));
+      if (server != focus_) return;
+      if (!shown_from_)
+        held_back_[number] = line;
+      else if (number > *shown_from_)
+        screen_.line(line);
+      return;
+    }
+  }
+  note(server + " | " + line, Watch::kChanges);
+}
+
+void Panel::focus(const std::string& server) {
+  const std::scoped_lock lock(mutex_);
+  focus_ = server;
+  shown_from_.reset();
+  held_back_.clear();
+}
+
+void Panel::showFrom(std::uint64_t last) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [number, line] : held_back_)
+    if (number > last) screen_.line(line);
+  held_back_.clear();
+  shown_from_ = last;
 }
 
 void Panel::note(const std::string& line, Watch needed) {

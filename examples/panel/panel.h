@@ -57,6 +57,11 @@ class Panel : public AgentObserver {
   std::vector<std::string> nodes() const;
   void watch(Watch what);
 
+  /// Shows no lines but those of `server`, once showFrom() has been called; empty: of all again.
+  void focus(const std::string& server);
+  /// The lines of the server in focus after number `last`, those that came since focus() too.
+  void showFrom(std::uint64_t last);
+
   /// Sends a command about `server` (may be empty) and waits for its response. The node is the one
   /// the server is known on, else `node`, else the only one that is connected.
   Reply ask(const std::string& action, const std::string& server,
@@ -75,6 +80,7 @@ class Panel : public AgentObserver {
   void onResponse(const std::string& id, const std::string& message);
   void onEvent(const std::string& node, const std::string& event, const Object& data);
   void onStatusChange(const std::string& node, const Object& data);
+  void onLine(const std::string& server, const Object& data);
   void note(const std::string& line, Watch needed);
 
   Screen& screen_;
@@ -87,11 +93,17 @@ class Panel : public AgentObserver {
   std::map<std::string, Outcome> outcomes_;
   std::map<std::string, ServerView> servers_;
   Watch watch_ = Watch::kChanges;
+  std::string focus_;                        // whose lines alone are shown
+  std::optional<std::uint64_t> shown_from_;  // of focus_; absent: they are held back
+  std::map<std::uint64_t, std::string> held_back_;
   unsigned long commands_ = 0;
 };
 
 /// A field as text; empty when it is not there or null.
 std::string text(const Poco::JSON::Object::Ptr& object, const std::string& key);
+
+/// A line of a server as it may go to a terminal: nothing in it that moves the cursor or the like.
+std::string printable(const std::string& line);
 
 /// One line on a server from the data of get_status.
 std::string describe(const Poco::JSON::Object::Ptr& status);

@@ -10,6 +10,9 @@
 namespace control::docker {
 namespace {
 
+/// The engine splits longer lines.
+constexpr std::size_t kSplitBytes = 16 * 1024;
+
 using engine::HttpRequest;
 using engine::HttpResponse;
 using engine::Method;
@@ -286,8 +289,10 @@ Result<std::unique_ptr<LogStream>> DockerRuntime::logs(const ContainerId& id,
   auto http = api_.open({.method = Method::kGet, .target = containerPath(run->id, query)},
                         Subject::kContainer, context);
   if (!http) return http.error();
-  return engine::makeLogStream(
-      std::move(*http), {.tty = run->tty, .framed = !run->tty, .timestamps = options.timestamps});
+  return engine::makeLogStream(std::move(*http), {.tty = run->tty,
+                                                  .framed = !run->tty,
+                                                  .timestamps = options.timestamps,
+                                                  .split_bytes = kSplitBytes});
 }
 
 Result<std::unique_ptr<Console>> DockerRuntime::attach(const ContainerId& id,

@@ -56,7 +56,18 @@ Result<std::optional<OutputDecoder::Piece>> OutputDecoder::takePiece() {
   return frames_.next();
 }
 
+/// Docker's "local" log driver forgets the end of a line that it had to split: what has another
+/// stamp is another line.
+std::optional<Output> OutputDecoder::missingLineEnd(OutputSource source) {
+  Stamped& stamped = stamped_.at(source == OutputSource::kStderr ? 1 : 0);
+  if (form_.split_bytes == 0 || stamped.at == at_) return std::nullopt;
+  const Stamped before = std::exchange(stamped, Stamped{.at = at_});
+  if (before.line_ended || before.bytes < form_.split_bytes) return std::nullopt;
+  return Output{.source = source, .bytes = "\n", .at = before.at};
+}
+
 Result<std::optional<Output>> OutputDecoder::nextFramed() {
+  if (next_) return std::exchange(next_, std::nullopt);
   std::optional<Output> output;
   for (;;) {
     auto piece = takePiece();
@@ -67,9 +78,16 @@ Result<std::optional<Output>> OutputDecoder::nextFramed() {
     if (form_.timestamps) {
       if ((*piece)->first) in_stamp_ = true;
       if (in_stamp_ && !cutStamp((*piece)->bytes)) continue;
-      if ((*piece)->bytes.empty()) continue;
-      return std::optional(
-          Output{.source = source, .bytes = std::move((*piece)->bytes), .at = at_});
+      std::optional<Output> line_end = missingLineEnd(source);
+      Stamped& stamped = stamped_.at(source == OutputSource::kStderr ? 1 : 0);
+      stamped.bytes += (*piece)->bytes.size();
+      if (!(*piece)->bytes.empty()) {
+        stamped.line_ended = (*piece)->bytes.ends_with('\n');
+        next_ = Output{.source = source, .bytes = std::move((*piece)->bytes), .at = at_};
+      }
+      if (line_end) return line_end;
+      if (next_) return std::exchange(next_, std::nullopt);
+      continue;
     }
     if (output && (output->source != source || output->bytes.size() > kMaxItem)) {
       held_ = std::move(*piece);

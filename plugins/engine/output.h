@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,8 @@ struct OutputForm {
   bool tty = false;
   bool framed = true;  ///< in frames that name the source, else raw
   bool timestamps = false;
+  /// Longer lines come in frames of so many bytes with one time stamp; 0: each frame has its own.
+  std::size_t split_bytes = 0;
 };
 
 /// The output of a process as it arrives. Bytes in, Output out.
@@ -41,11 +44,21 @@ class OutputDecoder {
   /// Cuts the time stamp off the front of `bytes`; false: it is not complete yet.
   bool cutStamp(std::string& bytes);
 
+  /// What has come with the latest time stamp of a source.
+  struct Stamped {
+    std::optional<WallTime> at{};
+    std::size_t bytes = 0;
+    bool line_ended = true;
+  };
+  std::optional<Output> missingLineEnd(OutputSource source);
+
   const OutputForm form_;
   FrameSplitter frames_{};
-  std::optional<Piece> held_{};  ///< read ahead, of another source
-  std::string raw_{};            ///< raw bytes not yet handed on
-  std::string stamp_{};          ///< an incomplete time stamp
+  std::array<Stamped, 2> stamped_{};  ///< of stdout and stderr
+  std::optional<Output> next_{};      ///< to be handed on next
+  std::optional<Piece> held_{};       ///< read ahead, of another source
+  std::string raw_{};                 ///< raw bytes not yet handed on
+  std::string stamp_{};               ///< an incomplete time stamp
   std::optional<WallTime> at_{};
   bool in_stamp_ = true;
 };

@@ -7,6 +7,7 @@ import { World, runPrefix } from './lib/world.mjs';
 import { actionScenarios } from './scenarios/actions.mjs';
 import { configScenarios } from './scenarios/config.mjs';
 import { connectingScenarios } from './scenarios/connecting.mjs';
+import { consoleScenarios } from './scenarios/console.mjs';
 import { documentScenarios } from './scenarios/document.mjs';
 import { fileScenarios } from './scenarios/files.mjs';
 import { hostileScenarios } from './scenarios/hostile.mjs';
@@ -33,6 +34,7 @@ describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
     connectingScenarios();
     documentScenarios();
     inputScenarios();
+    consoleScenarios(() => world);
     stoppingScenarios(() => world);
     actionScenarios(() => world);
     outcomeScenarios(() => world);

@@ -42,8 +42,10 @@ Seen decode(const OutputForm& form, Feed feed) {
 /// in which form it comes.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const OutputForm form{
-      .tty = (data[0] & 1) != 0, .framed = (data[0] & 2) != 0, .timestamps = (data[0] & 4) != 0};
+  const OutputForm form{.tty = (data[0] & 1) != 0,
+                        .framed = (data[0] & 2) != 0,
+                        .timestamps = (data[0] & 4) != 0,
+                        .split_bytes = (data[0] & 8) != 0 ? 16U : 0U};
   const std::string_view text = textOf(data + 1, size - 1);
   const Seen whole = decode(form, [&](auto feed) { feed(text); });
   const Seen pieces = decode(form, [&](auto feed) { inPieces(text, feed); });

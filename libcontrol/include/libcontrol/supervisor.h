@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <libcontrol/call.h>
+#include <libcontrol/console.h>
 #include <libcontrol/result.h>
 #include <libcontrol/runtime.h>
 #include <libcontrol/stats.h>
@@ -187,6 +188,9 @@ class SupervisorObserver {
   /// Something is wrong with the supervisor's own keeping (SupervisorOptions::state_file), or right
   /// again; for people to read.
   virtual void onProblem(const std::string& problem) { (void)problem; }
+  /// There are new lines in an entry's console: Supervisor::console gives them, also from here.
+  /// Called on the one thread that reads all consoles.
+  virtual void onConsole(const std::string& entry) { (void)entry; }
 };
 
 struct SupervisorOptions {
@@ -216,6 +220,12 @@ struct SupervisorOptions {
   /// each change, before the engine is asked to do anything; a disk that takes longer than a second
   /// or is full holds up nothing: it is told by onProblem() and tried again.
   std::string state_file{};
+  /// How much of each entry's output is kept, with 24 bytes for each line; at least 16 KiB.
+  /// 0: output is not read.
+  std::size_t console_bytes = 256 * 1024;
+  /// Absolute path of the directory that keeps consoles beyond this process, a file for each;
+  /// empty: they are not kept. Made when it is missing. A file that is lost loses history alone.
+  std::string console_directory{};
 };
 
 /// Keeps named containers as somebody wants them.
@@ -232,8 +242,8 @@ struct SupervisorOptions {
 /// exactly one onOperationEnd() that carries its `operation_id`, which is the caller's: the
 /// supervisor compares it with nothing.
 ///
-/// Threads:  any method may run on any thread, not from the observer's calls except status() and
-///           list().
+/// Threads:  any method may run on any thread, not from the observer's calls except status(),
+///           list() and console().
 /// Blocking: open() and the destructor only. Others accept or refuse at once.
 /// Errors:   kNotFound: no such entry, or one without a container. kAlreadyExists. kWrongState: it
 ///           is being deleted. kResourceExhausted: queue_limit operations wait already.
@@ -274,6 +284,20 @@ class Supervisor {
 
   /// Containers with managed_label that no entry has, as of the latest list.
   std::vector<Orphan> orphans() const;
+  /// What an entry's containers wrote, from memory. It is read from the engine's log, with each run
+  /// and after each loss from where it was left, so that no line is missing or there twice as long
+  /// as the engine has it.
+  Result<ConsolePage> console(const std::string& entry, const ConsoleQuery& query) const;
+
+  /// Writes one line to the stdin of an entry that runs, after those that were accepted before it.
+  /// `line` holds no control characters but tabs, and at most 4095 bytes. Once accepted, `done` is
+  /// called once, from another thread, when the line was written (whether it is read is the
+  /// process's affair) or could not be: kDeadlineExceeded when the process does not read what came
+  /// before, kUnsupported when it has no stdin.
+  /// kInvalidArgument: such a line. kWrongState: it does not run. kResourceExhausted: 64 lines
+  /// wait.
+  Result<void> sendLine(const std::string& entry, std::string line, Duration timeout,
+                        std::function<void(const Result<void>& written)> done);
 
   bool engineReachable() const noexcept;
 

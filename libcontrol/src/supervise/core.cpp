@@ -6,6 +6,8 @@
 namespace control {
 namespace {
 
+constexpr std::size_t kLeastConsoleBytes = 16 * 1024;
+
 Error notFound(const std::string& name) {
   return {.code = ErrorCode::kNotFound, .message = "no such entry: '" + name + "'"};
 }
@@ -44,6 +46,18 @@ Supervisor::Core::Core(std::shared_ptr<ContainerRuntime> runtime, SupervisorOpti
       options_(std::move(options)),
       observer_(observer),
       desired_(options_.state_file, [this](const std::string& text) { observer_.onProblem(text); }),
+      consoles_(*runtime_,
+                {.most_bytes = options_.console_bytes == 0
+                                   ? 0
+                                   : std::max(options_.console_bytes, kLeastConsoleBytes),
+                 .directory = options_.console_directory,
+                 .stopping = stopping_.get_token()},
+                {.submit = [this](std::function<void()> job) { executor_.submit(std::move(job)); },
+                 .after =
+                     [this](Duration delay, std::function<void()> function) {
+                       timers_.after(delay, std::move(function));
+                     },
+                 .changed = [this](const std::string& name) { observer_.onConsole(name); }}),
       watcher_({.ready = [this](std::uint64_t token) { watchFired(token); },
                 .event = [this](const Event& event) { handleEvent(event); },
                 .events_lost = [this](const Error&) { streamLost(); }}),
@@ -53,6 +67,7 @@ Supervisor::Core::~Core() {
   stopping_.request_stop();
   timers_.stop();
   watcher_.stop();
+  consoles_.stop();
   std::vector<EntryPtr> all;
   {
     const std::lock_guard lock(mutex_);
@@ -136,6 +151,7 @@ Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
     entry = std::make_shared<Entry>(name);
     entries_[name] = entry;
   }
+  consoles_.create(name);
   enqueue(entry, std::move(job));
   return {};
 }
@@ -276,14 +292,21 @@ void Supervisor::Core::endOperation(const Entry& entry, const Job& job,
 }
 
 void Supervisor::Core::forget(const EntryPtr& entry) {
-  const std::lock_guard lock(mutex_);
+  const auto isKnown = [&] {
+    const auto found = entries_.find(entry->name);
+    return found != entries_.end() && found->second == entry;
+  };
+  bool is_known = false;
   {
+    const std::lock_guard lock(mutex_);
     const std::lock_guard entry_lock(entry->mutex);
     entry->removed = true;
+    is_known = isKnown();
   }
-  if (const auto found = entries_.find(entry->name);
-      found != entries_.end() && found->second == entry)
-    entries_.erase(found);
+  // Before the name is free: what is written under it then is of another entry.
+  if (is_known) consoles_.forget(entry->name);
+  const std::lock_guard lock(mutex_);
+  if (isKnown()) entries_.erase(entry->name);
   for (const auto& list : lists_under_way_)
     if (const auto forgotten = list.lock()) forgotten->insert(entry->name);
   desired_.erase(entry->name);
@@ -312,6 +335,7 @@ Result<void> Supervisor::Core::pull(const std::string& image, PullOptions option
 
 void Supervisor::Core::setState(Entry& entry, EntryState state, std::optional<Reason> reason,
                                 const Job* job, Transition transition) {
+  followConsole(entry);
   {
     const std::lock_guard lock(entry.mutex);
     transition.previous = entry.state;

@@ -12,6 +12,7 @@
 
 #include <libcontrol/supervisor.h>
 
+#include "supervise/consoles.h"
 #include "supervise/entry.h"
 #include "supervise/executor.h"
 #include "supervise/job.h"
@@ -33,6 +34,7 @@ using JobPtr = std::shared_ptr<Job>;
 ///   observe.cpp   one entry: its exits, events, what the engine says of it
 ///   engine.cpp    all entries: the engine lost and found, lists
 ///   sampling.cpp  statistics
+///   console.cpp   consoles
 class Supervisor::Core {
  public:
   Core(std::shared_ptr<ContainerRuntime> runtime, SupervisorOptions options,
@@ -51,6 +53,11 @@ class Supervisor::Core {
   void open(const CallContext& context);
   bool engineReachable() const noexcept { return reachable_.load(); }
   std::vector<Orphan> orphans() const;
+
+  // console.cpp
+  Result<ConsolePage> console(const std::string& name, const ConsoleQuery& query) const;
+  Result<void> sendLine(const std::string& name, std::string line, Duration timeout,
+                        std::function<void(const Result<void>& written)> done);
 
   // sampling.cpp
   Result<EntryStatus> measure(const std::string& name, const CallContext& context);
@@ -166,6 +173,10 @@ class Supervisor::Core {
   void keepLooking();
   Generation generation() const;
 
+  // console.cpp
+  /// Tells its console what the entry's container and run are.
+  void followConsole(Entry& entry);
+
   // sampling.cpp
   void keepSampling();
   void sampleAll();
@@ -212,6 +223,7 @@ class Supervisor::Core {
   int looks_ = 0;
 
   DesiredFile desired_;
+  Consoles consoles_;
   // Last, and ended first: they call the rest.
   Executor executor_;
   Watcher watcher_;

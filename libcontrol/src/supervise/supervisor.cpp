@@ -69,6 +69,14 @@ Result<EntryStatus> Supervisor::measure(const std::string& entry, const CallCont
 }
 
 std::vector<Orphan> Supervisor::orphans() const { return core_->orphans(); }
+Result<ConsolePage> Supervisor::console(const std::string& entry, const ConsoleQuery& query) const {
+  return core_->console(entry, query);
+}
+
+Result<void> Supervisor::sendLine(const std::string& entry, std::string line, Duration timeout,
+                                  std::function<void(const Result<void>& written)> done) {
+  return core_->sendLine(entry, std::move(line), timeout, std::move(done));
+}
 
 bool Supervisor::engineReachable() const noexcept { return core_->engineReachable(); }
 

@@ -109,11 +109,4 @@ export function legacyScenarios(world) {
       assert.ok(typeof value === 'number' && value >= 0 && value <= 100, `${key}: ${JSON.stringify(pong)}`);
     }
   });
-
-  it('console actions are unknown until they are there', async () => {
-    for (const action of ['send_command', 'get_server_logs']) {
-      const message = await world().link.command(action, 'any', { command: 'x', path: '/' }).refused('UNKNOWN_ACTION');
-      assert.equal(message, `Unknown action: ${action}`);
-    }
-  });
 }

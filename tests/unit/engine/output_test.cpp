@@ -43,6 +43,39 @@ TEST(EngineOutput, CutsTimesOffFramesHoweverTheyArrive) {
   }
 }
 
+std::string frame(int source, const std::string& text) {
+  std::string bytes{static_cast<char>(source), 0, 0, 0, 0, 0, 0, 0};
+  bytes[6] = static_cast<char>(text.size() >> 8);
+  bytes[7] = static_cast<char>(text.size());
+  return bytes + text;
+}
+
+TEST(EngineOutput, PutsBackTheEndOfASplitLineThatTheEngineForgot) {
+  const std::string first = "2026-01-01T00:00:00.000000001Z ";
+  const std::string second = "2026-01-01T00:00:00.000000002Z ";
+  const std::string full(16, 'x');
+  const auto decoded = [&](const std::string& bytes) {
+    OutputDecoder decoder({.timestamps = true, .split_bytes = 16});
+    decoder.feed(bytes);
+    std::string text;
+    for (auto item = decoder.next(); item && *item; item = decoder.next())
+      text += ((*item)->at == parseTime(first.substr(0, first.size() - 1)) ? "1" : "2") +
+              (*item)->bytes;
+    return text;
+  };
+  EXPECT_EQ(decoded(frame(1, first + full) + frame(1, first + "rest") + frame(1, second + "a\n")),
+            "1" + full + "1rest1\n2a\n");
+  EXPECT_EQ(decoded(frame(1, first + full) + frame(1, first) + frame(1, second + "a\n")),
+            "1" + full + "1\n2a\n");
+  // Where nothing was forgotten, and where no line was split.
+  EXPECT_EQ(decoded(frame(1, first + full) + frame(1, first + "\n") + frame(1, second + "a\n")),
+            "1" + full + "1\n2a\n");
+  EXPECT_EQ(decoded(frame(1, first + "prompt") + frame(1, second + "a\n")), "1prompt2a\n");
+  // Of another source.
+  EXPECT_EQ(decoded(frame(1, first + full) + frame(2, second + "e\n") + frame(1, first + "z\n")),
+            "1" + full + "2e\n1z\n");
+}
+
 TEST(EngineOutput, HandsATerminalsBytesOnAsTheyAre) {
   OutputDecoder decoder({.tty = true, .framed = false});
   decoder.feed(std::string_view("\x01\0\0\0raw", 7));

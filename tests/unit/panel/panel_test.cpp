@@ -186,6 +186,35 @@ TEST_F(PanelTest, KnowsHowAServerEnded) {
   EXPECT_THAT(output_.str(), HasSubstr("web  x -> stopped  (stopped_gracefully, exit code 42)"));
 }
 
+TEST_F(PanelTest, OpensAConsole) {
+  FakeAgent agent(listener_.port());
+  ASSERT_EQ(console_.run("agent 10"), "");
+  const auto line = [&](const std::string& server, int number, const std::string& message) {
+    agent.send(R"({"type":"event","event":"server_log","seq":1,"data":{"serverId":")" + server +
+               R"(","seq":)" + std::to_string(number) + R"(,"message":")" + message + R"("}})");
+  };
+  ASSERT_EQ(runAnswered("console web", agent,
+                        R"("success":true,"data":{"lastSeq":2,"lines":[{"message":"first"},)"
+                        R"({"message":"\u001b[31msecond"}]})"),
+            "");
+  line("web", 2, "second again");
+  line("other", 3, "of another server");
+  line("web", 3, "third");
+  EXPECT_EQ(runAnswered("say 'hi'", agent, R"("success":true,"data":{})"), "");
+  EXPECT_EQ(text(command_, "action"), "send_command");
+  EXPECT_EQ(text(command_, "serverId"), "web");
+  EXPECT_EQ(text(command_->getObject("payload"), "command"), "say 'hi'");
+  EXPECT_THAT(output_.str(), HasSubstr("first\n[31msecond\nthird\n"));
+  EXPECT_THAT(output_.str(), ::testing::Not(HasSubstr("again")));
+  EXPECT_THAT(output_.str(), ::testing::Not(HasSubstr("another")));
+  EXPECT_EQ(console_.run("."), "");
+  EXPECT_EQ(console_.run("say left"), "");
+  line("other", 4, "seen now");
+  agent.changed("web", "stopped");
+  ASSERT_EQ(console_.run("wait web stopped 10"), "");
+  EXPECT_THAT(output_.str(), HasSubstr("other | seen now"));
+}
+
 TEST_F(PanelTest, ReassemblesFragmentsWithAPingBetween) {
   FakeAgent agent(listener_.port());
   const std::string message =

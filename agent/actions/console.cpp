@@ -1,0 +1,226 @@
+#include "agent/actions/console.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "agent/actions/line_search.h"
+#include "agent/panel/message.h"
+
+namespace agent {
+namespace {
+
+using control::ConsoleLine;
+
+/// How long a server may leave a line before its stdin.
+constexpr control::Duration kInputTimeout = std::chrono::seconds(5);
+constexpr std::int64_t kMostLines = 5000;
+constexpr std::int64_t kLines = 100;
+constexpr std::int64_t kMostContext = 100;
+/// A message may hold a MiB.
+constexpr std::size_t kMostAnswer = 640 * 1024;
+constexpr std::size_t kMostKept = std::size_t{64} * 1024 * 1024;
+
+/// The line without the end that it may have.
+std::string readLine(const Fields& fields) {
+  std::string line = fields.requiredText("command");
+  if (line.ends_with('\n')) line.pop_back();
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+control::Result<void> sendCommand(Services& services, const Command& command, Action::Done done) {
+  const Fields fields = command.fields();
+  const std::string& server_id = command.server_id;
+  auto accepted = services.supervisor.sendLine(
+      server_id, readLine(fields), kInputTimeout,
+      [server_id, done = std::move(done)](const control::Result<void>& written) {
+        if (written) {
+          Json data;
+          data.set("serverId", server_id);
+          data.set("status", control::toString(control::EntryState::kRunning)).set("sent", true);
+          return done(data);
+        }
+        control::Error error = written.error();
+        if (error.code == control::ErrorCode::kUnsupported) {
+          error.code = control::ErrorCode::kWrongState;
+          error.message = "server '" + server_id + "' has no stdin: " + error.message;
+        }
+        done(error);
+      });
+  if (!accepted && accepted.error().code == control::ErrorCode::kInvalidArgument)
+    fields.refuse("command", accepted.error().message);
+  return accepted;
+}
+
+// ---- get_server_logs ----
+
+struct LogRequest {
+  std::optional<std::uint64_t> since{};
+  std::size_t lines = 0;
+  std::size_t before = 0;
+  std::size_t after = 0;
+  std::unique_ptr<LineSearch> search{};
+};
+
+LogRequest readLogRequest(const Fields& fields) {
+  const auto count = [&](const char* name, std::int64_t most, std::int64_t otherwise) {
+    return static_cast<std::size_t>(fields.integer(name, 0, most).value_or(otherwise));
+  };
+  LogRequest request;
+  if (const auto since = fields.integer("since", 0, INT64_MAX))
+    request.since = static_cast<std::uint64_t>(*since);
+  request.lines = static_cast<std::size_t>(fields.integer("lines", 1, kMostLines).value_or(kLines));
+  request.before = count("before", kMostContext, 0);
+  request.after = count("after", kMostContext, 0);
+  const LineSearch::Form form{.regex = fields.boolean("regex").value_or(false),
+                              .case_sensitive = fields.boolean("case").value_or(false)};
+  const auto pattern = fields.text("search");
+  if (!pattern || pattern->empty()) return request;
+  if (pattern->size() > LineSearch::kLongestPattern)
+    fields.refuse("search",
+                  "is longer than " + std::to_string(LineSearch::kLongestPattern) + " bytes");
+  request.search = std::make_unique<LineSearch>(*pattern, form);
+  if (const std::string problem = request.search->problem(); !problem.empty())
+    fields.refuse("search", "is no regular expression: " + problem);
+  return request;
+}
+
+struct Chosen {
+  const ConsoleLine* line;
+  bool match;
+};
+
+/// Those that match, with the lines around them.
+std::vector<Chosen> choose(const std::vector<ConsoleLine>& lines, const LogRequest& request) {
+  std::vector<Chosen> chosen;
+  std::size_t after = 0;
+  std::size_t next = 0;  // the first that is not chosen yet
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const bool is_gap = lines[i].source == control::OutputSource::kGap;
+    const bool match = !request.search || (!is_gap && request.search->matches(lines[i].text));
+    if (match) {
+      const std::size_t first = i > request.before ? i - request.before : 0;
+      for (std::size_t j = std::max(first, next); j < i && request.search; ++j)
+        chosen.push_back({&lines[j], false});
+      after = request.after;
+    } else if (after > 0) {
+      --after;
+    } else {
+      continue;
+    }
+    chosen.push_back({&lines[i], match});
+    next = i + 1;
+  }
+  return chosen;
+}
+
+/// What it is in an answer, at most.
+std::size_t encodedBytes(const ConsoleLine& line) {
+  std::size_t bytes = 160;
+  for (const char c : line.text) {
+    const auto byte = static_cast<unsigned char>(c);
+    bytes += byte < 0x20 || byte == 0x7F ? 6 : c == '"' || c == '\\' ? 2 : 1;
+  }
+  return bytes;
+}
+
+/// As many as fit, from the end or from the beginning.
+std::span<const Chosen> limited(const std::vector<Chosen>& chosen, const LogRequest& request) {
+  const bool newest = !request.since;
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  while (count < chosen.size() && count < request.lines) {
+    bytes += encodedBytes(*chosen[newest ? chosen.size() - 1 - count : count].line);
+    if (bytes > kMostAnswer && count > 0) break;
+    ++count;
+  }
+  const std::span<const Chosen> all(chosen);
+  return newest ? all.last(count) : all.first(count);
+}
+
+Json encodeLog(const Chosen& one, bool search) {
+  Json entry(encodeLine(*one.line));
+  entry.set("run", std::int64_t{one.line->run});
+  if (one.line->at) entry.set("timestamp", formatTimestamp(*one.line->at));
+  if (search) entry.set("match", one.match);
+  return entry;
+}
+
+Json getLogs(Services& services, const Command& command, std::stop_token) {
+  const LogRequest request = readLogRequest(command.fields());
+  const auto page =
+      services.supervisor.console(command.server_id, {.after = request.since.value_or(0),
+                                                      .lines = kMostKept,
+                                                      .text_bytes = kMostKept,
+                                                      .newest = !request.since});
+  if (!page) throw requestRefusal(page.error(), command.server_id, services.paths());
+  const std::vector<Chosen> chosen = choose(page->lines, request);
+  const std::span<const Chosen> given = limited(chosen, request);
+  Json lines = Json::array();
+  for (const Chosen& one : given) lines.add(encodeLog(one, request.search != nullptr));
+  Json data;
+  data.set("serverId", command.server_id).set("lines", std::move(lines));
+  data.set("firstSeq", page->first).set("lastSeq", page->last);
+  data.set("hasMore", given.size() < chosen.size());
+  // With this as `since` the lines follow on these.
+  const bool more = request.since && given.size() < chosen.size();
+  data.set("nextSince", more ? given.back().line->number : page->last);
+  if (request.since && page->first > *request.since + 1)
+    data.set("dropped", page->first - *request.since - 1);
+  if (!page->problem.empty())
+    data.set("problem", withoutHostPaths(page->problem, command.server_id, services.paths()));
+  return data;
+}
+
+constexpr Action sendAction(std::string_view name) {
+  Action action{.name = name};
+  action.needs_server = true;
+  action.once = true;
+  action.later = sendCommand;
+  return action;
+}
+
+constexpr Action logsAction() {
+  Action action{.name = "get_server_logs"};
+  action.needs_server = true;
+  action.result = getLogs;
+  action.only_reads = true;
+  action.waits = true;
+  return action;
+}
+
+constexpr std::array kActions = {sendAction("send_command"), sendAction("send_server_command"),
+                                 logsAction()};
+
+}  // namespace
+
+std::span<const Action> consoleActions() { return kActions; }
+
+const char* streamName(const ConsoleLine& line) {
+  switch (line.source) {
+    case control::OutputSource::kStdout:
+      return "stdout";
+    case control::OutputSource::kStderr:
+      return "stderr";
+    case control::OutputSource::kConsole:
+      return "console";
+    case control::OutputSource::kGap:
+      break;
+  }
+  return "gap";
+}
+
+Json::Object encodeLine(const ConsoleLine& line) {
+  Json::Object members;
+  const char* const stream = streamName(line);
+  members.emplace_back("stream", stream);
+  members.emplace_back("seq", line.number);
+  members.emplace_back("message", line.text);
+  members.emplace_back("logLevel",
+                       line.source == control::OutputSource::kStderr ? "ERROR" : "INFO");
+  if (line.cut) members.emplace_back("cut", true);
+  return members;
+}
+
+}  // namespace agent
