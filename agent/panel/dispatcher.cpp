@@ -44,10 +44,6 @@ Refusal refusalOf(const Services& services, const Command& command, const contro
   return requestRefusal(error, command.server_id, services.paths());
 }
 
-constexpr const char* kUnknownOutcome =
-    "the agent ended while it executed this command, and nobody knows whether it took effect; look "
-    "at the server's status before you send it again under a new id";
-
 Json acceptance(const Action& action, const Command& command, const Operation& operation) {
   Json data;
   if (!command.server_id.empty()) data.set("serverId", command.server_id);
@@ -60,6 +56,7 @@ Json acceptance(const Action& action, const Command& command, const Operation& o
 
 Dispatcher::Dispatcher(Services services)
     : services_(services),
+      inherited_(services_),
       rate_limit_(static_cast<std::size_t>(std::max(0, services.config.rate_limit))) {}
 
 void Dispatcher::handle(std::string_view text) {
@@ -108,7 +105,7 @@ void Dispatcher::handleCommand(const Json& message) {
                                           " commands a second; send it again later"));
     return;
   }
-  if (isInherited(command) || !isNew(command)) return;
+  if (inherited_.answer(command) || !isNew(command)) return;
   guarded(command, [&] {
     const Action* action = findAction(command.action);
     if (action == nullptr) throw Refusal("UNKNOWN_ACTION", "Unknown action: " + command.action);
@@ -160,7 +157,8 @@ bool Dispatcher::isNew(const Command& command) {
       return true;
     case AnsweredIds::Verdict::kRepeat:
       services_.out.result(std::move(check.response));
-      if (const auto ended = services_.ends.untold(command.id)) tellEnd(*ended, *ended->outcome);
+      if (const auto ended = services_.ends.untold(command.id))
+        tellEnd(services_, *ended, *ended->outcome);
       return false;
     case AnsweredIds::Verdict::kConflict:
       services_.out.result(writeFailure(
@@ -170,80 +168,6 @@ bool Dispatcher::isNew(const Command& command) {
       return false;
   }
   return false;
-}
-
-void Dispatcher::takeOver(std::vector<JournalEntry> entries) {
-  for (JournalEntry& entry : entries) {
-    if (!entry.outcome) {
-      const Outcome unknown{.code = "OUTCOME_UNKNOWN", .message = kUnknownOutcome, .at = now()};
-      services_.journal.end(entry.id, unknown);
-      if (entry.accepted) {
-        tellEnd(entry, unknown);
-      } else {
-        answerInherited(entry);
-      }
-    }
-    std::string id = entry.id;
-    inherited_.emplace(std::move(id), std::move(entry));
-  }
-}
-
-void Dispatcher::tellEnd(const JournalEntry& entry, const Outcome& outcome) {
-  Json data;
-  data.set("commandId", entry.id).set("action", entry.action);
-  if (!entry.server_id.empty()) data.set("serverId", entry.server_id);
-  data.set("success", outcome.success);
-  const auto took = std::max(outcome.at - entry.at, control::WallTime::duration::zero());
-  data.set("durationMs",
-           static_cast<std::int64_t>(std::chrono::round<std::chrono::milliseconds>(took).count()));
-  if (!outcome.success) data.set("error", encodeError(outcome.code, outcome.message));
-  services_.out.event("command_completed", std::move(data));
-}
-
-/// Whether an agent before this one began the command; answers it then.
-bool Dispatcher::isInherited(const Command& command) {
-  if (inherited_.empty()) return false;
-  const auto entry = inherited_.find(command.id);
-  if (entry == inherited_.end()) return false;
-  if (entry->second.fingerprint == fingerprintOf(command.content())) {
-    answerInherited(entry->second);
-  } else {
-    services_.out.result(writeFailure(command.id, "ID_CONFLICT",
-                                      "this id was used before with other content; use a new one"));
-  }
-  return true;
-}
-
-/// A command that was accepted is answered as it was then, and its end is told once more: the panel
-/// may have heard of neither.
-void Dispatcher::answerInherited(const JournalEntry& entry) {
-  if (!entry.outcome || entry.outcome->code == "OUTCOME_UNKNOWN")
-    return services_.out.result(
-        writeFailure(entry.id, "OUTCOME_UNKNOWN", kUnknownOutcome, observed(entry.server_id)));
-  const Action* const action = findAction(entry.action);
-  if (entry.accepted && action != nullptr) {
-    Json data;
-    if (!entry.server_id.empty()) data.set("serverId", entry.server_id);
-    data.set("status", action->acceptance);
-    services_.out.result(writeSuccess(entry.id, entry.action, std::move(data)));
-    return tellEnd(entry, *entry.outcome);
-  }
-  if (entry.outcome->success)
-    return services_.out.result(writeSuccess(entry.id, entry.action, observed(entry.server_id)));
-  services_.out.result(writeFailure(entry.id, entry.outcome->code, entry.outcome->message));
-}
-
-/// What is seen of the server now; "deleted" for one that is not there.
-Json Dispatcher::observed(const std::string& server_id) const {
-  Json data = Json::object();
-  if (server_id.empty()) return data;
-  const auto status = services_.supervisor.status(server_id);
-  const bool absent = !status && status.error().code == control::ErrorCode::kNotFound;
-  data.set("serverId", server_id);
-  data.set("status", control::toString(status   ? status->state
-                                       : absent ? control::EntryState::kDeleted
-                                                : control::EntryState::kUnknown));
-  return data;
 }
 
 template <class Work>
@@ -272,7 +196,7 @@ void Dispatcher::writeDown(const Action& action, const Command& command) {
                                                 .action = command.action,
                                                 .server_id = command.server_id,
                                                 .fingerprint = fingerprintOf(command.content()),
-                                                .at = now()});
+                                                .at = services_.runtime.clock().wallNow()});
   if (written) return;
   log::error("protocol", written.error().message);
   // Stopping a server must be possible on a full disk too, and does no harm when it is repeated.
@@ -375,7 +299,8 @@ void Dispatcher::succeed(const Command& command, Json data) {
     if (action != nullptr && action->begin != nullptr) {
       services_.journal.accepted(command.id);
     } else {
-      services_.journal.end(command.id, {.success = true, .at = now()});
+      services_.journal.end(command.id,
+                            {.success = true, .at = services_.runtime.clock().wallNow()});
     }
     return send(command, writeSuccess(command.id, command.action, std::move(data)));
   }
@@ -391,7 +316,9 @@ void Dispatcher::fail(const Command& command, const std::string& code, const std
     if (may_come_again) {
       services_.journal.forget(command.id);
     } else {
-      services_.journal.end(command.id, {.code = code, .message = message, .at = now()});
+      services_.journal.end(
+          command.id,
+          {.code = code, .message = message, .at = services_.runtime.clock().wallNow()});
     }
     send(command, writeFailure(command.id, code, message));
     const std::lock_guard lock(mutex_);

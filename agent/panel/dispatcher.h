@@ -3,12 +3,13 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "agent/actions/action.h"
 #include "agent/panel/command.h"
 #include "agent/panel/dedup.h"
+#include "agent/panel/inherited.h"
 #include "agent/panel/legacy.h"
 #include "agent/panel/rate_limit.h"
 
@@ -21,9 +22,8 @@ class Dispatcher {
  public:
   explicit Dispatcher(Services services);
 
-  /// What an agent before this one had begun: a repeated id of it is not executed again. Tells the
-  /// panel of what had not ended, whose outcome nobody knows. Before the first handle().
-  void takeOver(std::vector<JournalEntry> entries);
+  /// See InheritedCommands. Before the first handle().
+  void takeOver(std::vector<JournalEntry> entries) { inherited_.takeOver(std::move(entries)); }
 
   void handle(std::string_view text);
 
@@ -34,11 +34,6 @@ class Dispatcher {
   void pong(const Json& message);
 
   bool isNew(const Command& command);
-  bool isInherited(const Command& command);
-  void answerInherited(const JournalEntry& entry);
-  void tellEnd(const JournalEntry& entry, const Outcome& outcome);
-  control::WallTime now() const { return services_.runtime.clock().wallNow(); }
-  Json observed(const std::string& server_id) const;
   /// Runs `work`, and answers `command` with the refusal or defect it ends with.
   template <class Work>
   void guarded(const Command& command, Work work);
@@ -57,10 +52,10 @@ class Dispatcher {
   void send(const Command& command, const std::string& response);
 
   Services services_;
+  InheritedCommands inherited_;
   RateLimit rate_limit_;
   std::mutex mutex_;
   AnsweredIds answered_;
-  std::unordered_map<std::string, JournalEntry> inherited_;
 };
 
 }  // namespace agent

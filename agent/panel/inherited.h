@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/actions/services.h"
+#include "agent/panel/command.h"
+
+namespace agent {
+
+/// Tells the panel how an accepted command ended.
+void tellEnd(const Services& services, const JournalEntry& entry, const Outcome& outcome);
+
+/// The commands that an agent before this one had begun: under their ids they are answered, and not
+/// executed again.
+///
+/// Threads: one at a time.
+class InheritedCommands {
+ public:
+  explicit InheritedCommands(Services& services) : services_(services) {}
+
+  /// Tells the panel of those that had not ended, whose outcome nobody knows.
+  void takeOver(std::vector<JournalEntry> entries);
+  /// False: it is none of them.
+  bool answer(const Command& command);
+
+ private:
+  void answer(const JournalEntry& entry);
+  Json observed(const std::string& server_id) const;
+
+  Services& services_;
+  std::unordered_map<std::string, JournalEntry> entries_;
+};
+
+}  // namespace agent
