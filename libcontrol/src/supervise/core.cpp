@@ -344,11 +344,12 @@ void Supervisor::Core::setState(Entry& entry, EntryState state, std::optional<Re
     entry.reason = reason;
     if (!transition.container) transition.container = entry.container;
     if (state == EntryState::kRunning) transition.pid = entry.pid;
+    // A stop that joins adds itself to those who asked.
+    if (job != nullptr) transition.operation_id = job->operationId();
   }
   transition.entry = entry.name;
   transition.current = state;
   transition.reason = reason;
-  if (job != nullptr) transition.operation_id = job->operationId();
   observer_.onTransition(transition);
 }
 

@@ -105,9 +105,8 @@ class Supervisor::Core {
   // ladder.cpp
   Result<std::optional<Stopped>> climb(Entry& entry, Job& job);
   Result<std::optional<StopLadder::Rung>> nextRung(Entry& entry, Job& job);
-  Result<std::optional<Stopped>> tryRung(ExitWatch& watch, const ContainerId& id,
-                                         const StopLadder::Rung& rung, TimePoint deadline,
-                                         const Job& job);
+  Result<std::optional<Stopped>> awaitEnd(ExitWatch& watch, const StopLadder::Rung& rung,
+                                          TimePoint deadline, const Job& job);
   Result<void> deliver(const ContainerId& id, const StopLadder::Rung& rung,
                        const CallContext& context);
 

@@ -16,6 +16,12 @@ std::string nameOf(const StopLadder::Rung& rung) {
   return rung.command.empty() ? rung.signal.name() : "command";
 }
 
+/// A rung that could not be tried: one that ended meanwhile is told by the stop that follows.
+Result<std::optional<Stopped>> unanswered(const Error& error) {
+  if (is(error, ErrorCode::kNotFound)) return std::optional<Stopped>();
+  return error;
+}
+
 }  // namespace
 
 bool Entry::climbs(const StopOptions& asked) const {
@@ -37,11 +43,20 @@ Result<std::optional<Stopped>> Supervisor::Core::climb(Entry& entry, Job& job) {
   auto watch = runtime_->watchExit(info->id, callContext(job.cancel.get_token()));
   if (!watch) return std::optional<Stopped>();
   for (;;) {
+    const auto before = entry.sent_signal;  // written by this job alone
     const auto rung = nextRung(entry, job);
     if (!rung) return rung.error();
     if (!*rung) return std::optional<Stopped>();
     const TimePoint deadline = CallContext::after(clock().now(), (*rung)->timeout);
-    auto ended = tryRung(**watch, info->id, **rung, deadline, job);
+    const auto delivered = deliver(
+        info->id, **rung, callContext(job.cancel.get_token()).capped((*rung)->timeout, clock()));
+    if (!delivered && delivered.error().effect != Effect::kApplied) {
+      // Whoever stops it next must send it, and an end that follows is none that was asked for.
+      const std::lock_guard lock(entry.mutex);
+      entry.sent_signal = before;
+    }
+    auto ended =
+        delivered ? awaitEnd(**watch, **rung, deadline, job) : unanswered(delivered.error());
     if (ended && *ended) return ended;
     // A command that cannot be written is as good as one that nobody heeds. A signal is not
     // skipped, since the last rung is the loss of what was not saved. Who asked it to end is asked
@@ -76,9 +91,9 @@ Result<std::optional<StopLadder::Rung>> Supervisor::Core::nextRung(Entry& entry,
 }
 
 /// nullopt: it did not end in time.
-Result<std::optional<Stopped>> Supervisor::Core::tryRung(ExitWatch& watch, const ContainerId& id,
-                                                         const StopLadder::Rung& rung,
-                                                         TimePoint deadline, const Job& job) {
+Result<std::optional<Stopped>> Supervisor::Core::awaitEnd(ExitWatch& watch,
+                                                          const StopLadder::Rung& rung,
+                                                          TimePoint deadline, const Job& job) {
   const CallContext context = callContext(job.cancel.get_token());
   const auto stopped = [&](std::optional<ExitStatus> exit) {
     Stopped done;
@@ -87,11 +102,6 @@ Result<std::optional<Stopped>> Supervisor::Core::tryRung(ExitWatch& watch, const
     done.rung = nameOf(rung);
     return std::optional(std::move(done));
   };
-  if (auto delivered = deliver(id, rung, context.capped(deadline - clock().now(), clock()));
-      !delivered) {
-    if (is(delivered.error(), ErrorCode::kNotFound)) return std::optional<Stopped>();
-    return delivered.error();
-  }
   CallContext waiting = context;
   waiting.deadline = deadline;
   const auto noticed = watch.noticed(waiting);

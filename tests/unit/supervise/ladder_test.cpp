@@ -132,6 +132,31 @@ TEST_F(Ladder, SignalThatCannotBeSentKillsNothing) {
   EXPECT_EQ(stateOf("a"), EntryState::kRunning);
 }
 
+TEST_F(Ladder, CrashAfterASignalThatWasNeverSentIsACrash) {
+  EntrySpec spec = server();
+  spec.stop_ladder.rungs = {{.signal = Signal::interrupt(), .timeout = 10s}};
+  spec.restart = {.mode = RestartPolicy::Mode::kOnFailure};
+  createAndStart("a", spec);
+  control().failNext(Primitive::kSignal,
+                     {.code = ErrorCode::kUnavailable, .message = "the engine restarts"});
+  ASSERT_TRUE(supervisor_->stop("a", {}, "stop"));
+  ASSERT_TRUE(observer_.waitForEnd("stop")->error);
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kCrashed));
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+}
+
+TEST_F(Ladder, SignalThatWasNeverSentIsSentByTheNextStop) {
+  EntrySpec spec = server();
+  spec.stop_ladder.rungs = {{.signal = Signal::interrupt(), .timeout = 10s}};
+  createAndStart("a", spec);
+  control().failNext(Primitive::kSignal,
+                     {.code = ErrorCode::kUnavailable, .message = "the engine restarts"});
+  ASSERT_TRUE(supervisor_->stop("a", {}, "in-vain"));
+  ASSERT_TRUE(observer_.waitForEnd("in-vain")->error);
+  EXPECT_EQ(stopped({.signal = Signal::interrupt(), .timeout = 20s}).rung, "SIGINT");
+}
+
 TEST_F(Ladder, SignalOrTimeoutThatIsAskedForTakesItsPlace) {
   obeyCommands();
   createAndStart("a", climbing({}));
