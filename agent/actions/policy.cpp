@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "agent/actions/image_reference.h"
 #include "agent/actions/limits.h"
 #include "agent/descriptor.h"
 #include "agent/panel/fields.h"
@@ -33,25 +34,11 @@ Error invalid(std::string message) {
 
 // ---- Images ----
 
-/// `image` with the registry and path that engines understand when they are left out.
-std::string fullReference(std::string_view image) {
-  const std::size_t slash = image.find('/');
-  const std::string_view first = image.substr(0, slash);
-  const bool has_registry =
-      slash != std::string_view::npos &&
-      (first.find('.') != std::string_view::npos || first.find(':') != std::string_view::npos ||
-       first.find('*') != std::string_view::npos || first == "localhost");
-  if (has_registry) return std::string(image);
-  const bool official = slash == std::string_view::npos;
-  return std::string(official ? "docker.io/library/" : "docker.io/") + std::string(image);
-}
-
-/// A reference without its tag and digest.
-std::string_view repositoryOf(std::string_view image) {
-  image = image.substr(0, image.find('@'));
-  const std::size_t slash = image.rfind('/');
-  const std::size_t tag = image.find(':', slash == std::string_view::npos ? 0 : slash);
-  return image.substr(0, tag);
+/// Engines take a bare run of hexadecimal digits for the id of whatever image they have.
+bool couldBeAnId(std::string_view image) {
+  return image.starts_with("sha256:") ||
+         (image.size() <= 64 &&
+          image.find_first_not_of("0123456789abcdef") == std::string_view::npos);
 }
 
 /// `*` stands for any characters. Linear in both: only the last star is ever tried again.
@@ -179,8 +166,11 @@ void applyLimits(const Policy& policy, control::ResourceLimits& limits) {
   // Swap without end would be memory without end.
   if (policy.most_memory_bytes && !limits.memory_swap_bytes)
     limits.memory_swap_bytes = limits.memory_bytes;
-  if (policy.most_memory_bytes && *limits.memory_swap_bytes == -1)
-    refuse("payload.limits.swap without a limit is not allowed on this host");
+  if (policy.most_memory_bytes &&
+      (*limits.memory_swap_bytes == -1 ||
+       *limits.memory_swap_bytes - limits.memory_bytes.value_or(0) > *policy.most_memory_bytes))
+    refuse("payload.limits.swap is more than this host allows: at most " +
+           std::to_string(*policy.most_memory_bytes) + " bytes beside the memory");
 }
 
 void requireAllowedPort(const Policy& policy, int port) {
@@ -198,6 +188,7 @@ void requireAllowedPort(const Policy& policy, int port) {
 }  // namespace
 
 bool Policy::allowsImage(std::string_view image) const {
+  if (!images.empty() && couldBeAnId(image)) return false;
   const std::string full = fullReference(image);
   return images.empty() || std::any_of(images.begin(), images.end(), [&](const std::string& one) {
            const std::string pattern = fullReference(one);

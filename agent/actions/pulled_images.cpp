@@ -4,12 +4,14 @@
 #include <fstream>
 #include <system_error>
 
+#include "agent/actions/image_reference.h"
+
 namespace agent {
 
 PulledImages::PulledImages(std::string state_dir) : file_(std::move(state_dir) + "/pulled-images") {
   std::ifstream file(file_);
   for (std::string line; std::getline(file, line);)
-    if (!line.empty()) ours_.insert(line);
+    if (!line.empty()) ours_.emplace(canonicalReference(line), line);
 }
 
 void PulledImages::setBefore(const std::vector<control::ImageInfo>& images) {
@@ -17,29 +19,34 @@ void PulledImages::setBefore(const std::vector<control::ImageInfo>& images) {
   if (before_is_known_) return;
   before_is_known_ = true;
   for (const control::ImageInfo& image : images)
-    for (const std::string& reference : image.references)
-      if (!ours_.contains(reference)) before_.insert(reference);
+    for (const std::string& reference : image.references) {
+      std::string name = canonicalReference(reference);
+      if (!ours_.contains(name)) before_.insert(std::move(name));
+    }
 }
 
 void PulledImages::add(const std::string& reference) {
   const std::lock_guard lock(mutex_);
-  if (before_.contains(reference) || !ours_.insert(reference).second) return;
-  write();
+  const std::string name = canonicalReference(reference);
+  if (!before_is_known_ || before_.contains(name)) return;
+  if (ours_.emplace(name, reference).second) write();
 }
 
 void PulledImages::forget(const std::string& reference) {
   const std::lock_guard lock(mutex_);
-  if (ours_.erase(reference) > 0) write();
+  if (ours_.erase(canonicalReference(reference)) > 0) write();
 }
 
 bool PulledImages::contains(const std::string& reference) const {
   const std::lock_guard lock(mutex_);
-  return ours_.contains(reference);
+  return ours_.contains(canonicalReference(reference));
 }
 
 std::vector<std::string> PulledImages::all() const {
   const std::lock_guard lock(mutex_);
-  return {ours_.begin(), ours_.end()};
+  std::vector<std::string> all;
+  for (const auto& [name, reference] : ours_) all.push_back(reference);
+  return all;
 }
 
 /// With mutex_ held. Whole or not at all.
@@ -48,7 +55,7 @@ void PulledImages::write() const {
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(file_).parent_path(), ignored);
   std::ofstream file(next, std::ios::trunc);
-  for (const std::string& reference : ours_) file << reference << '\n';
+  for (const auto& [name, reference] : ours_) file << reference << '\n';
   file.close();
   if (file)
     std::filesystem::rename(next, file_, ignored);

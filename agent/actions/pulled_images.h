@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -19,6 +20,7 @@ class PulledImages {
   explicit PulledImages(std::string state_dir);
 
   /// What was there before this agent asked for anything is not ours; only the first call counts.
+  /// Until then nothing becomes ours.
   void setBefore(const std::vector<control::ImageInfo>& images);
   void add(const std::string& reference);
   void forget(const std::string& reference);
@@ -30,7 +32,7 @@ class PulledImages {
 
   const std::string file_;
   mutable std::mutex mutex_;
-  std::set<std::string> ours_;
+  std::map<std::string, std::string> ours_;  ///< as they were asked for, by canonical name
   std::set<std::string> before_;
   bool before_is_known_ = false;
 };

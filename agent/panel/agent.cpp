@@ -118,8 +118,10 @@ class Agent::Core {
     const control::WallTime now = runtime_->clock().wallNow();
     const std::vector<control::EntryStatus> servers = supervisor_->list();
     for (const control::EntryStatus& server : servers)
-      messages.push_back(
-          out_.numbered("server_status", encodeStatus(server, notes_.disk(server.name), now)));
+      messages.push_back(out_.numbered("server_status", [&] {
+        const auto status = supervisor_->status(server.name);
+        return encodeStatus(status ? *status : server, notes_.disk(server.name), now);
+      }));
     if (!config_.panel_legacy_events) return messages;
     for (const control::EntryStatus& server : servers)
       messages.push_back(legacyStatus(server, now));

@@ -230,8 +230,8 @@ Result<void> CommandJournal::write(const std::string& line) {
 
 Result<void> CommandJournal::begin(const JournalEntry& entry) {
   const std::lock_guard lock(mutex_);
-  if (size_ >= kLargestFile) {
-    if (auto rotated = rotate(); !rotated) return rotated;
+  if (!file_ || size_ >= kLargestFile) {
+    if (auto ready = file_ ? rotate() : startFile(); !ready) return ready;
   }
   std::string line = beginLine(entry);
   if (auto written = write(line); !written) return written;

@@ -46,9 +46,13 @@ void Outgoing::legacy(std::string_view type, Json data) {
   emit(std::move(message));
 }
 
-std::string Outgoing::numbered(std::string_view name, Json data) {
-  const std::lock_guard lock(mutex_);
-  return writeEvent(name, ++sequence_, std::move(data));
+std::string Outgoing::numbered(std::string_view name, const std::function<Json()>& read) {
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    number = ++sequence_;
+  }
+  return writeEvent(name, number, read());
 }
 
 /// With mutex_ held, so that events are handed on in the order of their numbers.

@@ -31,7 +31,8 @@ class Outgoing {
   /// A legacy message that takes its place among the events; likewise.
   void legacy(std::string_view type, Json data);
   /// The text of an event that somebody else sends.
-  std::string numbered(std::string_view name, Json data);
+  /// `read` is asked for the data once its number is fixed: what is newer has a higher one.
+  std::string numbered(std::string_view name, const std::function<Json()>& read);
 
   /// Keeps events back as long as it lives.
   class Hold {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <system_error>
 
 namespace agent {
 namespace {
@@ -21,9 +22,23 @@ bool ServerWork::post(const std::string& server_id, Pace pace, const std::string
   if (queue.waiting.size() >= kMostWaiting) return false;
   queue.waiting.push_back(std::make_shared<Item>(Item{id, std::move(task)}));
   if (!queue.running && queue.waiting.size() == 1) ready_.push_back(key);
-  if (ready_.size() > idle_ && threads_.size() < kThreads) threads_.emplace_back([this] { run(); });
+  if (ready_.size() > idle_ && threads_.size() < kThreads && !addThread() && threads_.empty()) {
+    queue.waiting.pop_back();
+    ready_.pop_back();
+    return false;
+  }
   wake_.notify_one();
   return true;
+}
+
+/// With mutex_ held. False: the host has no room for another; those there are do its work.
+bool ServerWork::addThread() {
+  try {
+    threads_.emplace_back([this] { run(); });
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
 }
 
 bool ServerWork::cancel(const std::string& server_id, const std::string& id) {

@@ -58,6 +58,7 @@ class ServerWork {
     std::shared_ptr<Item> running{};
   };
 
+  bool addThread();
   void run();
   std::map<Key, Queue>::iterator takeReady();
   bool idleLocked(const std::string& server_id) const;

@@ -199,9 +199,10 @@ std::optional<milliseconds> parseRetryAfter(const std::string& value,
   if (value.size() != 29 || !value.ends_with(" GMT") ||
       !Poco::DateTimeParser::tryParse(Poco::DateTimeFormat::HTTP_FORMAT, value, date, zone))
     return std::nullopt;
-  const auto moment = std::chrono::system_clock::time_point(
-      std::chrono::microseconds(date.timestamp().epochMicroseconds()));
-  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(moment - now));
+  // In microseconds: the year 9999 has no place in the clock's nanoseconds.
+  const std::chrono::microseconds moment(date.timestamp().epochMicroseconds());
+  const auto left = moment - std::chrono::floor<std::chrono::microseconds>(now.time_since_epoch());
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(left));
 }
 
 }  // namespace agent

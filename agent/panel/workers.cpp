@@ -1,6 +1,10 @@
 #include "agent/panel/workers.h"
 
+#include <exception>
+#include <string>
 #include <utility>
+
+#include "agent/log.h"
 
 namespace agent {
 
@@ -42,7 +46,11 @@ void Workers::run() {
       task = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    task(stopping_.get_token());
+    try {
+      task(stopping_.get_token());
+    } catch (const std::exception& defect) {
+      log::error("agent", std::string("a defect in work behind the scenes: ") + defect.what());
+    }
   }
 }
 

@@ -147,7 +147,8 @@ MUST(Stop, cancelled_stop_does_not_kill) {
     stop.request_stop();
     const auto report = stopping.get();
     EXPECT_CODE(report, kCancelled);
-    EXPECT_TRUE(report || report.error().effect == Effect::kApplied) << "the signal was sent";
+    // The signal arrived, perhaps before the engine's answer that it was sent.
+    EXPECT_TRUE(report || report.error().effect != Effect::kNone) << "the signal was sent";
   }
   EXPECT_EQ(look(id).state, ContainerState::kRunning);
   pass(300ms);

@@ -17,6 +17,12 @@ TEST(RetryAfter, ReadsADateAsTheTimeUntilThen) {
   EXPECT_EQ(parseRetryAfter("Sun, 06 Nov 1994 08:50:37 GMT", now), seconds(60));
 }
 
+TEST(RetryAfter, TakesADateBeyondTheClock) {
+  const auto wait = parseRetryAfter("Fri, 31 Dec 9999 23:59:59 GMT", {});
+  ASSERT_TRUE(wait);
+  EXPECT_GT(*wait, std::chrono::hours(24 * 365 * 7000));
+}
+
 TEST(RetryAfter, TakesADateThatIsOverAsNow) {
   const auto now = std::chrono::system_clock::from_time_t(784111777);
   EXPECT_EQ(parseRetryAfter("Sun, 06 Nov 1994 08:00:00 GMT", now), seconds(0));

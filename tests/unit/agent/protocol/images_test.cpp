@@ -99,6 +99,17 @@ TEST_F(ImagesOfTheHost, OfTheOperatorStay) {
   EXPECT_TRUE(runtime_->findImage("operator/own:1", soon()));
 }
 
+TEST_F(ImagesOfTheHost, OfTheOperatorAreKnownByEveryNameTheyHave) {
+  control::ContainerSpec spec;
+  spec.image = "docker.io/library/nginx:latest";
+  ASSERT_TRUE(runtime_->create(spec, soon()));
+  open();
+  for (const char* name : {"nginx", "nginx:latest", "library/nginx", "docker.io/library/nginx"}) {
+    ask("pull_image", image(name));
+    EXPECT_EQ(at(ask("remove_image", image(name)), "error.code"), "POLICY_VIOLATION") << name;
+  }
+}
+
 TEST_F(ImagesOfTheHost, ThatThePanelPulledItRemovesAlsoAfterARestart) {
   ask("pull_image", image("panels/pullable:1"));
   open();

@@ -27,7 +27,7 @@ TEST(Outgoing, KeepsEventsBackUntilTheResponseIsSent) {
 TEST(Outgoing, NumbersEventsFromOne) {
   std::vector<std::string> sent;
   Outgoing out([&](Outbound message) { sent.push_back(std::move(message.text)); });
-  EXPECT_THAT(out.numbered("a", Json::object()), HasSubstr(R"("seq":1)"));
+  EXPECT_THAT(out.numbered("a", [] { return Json::object(); }), HasSubstr(R"("seq":1)"));
   out.event("b", Json::object());
   EXPECT_THAT(sent, ElementsAre(HasSubstr(R"("seq":2)")));
 }

@@ -93,6 +93,10 @@ TEST(PolicyImages, PatternsMatchWholeReferences) {
   EXPECT_FALSE(policy.allowsImage("busybox2"));
   EXPECT_FALSE(policy.allowsImage("someone/busybox"));
   EXPECT_TRUE(Policy{}.allowsImage("anything"));
+  const Policy official = policyOf(R"({"images":["docker.io/library/*"]})");
+  EXPECT_TRUE(official.allowsImage("debian"));
+  for (const char* id : {"4f06b3f2a1c0", "sha256:4f06b3f2a1c0", "deadbeef"})
+    EXPECT_FALSE(official.allowsImage(id)) << id << " may be the id of any image of the host";
 }
 
 TEST(PolicyImages, ManyStarsTakeNoTime) {
@@ -114,6 +118,8 @@ TEST(PolicyLimits, MoreThanTheCeilingIsRefusedAndNoneBecomesTheCeiling) {
               AllOf(HasSubstr("payload.limits.memory"), HasSubstr("1073741824")));
   spec.limits.memory_bytes = 1 << 29;
   spec.limits.memory_swap_bytes = -1;
+  EXPECT_THAT(refusalOf([&] { applyPolicy(policy, spec); }), HasSubstr("payload.limits.swap"));
+  spec.limits.memory_swap_bytes = std::int64_t{900} << 40;
   EXPECT_THAT(refusalOf([&] { applyPolicy(policy, spec); }), HasSubstr("payload.limits.swap"));
   spec.limits.memory_swap_bytes = 1 << 29;
   spec.limits.nano_cpus = 1'000'000'001;
