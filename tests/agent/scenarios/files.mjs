@@ -108,9 +108,8 @@ export function fileScenarios(world) {
     const id = await world().create('shared-files', { startup: 'cat order > seen; echo more >> order; sleep 1000' });
     await ask('write_file', id, { path: 'order', content: 'from the panel\n' });
     await world().start(id);
-    await until('the server has written', async () => {
-      assert.equal((await ask('read_file', id, { path: 'order' })).content, 'from the panel\nmore\n');
-    });
+    await until('what the server has written', async () =>
+      (await ask('read_file', id, { path: 'order' })).content === 'from the panel\nmore\n');
     assert.equal((await ask('read_file', id, { path: 'seen' })).content, 'from the panel\n');
   });
 }
