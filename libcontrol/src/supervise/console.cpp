@@ -5,14 +5,14 @@ namespace control {
 void Supervisor::Core::followConsole(Entry& entry) {
   std::optional<ContainerId> container;
   std::optional<RunId> run;
-  bool has_run = false;
+  std::optional<ExitStatus> exit;
   {
     const std::lock_guard lock(entry.mutex);
     container = entry.container;
     run = entry.run;
-    has_run = run || entry.exit;
+    exit = entry.exit;
   }
-  consoles_.follow(entry.name, container, run, has_run);
+  consoles_.follow(entry.name, container, run, exit);
 }
 
 Result<ConsolePage> Supervisor::Core::console(const std::string& name,

@@ -11,20 +11,19 @@ namespace {
 /// Of a log that others wrote before it was ours.
 constexpr std::int64_t kFirstTail = 5000;
 
-/// Engines note the start of a run a little after the process may have begun to write; between two
-/// runs there is more.
+/// Engines note the start of a run after the process may have begun to write. The end of the run
+/// before says better what is of which, where it is known.
 constexpr Duration kEarlyOutput = std::chrono::milliseconds(50);
 
 /// After lines that were numbered and not saved, and that are no longer in the log, nobody knows
 /// what their numbers were: the next ones are beyond all that they can have been.
 constexpr std::uint64_t kStride = std::uint64_t{1} << 32;
 
-bool isBefore(const std::optional<WallTime>& at, const RunId& run) {
+bool isUpTo(WallTime end, const std::optional<WallTime>& at) {
   if (!at) return false;
   // Some engines keep whole seconds alone.
   const bool is_coarse = at->time_since_epoch() % std::chrono::seconds(1) == Duration::zero();
-  const Duration unit = is_coarse ? std::chrono::seconds(1) : Duration::zero();
-  return *at + unit < run.started_at - kEarlyOutput;
+  return *at + (is_coarse ? std::chrono::seconds(1) : Duration::zero()) <= end;
 }
 
 constexpr std::string_view kMagic = "libcontrol console 1\n";
@@ -117,7 +116,8 @@ LogOptions ConsoleLog::request(const ContainerId& container, bool follow) const 
   return options;
 }
 
-void ConsoleLog::open(const ContainerId& container, const std::optional<RunId>& run) {
+void ConsoleLog::open(const ContainerId& container, const std::optional<RunId>& run,
+                      const std::optional<WallTime>& last_end) {
   if (container != container_) {
     endRun();
     if (std::exchange(loaded_, false)) {
@@ -130,15 +130,19 @@ void ConsoleLog::open(const ContainerId& container, const std::optional<RunId>& 
   } else {
     position_.resume();
   }
+  if (run_number_ == 0)
+    beginRun(run);
+  else if (run)
+    expectRun(*run, last_end);
+}
+
+void ConsoleLog::expectRun(const RunId& run, const std::optional<WallTime>& last_end) {
   next_run_.reset();
-  if (run_number_ == 0) {
-    beginRun(run);
-  } else if (run && run != run_ && run_is_over_) {
-    beginRun(run);
-  } else if (run && run != run_) {
-    // What is read first may still be of the run before.
-    next_run_ = run;
-  }
+  if (run_number_ == 0 || run == run_) return;
+  if (run_is_over_) return beginRun(run);
+  // What is read first may still be of the run before.
+  next_run_ = run;
+  next_run_after_ = last_end.value_or(run.started_at - kEarlyOutput);
 }
 
 void ConsoleLog::beginRun(const std::optional<RunId>& run) {
@@ -160,7 +164,7 @@ void ConsoleLog::accept(Output output) {
     putGap("output was written faster than the engine keeps it, or its log was cleared");
   }
   loaded_ = loaded_ && position_.resuming();
-  if (next_run_ && !isBefore(output.at, *next_run_)) beginRun(next_run_);
+  if (next_run_ && !isUpTo(next_run_after_, output.at)) beginRun(next_run_);
   run_is_over_ = false;
   assembler_.feed(output, [this](const LineAssembler::Line& line) { put(line); });
 }

@@ -23,8 +23,12 @@ class ConsoleLog {
   /// What to ask of `container`'s log. One that was never read, and that was there before, is
   /// read from near its end.
   LogOptions request(const ContainerId& container, bool follow) const;
-  /// That log is being read. `run`: the one that goes on; absent: what is left of the last one.
-  void open(const ContainerId& container, const std::optional<RunId>& run);
+  /// That log is being read. `run`: the one that goes on; absent: what is left of the last one,
+  /// which ended at `last_end` where that is known.
+  void open(const ContainerId& container, const std::optional<RunId>& run,
+            const std::optional<WallTime>& last_end = std::nullopt);
+  /// That run goes on, whether the log was opened for it or for the one before.
+  void expectRun(const RunId& run, const std::optional<WallTime>& last_end);
   void accept(Output output);
   /// All of this run has come.
   void endRun();
@@ -52,6 +56,7 @@ class ConsoleLog {
   ContainerId container_{};
   std::optional<RunId> run_{};
   std::optional<RunId> next_run_{};  ///< whose output has not begun yet
+  WallTime next_run_after_{};        ///< nothing of it was written before
   bool run_is_over_ = false;
   std::uint32_t run_number_ = 0;
   std::uint64_t next_ = 1;

@@ -50,7 +50,7 @@ Consoles::FollowedPtr Consoles::make(const std::string& entry) {
 }
 
 void Consoles::follow(const std::string& entry, const std::optional<ContainerId>& container,
-                      const std::optional<RunId>& run, bool has_run) {
+                      const std::optional<RunId>& run, const std::optional<ExitStatus>& last) {
   if (!container && !find(entry)) return;
   const FollowedPtr followed = make(entry);
   bool over = false;
@@ -60,7 +60,10 @@ void Consoles::follow(const std::string& entry, const std::optional<ContainerId>
     const bool news = followed->run != run || (container && followed->container != container);
     if (container) followed->container = container;
     followed->run = run;
-    followed->has_run = followed->has_run || has_run;
+    followed->has_run = followed->has_run || run || last;
+    if (last) followed->last_end = last->finished_at;
+    if (run && followed->reading == Reading::kOpen)
+      followed->log.expectRun(*run, followed->last_end);
     if (news) {
       followed->drained = false;
       followed->problem.clear();
@@ -196,7 +199,7 @@ void Consoles::opened(const FollowedPtr& followed, const std::optional<RunId>& r
       followed->drained = true;
       return;
     }
-    followed->log.open(container, run);
+    followed->log.open(container, run, followed->last_end);
     followed->read_run = run;
     followed->reading = Reading::kOpen;
     token = followed->token;

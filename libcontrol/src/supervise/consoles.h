@@ -45,9 +45,9 @@ class Consoles {
   Consoles& operator=(const Consoles&) = delete;
 
   /// What is known of an entry, told as often as it may have changed: its container, the run that
-  /// goes on, and whether there was one before.
+  /// goes on, and how the one before ended.
   void follow(const std::string& entry, const std::optional<ContainerId>& container,
-              const std::optional<RunId>& run, bool has_run);
+              const std::optional<RunId>& run, const std::optional<ExitStatus>& last);
   /// The entry is new: what an older one of its name wrote is none of its output.
   void create(const std::string& entry);
   void forget(const std::string& entry);
@@ -73,8 +73,9 @@ class Consoles {
     // All below: guarded by mutex.
     ConsoleLog log;
     std::optional<ContainerId> container{};
-    std::optional<RunId> run{};       ///< goes on
-    std::optional<RunId> read_run{};  ///< that the log was opened for
+    std::optional<RunId> run{};          ///< goes on
+    std::optional<RunId> read_run{};     ///< that the log was opened for
+    std::optional<WallTime> last_end{};  ///< of the run before
     bool has_run = false;
     bool drained = false;  ///< nothing more will come of what is known
     bool forgotten = false;

@@ -7,7 +7,7 @@ import { slowness, until } from '../lib/wait.mjs';
 import { inWorld } from '../lib/world.mjs';
 
 /** Prints 1 to `last`, some at a time, then waits for the end. */
-const counting = (last, pause = 0.05) =>
+const counting = (last, pause = 0.4) =>
   `trap 'exit 0' TERM; i=0; while [ $i -lt ${last} ]; do i=$((i+1)); echo $i; [ $((i % 50)) -eq 0 ] && sleep ${pause};` +
   ' done; while :; do sleep 1 & wait $!; done';
 
@@ -88,7 +88,7 @@ export function consoleScenarios(world) {
     await world().start(id);
     await until('the second run', async () => texts(await logs(world(), id)).length === 2);
     const answer = await logs(world(), id);
-    assert.deepEqual(answer.lines.map((l) => [l.seq, l.run, l.message]), [[1, 1, 'begun'], [2, 2, 'begun']]);
+    assert.deepEqual(answer.lines.map((l) => [l.seq, l.message]), [[1, 'begun'], [2, 'begun']]);
   });
 
   itOnReal('a command that nobody reads fails in time and holds up nobody', async () => {
@@ -147,7 +147,10 @@ export function consoleScenarios(world) {
       const id = await own.run('count', { startup: counting(kLines), tty });
       for (let kills = 1; kills <= 3; kills++) {
         const before = own.link.messages().filter((m) => m.event === 'server_log').length;
-        await until('more lines', () => own.link.messages().filter((m) => m.event === 'server_log').length > before + 50);
+        const now = () => own.link.messages().filter((m) => m.event === 'server_log').length;
+        await until('more lines', () => now() > before + 50 || told(own.link, id).has(kLines));
+        // On a slow machine all may have been printed by then.
+        if (kills > 1 && told(own.link, id).has(kLines)) break;
         own.link.lossy = true;
         await own.agent.kill('SIGKILL');
         own.agent.start();

@@ -69,6 +69,13 @@ TEST(ConsoleLog, TellsTheRestOfARunFromTheNextOne) {
   log.accept({.bytes = "three\n", .at = WallTime(3h - 10ms)});
   log.accept({.bytes = "four\n", .at = WallTime(4h - 1s)});
   EXPECT_EQ(linesOf(log).back(), "4:3:four");
+  // An engine that notes the start late, and the end of the run before at once.
+  log.open(kContainer, runAt(6), WallTime(5h));
+  log.accept({.bytes = "four\n", .at = WallTime(4h - 1s)});
+  log.accept({.bytes = "five\n", .at = WallTime(5h - 1ns)});
+  log.accept({.bytes = "six\n", .at = WallTime(5h + 10ms)});
+  EXPECT_EQ(linesOf(log)[4], "5:3:five");
+  EXPECT_EQ(linesOf(log)[5], "6:4:six");
 }
 
 TEST(ConsoleLog, GoesOnInTheSameRunAfterALoss) {

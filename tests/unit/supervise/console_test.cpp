@@ -175,6 +175,7 @@ TEST_F(ConsoleTest, GoesOnThroughRuns) {
     printNumbers(id, round * 10 + 1, round * 10 + 10);
     ASSERT_TRUE(showsNumbers("a", round * 10 + 10));
     stop("a");
+    engine_.clock().advance(150ms);
     start("a");
   }
   expectNumbers("a", 50);
