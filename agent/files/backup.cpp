@@ -159,7 +159,10 @@ class Replacement {
     const std::string prefix = ".restoring-" + server_id + '-';
     std::vector<std::string> left;  // by an agent that was killed
     forEachName(all_.get(), [&](const char* name) {
-      if (std::string_view(name).starts_with(prefix)) left.emplace_back(name);
+      // Longer: that of a server whose id begins with this one's.
+      const std::string_view found = name;
+      if (found.starts_with(prefix) && found.size() == prefix.size() + kRandomDigits)
+        left.emplace_back(name);
       return true;
     });
     for (const std::string& name : left) removeEntry(all_.get(), name.c_str());

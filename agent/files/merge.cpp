@@ -32,12 +32,14 @@ Descriptor enter(int directory, const std::string& name, const std::string& show
   return opened;
 }
 
-/// The directories of both sides are open on the way down; an archive is 32 deep at most.
+/// The directories of both sides are open on the way down. An archive is 32 deep at most, but the
+/// server can move deeper trees into what was unpacked.
 class Merge {
  public:
   explicit Merge(bool overwrite) : overwrite_(overwrite) {}
 
-  void check(int from, int to, const std::string& shown) {
+  void check(int from, int to, const std::string& shown, std::size_t depth = 0) {
+    requireShallow(shown, depth);
     for (const std::string& name : namesIn(from, shown)) {
       struct stat there {};
       if (!statusIn(to, name.c_str(), there)) continue;
@@ -48,18 +50,19 @@ class Merge {
       if (!isDirectory(coming) && isDirectory(there)) refuseErrno(EISDIR, inner);
       if (!isDirectory(coming) && !overwrite_) refuseErrno(EEXIST, inner);
       if (isDirectory(coming))
-        check(enter(from, name, inner).get(), enter(to, name, inner).get(), inner);
+        check(enter(from, name, inner).get(), enter(to, name, inner).get(), inner, depth + 1);
     }
   }
 
-  void move(int from, int to, const std::string& shown) {
+  void move(int from, int to, const std::string& shown, std::size_t depth = 0) {
+    requireShallow(shown, depth);
     for (const std::string& name : namesIn(from, shown)) {
       const std::string inner = below(shown, name);
       if (::renameat2(from, name.c_str(), to, name.c_str(), RENAME_NOREPLACE) == 0) continue;
       if (errno != EEXIST) refuseErrno(errno, inner);
       struct stat coming {};
       if (statusIn(from, name.c_str(), coming) && isDirectory(coming)) {
-        move(enter(from, name, inner).get(), enter(to, name, inner).get(), inner);
+        move(enter(from, name, inner).get(), enter(to, name, inner).get(), inner, depth + 1);
       } else if (::renameat2(from, name.c_str(), to, name.c_str(), 0) != 0) {
         refuseErrno(errno, inner);
       }
@@ -68,6 +71,12 @@ class Merge {
   }
 
  private:
+  static void requireShallow(const std::string& shown, std::size_t depth) {
+    if (depth > TreeWalk::kDeepest)
+      throw Refusal("INVALID_PAYLOAD", '\'' + shown + "' lies deeper than " +
+                                           std::to_string(TreeWalk::kDeepest) + " levels");
+  }
+
   const bool overwrite_;
 };
 

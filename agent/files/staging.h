@@ -84,5 +84,6 @@ void writeAll(int fd, const void* bytes, std::size_t size, std::int64_t offset,
 
 /// 32 random hexadecimal digits behind `prefix`.
 std::string randomName(const std::string& prefix);
+inline constexpr std::size_t kRandomDigits = 32;  ///< that it appends
 
 }  // namespace agent::files

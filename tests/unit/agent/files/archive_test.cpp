@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/files/merge.h"
 #include "agent/files/unpack.h"
 #include "unit/agent/files/file_agent.h"
 #include "unit/agent/protocol/refused.h"
@@ -226,6 +227,18 @@ TEST_F(Archives, RefuseBombs) {
   for (int i = 0; i < 33; ++i) deep += "d/";
   craft(path("evil.tar"), {{.path = deep + 'f', .content = "x"}});
   expectRefused("evil.tar", "FILE_TOO_LARGE");
+}
+
+TEST_F(Archives, RefuseToJoinTreesDeeperThanTheyMayBe) {
+  for (const char* side : {"evil.from", "evil.to"}) {
+    fs::path deep = path(side);
+    for (int i = 0; i < 70; ++i) deep /= "d";
+    fs::create_directories(deep);
+  }
+  const Descriptor from(::open(path("evil.from").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor to(::open(path("evil.to").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_THAT(refused([&] { files::merge(from.get(), to.get(), true, "/to"); }),
+              HasSubstr("deeper than 64 levels"));
 }
 
 TEST_F(Archives, RefuseMoreEntriesAndBytesThanAreAllowed) {

@@ -86,6 +86,17 @@ TEST_F(BackupTest, BringsBackWhatWasThere) {
   EXPECT_EQ(outcome(agent_.ask("start_server", "{}")), "ok");
 }
 
+TEST_F(BackupTest, SweepsWhatItLeftItselfAndNothingOfOtherServers) {
+  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  const std::string digits(32, '0');
+  const fs::path all = fs::path(agent_.root()).parent_path();
+  fs::create_directory(all / (".restoring-a-" + digits));
+  fs::create_directory(all / (".restoring-a-b-" + digits));
+  ASSERT_EQ(valueAt(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  EXPECT_FALSE(fs::exists(all / (".restoring-a-" + digits)));
+  EXPECT_TRUE(fs::exists(all / (".restoring-a-b-" + digits)));
+}
+
 TEST_F(BackupTest, LeavesOutWhatIsIgnored) {
   writeFileAt(path("world/region/session.lock"), "lock");
   fs::create_directories(path("cache/deep"));
