@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -162,26 +163,84 @@ void ArchiveWriter::finish() {
 }
 
 struct ArchiveReader::State {
-  int require(int done) const {
-    if (done >= ARCHIVE_WARN || done == ARCHIVE_EOF) return done;
+  /// libarchive is C: what is thrown must not pass through it.
+  static la_ssize_t read(archive* reader, void* self, const void** bytes) {
+    State& state = *static_cast<State*>(self);
+    try {
+      *bytes = state.buffer.data();
+      return state.readMore();
+    } catch (...) {
+      state.failure = std::current_exception();
+      ::archive_set_error(reader, EIO, "it cannot be read");
+      return ARCHIVE_FATAL;
+    }
+  }
+
+  static la_int64_t skip(archive*, void* self, la_int64_t bytes) {
+    State& state = *static_cast<State*>(self);
+    const la_int64_t skipped = std::clamp<la_int64_t>(state.size - state.at, 0, bytes);
+    state.at += skipped;
+    return skipped;
+  }
+
+  static la_int64_t seek(archive*, void* self, la_int64_t offset, int whence) {
+    State& state = *static_cast<State*>(self);
+    la_int64_t to = 0;
+    if (whence == SEEK_CUR) to = state.at;
+    if (whence == SEEK_END) to = state.size;
+    if (__builtin_add_overflow(to, offset, &to) || to < 0) return ARCHIVE_FATAL;
+    return state.at = to;
+  }
+
+  la_ssize_t readMore() {
+    patience.check();
+    ssize_t got = 0;
+    do {
+      got = ::pread(fd, buffer.data(), buffer.size(), at);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) refuseErrno(errno, shown);
+    at += got;
+    between += got;
+    if (in_next && between > kMostBetween)
+      throw Refusal("FILE_TOO_LARGE",
+                    '\'' + shown + "' holds a directory of its entries of more than " +
+                        std::to_string(kMostBetween) + " bytes; nothing of it was kept");
+    return got;
+  }
+
+  int require(int done, int least = ARCHIVE_WARN) const {
+    if (failure) std::rethrow_exception(failure);
+    if (done >= least || done == ARCHIVE_EOF) return done;
     throw Refusal("INVALID_PAYLOAD", '\'' + shown +
                                          "' is no archive (zip, tar, tar.gz, tar.zst), "
                                          "or is damaged or encrypted: " +
                                          textOf(::archive_error_string(reader.get())));
   }
 
-  std::string shown;
+  const int fd;
+  const std::string shown;
+  const Patience& patience;
+  const std::int64_t size = statusOf(fd).st_size;
+  std::int64_t at = 0;
+  std::int64_t between = 0;  ///< bytes read since next() was called
+  bool in_next = false;
+  std::exception_ptr failure{};
+  std::vector<char> buffer = std::vector<char>(kBuffer);
   std::unique_ptr<archive, int (*)(archive*)> reader{::archive_read_new(), ::archive_read_free};
 };
 
-ArchiveReader::ArchiveReader(int fd, std::string shown)
-    : state_(new State{.shown = std::move(shown)}) {
+ArchiveReader::ArchiveReader(int fd, std::string shown, const Patience& patience)
+    : state_(new State{.fd = fd, .shown = std::move(shown), .patience = patience}) {
   archive* const reader = state_->reader.get();
   ::archive_read_support_format_zip(reader);
   ::archive_read_support_format_tar(reader);
   ::archive_read_support_filter_gzip(reader);
   ::archive_read_support_filter_zstd(reader);
-  state_->require(::archive_read_open_fd(reader, fd, kBuffer));
+  ::archive_read_set_read_callback(reader, State::read);
+  ::archive_read_set_skip_callback(reader, State::skip);
+  ::archive_read_set_seek_callback(reader, State::seek);
+  ::archive_read_set_callback_data(reader, state_.get());
+  state_->require(::archive_read_open1(reader));
 }
 
 ArchiveReader::~ArchiveReader() = default;
@@ -189,8 +248,11 @@ ArchiveReader::~ArchiveReader() = default;
 std::optional<ArchiveEntry> ArchiveReader::next() {
   const Utf8Names utf8;
   archive_entry* found = nullptr;
-  if (state_->require(::archive_read_next_header(state_->reader.get(), &found)) == ARCHIVE_EOF)
-    return std::nullopt;
+  state_->between = 0;
+  state_->in_next = true;
+  const int done = ::archive_read_next_header(state_->reader.get(), &found);
+  state_->in_next = false;
+  if (state_->require(done) == ARCHIVE_EOF) return std::nullopt;
   ArchiveEntry entry;
   const char* const utf8_path = ::archive_entry_pathname_utf8(found);
   entry.path = textOf(utf8_path != nullptr ? utf8_path : ::archive_entry_pathname(found));
@@ -224,7 +286,8 @@ std::optional<ArchiveReader::Block> ArchiveReader::nextBlock() {
   la_int64_t offset = 0;
   const int done =
       ::archive_read_data_block(state_->reader.get(), &block.bytes, &block.size, &offset);
-  if (state_->require(done) == ARCHIVE_EOF) return std::nullopt;
+  // A wrong checksum is a warning there.
+  if (state_->require(done, ARCHIVE_OK) == ARCHIVE_EOF) return std::nullopt;
   block.offset = offset;
   return block;
 }

@@ -58,11 +58,15 @@ struct ArchiveEntry {
 
 /// Reads an archive of any ArchiveFormat from a descriptor.
 ///
-/// Threads: one. Errors: INVALID_PAYLOAD: it is no archive, or is damaged or encrypted.
+/// Threads: one. Errors: INVALID_PAYLOAD: it is no archive, or is damaged or encrypted;
+/// FILE_TOO_LARGE: more than kMostBetween is read on the way to an entry; those of Patience.
 class ArchiveReader {
  public:
-  /// `fd` is borrowed; `shown` names it in messages.
-  ArchiveReader(int fd, std::string shown);
+  /// Bytes of the archive that next() reads at most: a zip's directory is read whole by the first.
+  static constexpr std::int64_t kMostBetween = 32 * 1024 * 1024;
+
+  /// `fd` and `patience` are borrowed; `shown` names it in messages.
+  ArchiveReader(int fd, std::string shown, const Patience& patience);
   ~ArchiveReader();
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;

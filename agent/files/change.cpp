@@ -81,7 +81,7 @@ Copied copyFile(const ServerRoot& root, const CheckedPath& from, const CheckedPa
   NewFile made(root, to);
   Copied copied{.files = 1};
   copied.bytes = copyBytes(source.get(), made.fd(), to.shown(), patience);
-  made.putAt(placeFor(root, to, options), options.overwrite);
+  made.putAt(placeFor(root, to, options), options.overwrite, statusOf(source.get()).st_mode);
   return copied;
 }
 

@@ -30,6 +30,7 @@ class Packing {
     if (!name.empty()) addDirectory(name, status);
     TreeWalk walk(directory.get(), path.isRoot(), TreeWalk::Missing::kRefuse);
     while (const TreeWalk::Entry* entry = walk.next()) {
+      work_.patience.check();  // also of those that are left out
       if (options_.ignored && options_.ignored(entry->path, isDirectory(entry->status))) {
         walk.stayOut();
         continue;

@@ -18,7 +18,9 @@ namespace {
 constexpr std::size_t kPerEntry = 160;
 
 std::int64_t nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  constexpr std::int64_t kMost = INT64_MAX / 1'000'000'000 - 1;  // what a file says can be anything
+  const auto seconds = std::clamp<std::int64_t>(time.tv_sec, -kMost, kMost);
+  return seconds * 1'000'000'000 + time.tv_nsec;
 }
 
 std::string versionOf(const struct stat& status) {

@@ -112,9 +112,9 @@ void ServerRoot::checkReplaceable(const Place& place, bool overwrite,
                                         " names (hard links) and is not written; delete it first");
 }
 
-void ServerRoot::dress(int fd, const Place& place) const {
+void ServerRoot::dress(int fd, const Place& place, mode_t mode) const {
   struct stat replaced {};
-  if (!statusIn(place, replaced) || !isRegular(replaced)) return dressNew(fd, ownership_.file_mode);
+  if (!statusIn(place, replaced) || !isRegular(replaced)) return dressNew(fd, mode);
   if (::fchown(fd, replaced.st_uid, replaced.st_gid) != 0 && errno != EPERM)
     refuseErrno(errno, '/' + place.name);
   if (::fchmod(fd, replaced.st_mode & kPermissions) != 0) refuseErrno(errno, '/' + place.name);

@@ -55,8 +55,8 @@ class ServerRoot {
   /// Refuses what must not be replaced by a file: directories, devices, hard-linked files; and
   /// anything at all unless `overwrite`. `shown` names it.
   void checkReplaceable(const Place& place, bool overwrite, const std::string& shown) const;
-  /// Owner and mode for what is put at `place`: those of the file that it replaces, if any.
-  void dress(int fd, const Place& place) const;
+  /// Owner and mode for what is put at `place`: those of the file that it replaces; else `mode`.
+  void dress(int fd, const Place& place, mode_t mode) const;
   void dressNew(int fd, mode_t mode) const;
 
  private:

@@ -75,8 +75,8 @@ NewFile::~NewFile() {
   if (!name_.empty()) ::unlinkat(staging_.fd(), name_.c_str(), 0);
 }
 
-void NewFile::putAt(const Place& place, bool overwrite) {
-  putFile(root_, fd(), staging_.fd(), name_, place, overwrite, shown_);
+void NewFile::putAt(const Place& place, bool overwrite, std::optional<mode_t> mode) {
+  putFile(root_, fd(), staging_.fd(), name_, place, overwrite, shown_, mode);
   name_.clear();
 }
 
@@ -97,9 +97,10 @@ void NewTree::putAt(const Place& place) {
 }
 
 void putFile(const ServerRoot& root, int fd, int staging, const std::string& name,
-             const Place& place, bool overwrite, const std::string& shown) {
+             const Place& place, bool overwrite, const std::string& shown,
+             std::optional<mode_t> mode) {
   root.checkReplaceable(place, overwrite, shown);
-  root.dress(fd, place);
+  root.dress(fd, place, mode.value_or(root.ownership().file_mode));
   if (::fsync(fd) != 0) refuseErrno(errno, shown);
   renameTo(staging, name, place, overwrite, shown);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "agent/descriptor.h"
@@ -37,8 +38,9 @@ class NewFile {
   NewFile& operator=(const NewFile&) = delete;
 
   int fd() const noexcept { return file_.get(); }
-  /// Written to the disk, given owner and mode, and put at `place`: wholly or not at all.
-  void putAt(const Place& place, bool overwrite);
+  /// Written to the disk, given owner and mode, and put at `place`: wholly or not at all. `mode` is
+  /// for one that replaces none.
+  void putAt(const Place& place, bool overwrite, std::optional<mode_t> mode = {});
 
  private:
   const ServerRoot& root_;
@@ -69,7 +71,8 @@ class NewTree {
 
 /// Puts the staged file `name` at `place`; owner and mode are those of what it replaces or new.
 void putFile(const ServerRoot& root, int fd, int staging, const std::string& name,
-             const Place& place, bool overwrite, const std::string& shown);
+             const Place& place, bool overwrite, const std::string& shown,
+             std::optional<mode_t> mode = {});
 
 /// Renames; `overwrite` false refuses to replace anything. FILE_EXISTS.
 void renameTo(int from, const std::string& name, const Place& to, bool overwrite,

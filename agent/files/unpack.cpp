@@ -23,7 +23,12 @@ class Unpacking {
  public:
   Unpacking(int archive, const std::string& shown, int to, const ArchiveWork& work,
             const Dress& dress, UnpackLinks links)
-      : reader_(archive, shown), shown_(shown), to_(to), work_(work), dress_(dress), links_(links) {
+      : reader_(archive, shown, work.patience),
+        shown_(shown),
+        to_(to),
+        work_(work),
+        dress_(dress),
+        links_(links) {
     done_.size = statusOf(archive).st_size;
   }
 
@@ -33,12 +38,27 @@ class Unpacking {
       if (++seen_ > work_.limits.entries)
         tooLarge("holds more than " + std::to_string(work_.limits.entries) + " entries");
       take(*entry);
+      drain();
       tell();
     }
     return done_;
   }
 
  private:
+  /// What is left of an entry, one that is no file too: libarchive would skip it on the way to the
+  /// next, uncounted and not to be stopped.
+  void drain() {
+    std::int64_t end = 0;
+    while (const auto block = reader_.nextBlock()) pass(*block, end);
+  }
+
+  void pass(const ArchiveReader::Block& block, std::int64_t& end) {
+    work_.patience.check();
+    count(block, end);
+    end = block.offset + static_cast<std::int64_t>(block.size);
+    tell();
+  }
+
   void take(const ArchiveEntry& entry) {
     const std::vector<std::string> parts = partsOf(entry.path);
     if (parts.empty()) return;  // the top itself
@@ -59,7 +79,8 @@ class Unpacking {
   /// PATH_FORBIDDEN for what would lie elsewhere: one such name is reason not to trust the rest.
   std::vector<std::string> partsOf(const std::string& path) const {
     if (path.empty() || path.front() == '/') forbid(path, "an absolute path");
-    if (path.find('\0') != std::string::npos || path.size() > CheckedPath::kLongest)
+    // In a backup there may be longer ones: it goes deeper than what a panel names.
+    if (links_ == UnpackLinks::kSkip && path.size() > CheckedPath::kLongest)
       forbid(path, "no path");
     std::vector<std::string> parts;
     for (std::size_t begin = 0; begin < path.size();) {
@@ -97,10 +118,11 @@ class Unpacking {
   Descriptor enter(int directory, const std::string& part) {
     Descriptor below = openDirectoryIn(directory, part.c_str());
     if (below) return below;
-    if (errno != ENOENT) conflict(part);
+    if (errno == ENOTDIR || errno == ELOOP) conflict(part);
+    if (errno != ENOENT) refuseErrno(errno, part);
     if (::mkdirat(directory, part.c_str(), 0700) != 0) refuseErrno(errno, part);
     below = openDirectoryIn(directory, part.c_str());
-    if (!below) conflict(part);
+    if (!below) refuseErrno(errno, part);
     // One that the archive names nowhere, or later.
     dress_(below.get(), {.type = ArchiveEntry::Type::kDirectory, .permissions = 0755});
     return below;
@@ -135,11 +157,8 @@ class Unpacking {
     if (!file) refuseErrno(errno, entry.path);
     std::int64_t end = 0;
     while (const auto block = reader_.nextBlock()) {
-      work_.patience.check();
-      count(*block, end);
+      pass(*block, end);
       writeAll(file.get(), block->bytes, block->size, block->offset, entry.path);
-      end = block->offset + static_cast<std::int64_t>(block->size);
-      tell();
     }
     // A hole at the end.
     if (entry.size > end && ::ftruncate(file.get(), entry.size) != 0)

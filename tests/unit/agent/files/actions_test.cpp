@@ -100,6 +100,14 @@ TEST_F(FileActions, NewFilesAreOpenWhereTheServersDirectoryIs) {
   EXPECT_EQ(fs::status(path("d")).permissions(), fs::perms(0777));
 }
 
+TEST_F(FileActions, ACopyOfAFileHasItsMode) {
+  writeFileAt(path("run.sh"), "#!/bin/sh");
+  ASSERT_EQ(::chmod(path("run.sh").c_str(), 0755), 0);
+  ASSERT_EQ(outcome(agent_.ask("copy_file", R"({"source":"run.sh","destination":"copy.sh"})")),
+            "ok");
+  EXPECT_NE(fs::status(path("copy.sh")).permissions() & fs::perms::owner_exec, fs::perms::none);
+}
+
 TEST_F(FileActions, RefusesToWriteWhereItMustNot) {
   fs::create_directory(path("d"));
   writeFileAt(path("f"), "kept");

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <array>
+#include <cstdio>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -64,6 +66,36 @@ void craft(const std::string& path, const std::vector<Member>& members, bool zip
   ::archive_write_free(writer);
 }
 
+std::string padded(std::string text) {
+  text.resize((text.size() + 511) / 512 * 512, '\0');
+  return text;
+}
+
+/// The header of one entry of a tar archive.
+std::string tarHeader(const std::string& name, char type, unsigned size) {
+  std::string header(512, '\0');
+  const auto put = [&header](std::size_t at, const std::string& text) {
+    header.replace(at, text.size(), text);
+  };
+  const auto octal = [](unsigned value, int digits) {
+    std::array<char, 16> text{};
+    std::snprintf(text.data(), text.size(), "%0*o", digits, value);
+    return std::string(text.data());
+  };
+  put(0, name);
+  put(100, "0000644");
+  put(124, octal(size, 11));
+  put(136, octal(0, 11));
+  put(156, std::string(1, type));
+  put(157, "target");
+  put(257, std::string("ustar\00000", 8));
+  put(148, std::string(8, ' '));
+  unsigned sum = 0;
+  for (const char byte : header) sum += static_cast<unsigned char>(byte);
+  put(148, octal(sum, 6) + '\0');
+  return header;
+}
+
 class Archives : public testing::Test {
  protected:
   Archives() {
@@ -87,6 +119,19 @@ class Archives : public testing::Test {
   }
   Json extract(const std::string& name, const std::string& more = "") {
     return agent_.ask("extract_archive", R"({"path":")" + name + '"' + more + "}");
+  }
+  /// Why evil.tar is refused; empty: it is not.
+  std::string unpackWith(const files::ArchiveLimits& limits) {
+    const Descriptor archive(::open(path("evil.tar").c_str(), O_RDONLY | O_CLOEXEC));
+    fs::create_directory(path("evil.out"));
+    const Descriptor to(::open(path("evil.out").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const files::ArchiveWork work{.limits = limits};
+    const std::string why = refused([&] {
+      files::unpack(archive.get(), "/evil.tar", to.get(), work,
+                    [](int, const files::ArchiveEntry&) {});
+    });
+    fs::remove_all(path("evil.out"));
+    return why;
   }
   /// Extracts and expects to be refused with everything as it was.
   void expectRefused(const std::string& name, const std::string& code) {
@@ -229,6 +274,44 @@ TEST_F(Archives, RefuseBombs) {
   expectRefused("evil.tar", "FILE_TOO_LARGE");
 }
 
+TEST_F(Archives, RefuseADirectoryOfEntriesThatTakesTooMuch) {
+  const auto little = [](std::uint64_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xFF);
+    return text;
+  };
+  std::string directory;
+  const std::string name(60'000, 'n');
+  while (directory.size() < 40U * 1024 * 1024)
+    directory +=
+        "PK\1\2" + std::string(24, '\0') + little(name.size(), 2) + std::string(16, '\0') + name;
+  writeFileAt(path("evil.zip"), "PK\3\4" + directory + "PK\5\6" + little(0, 4) + little(9, 2) +
+                                    little(9, 2) + little(directory.size(), 4) + little(4, 4) +
+                                    little(0, 2));
+  expectRefused("evil.zip", "FILE_TOO_LARGE");
+}
+
+TEST_F(Archives, CountWhatLiesInEntriesThatAreNoFiles) {
+  const std::string size(2 << 20, 'x');
+  for (const char type : {'1', '2', '3', '5'}) {
+    writeFileAt(path("evil.tar"), tarHeader("pax", 'x', 16) + padded("16 size=2097152\n") +
+                                      tarHeader("entry", type, 0) + size + std::string(1024, '\0'));
+    EXPECT_EQ(unpackWith({.bytes = 3 << 20}), "") << type;
+    EXPECT_THAT(unpackWith({.bytes = 1 << 20}), HasSubstr("FILE_TOO_LARGE")) << type;
+  }
+}
+
+TEST_F(Archives, RefuseWrongChecksums) {
+  craft(path("evil.zip"), {{.path = "fine", .content = "f"}, {.path = "wrong", .content = "w"}},
+        true);
+  std::string bytes = readFileAt(path("evil.zip"));
+  const std::size_t entry = bytes.rfind("PK\1\2");
+  ASSERT_NE(entry, std::string::npos);
+  bytes[entry + 16] = static_cast<char>(bytes[entry + 16] ^ 1);
+  writeFileAt(path("evil.zip"), bytes);
+  expectRefused("evil.zip", "INVALID_PAYLOAD");
+}
+
 TEST_F(Archives, RefuseToJoinTreesDeeperThanTheyMayBe) {
   for (const char* side : {"evil.from", "evil.to"}) {
     fs::path deep = path(side);
@@ -243,18 +326,6 @@ TEST_F(Archives, RefuseToJoinTreesDeeperThanTheyMayBe) {
 
 TEST_F(Archives, RefuseMoreEntriesAndBytesThanAreAllowed) {
   craft(path("evil.tar"), {{.path = "1"}, {.path = "2"}, {.path = "3", .content = "123456"}});
-  const auto unpackWith = [&](const files::ArchiveLimits& limits) {
-    const Descriptor archive(::open(path("evil.tar").c_str(), O_RDONLY | O_CLOEXEC));
-    fs::create_directory(path("evil.out"));
-    const Descriptor to(::open(path("evil.out").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const files::ArchiveWork work{.limits = limits};
-    const std::string why = refused([&] {
-      files::unpack(archive.get(), "/evil.tar", to.get(), work,
-                    [](int, const files::ArchiveEntry&) {});
-    });
-    fs::remove_all(path("evil.out"));
-    return why;
-  };
   EXPECT_EQ(unpackWith({}), "");
   EXPECT_EQ(unpackWith({.entries = 3, .bytes = 6}), "");
   EXPECT_THAT(unpackWith({.entries = 2}), HasSubstr("FILE_TOO_LARGE"));
