@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "agent/actions/files.h"
@@ -94,6 +95,7 @@ template <class Work>
 control::Result<void> beginBackupWork(Services& services, const Command& command,
                                       const std::string& operation_id, Work work) {
   auto task = [&services, command, operation_id, work](std::stop_token stop) {
+    const control::WallTime began_at = services.runtime.clock().wallNow();
     const auto began = std::chrono::steady_clock::now();
     Json data;
     data.set("commandId", command.id).set("action", command.action);
@@ -118,7 +120,12 @@ control::Result<void> beginBackupWork(Services& services, const Command& command
       data.set("error", encodeError(outcome.code, outcome.message));
     (void)services.operations.take(operation_id);
     outcome.at = services.runtime.clock().wallNow();
-    services.journal.end(command.id, outcome);
+    services.journal.end(command.id, outcome, true);
+    services.ends.note({.id = command.id,
+                        .action = command.action,
+                        .server_id = command.server_id,
+                        .at = began_at,
+                        .outcome = outcome});
     services.out.event("command_completed", std::move(data));
   };
   if (!services.server_work.post(command.server_id, ServerWork::Pace::kBackup, command.id,
@@ -152,6 +159,29 @@ void requireAtRest(const Services& services, const Command& command) {
   throw Refusal("INVALID_STATE", "server '" + command.server_id + "' is " +
                                      std::string(control::toString(status->state)) +
                                      "; stop it before a backup is restored");
+}
+
+/// What was accepted before the restore, a start too, may end only now; for what comes after it the
+/// server is marked.
+void requireStillAtRest(const Services& services, const Command& command,
+                        const files::Patience& patience) {
+  constexpr int kLooks = 20;
+  const auto is_changed = [&] {
+    const std::vector<Operation> all = services.operations.inProgress();
+    return std::any_of(all.begin(), all.end(), [&](const Operation& operation) {
+      return operation.server_id == command.server_id && operation.action != "create_backup" &&
+             operation.action != "restore_backup";
+    });
+  };
+  for (int look = 0; is_changed(); ++look) {
+    if (look == kLooks)
+      throw Refusal("INVALID_STATE", "server '" + command.server_id +
+                                         "' is still being changed by an earlier command; nothing "
+                                         "was restored: try again when that has ended");
+    patience.wait(std::chrono::milliseconds(100));
+    patience.check();
+  }
+  requireAtRest(services, command);
 }
 
 /// From acceptance to end, so that no start comes in between.
@@ -188,9 +218,11 @@ control::Result<void> restoreBackup(Services& services, const Command& command,
         // Before the end is told: the panel may start the server at once.
         const std::shared_ptr<void> ending(nullptr, [&mark](void*) { mark->end(); });
         ProgressEvents events(services, command, "backup_progress");
+        const files::ArchiveWork restoring = backupWork(std::move(stop), events);
         const files::Archived done =
-            backupsOf(services, command)
-                .restore(id, services.config.data_dir, backupWork(std::move(stop), events));
+            backupsOf(services, command).restore(id, services.config.data_dir, restoring, [&] {
+              requireStillAtRest(services, command, restoring.patience);
+            });
         Json result;
         result.set("backupId", id).set("entries", done.entries).set("bytes", done.bytes);
         return result;

@@ -319,7 +319,7 @@ Piece Backups::read(const std::string& id, std::int64_t offset, std::int64_t len
 }
 
 Archived Backups::restore(const std::string& id, const std::string& data_dir,
-                          const ArchiveWork& work) {
+                          const ArchiveWork& work, const std::function<void()>& before_exchange) {
   const BackupInfo info = find(id);
   const Descriptor archive = open(id);
   if (sha256(archive.get(), "the backup", work.patience) != info.sha256)
@@ -332,6 +332,7 @@ Archived Backups::restore(const std::string& id, const std::string& data_dir,
   const Archived done = unpack(archive.get(), "the backup", replacement.fd(), unlimited,
                                dressAsBefore, UnpackLinks::kMake);
   work.patience.check();
+  before_exchange();
   replacement.exchange();
   return done;
 }

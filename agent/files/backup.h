@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -48,8 +49,10 @@ class Backups {
   void keepNewest(std::size_t most);
   Piece read(const std::string& id, std::int64_t offset, std::int64_t length) const;
   /// Unpacks a backup, whose checksum must be right, beside the server's directory and exchanges
-  /// the two; what was there is removed then. The server must not run.
-  Archived restore(const std::string& id, const std::string& data_dir, const ArchiveWork& work);
+  /// the two; what was there is removed then. The server must not run: `before_exchange` is called
+  /// last and refuses when it does, and nothing is changed then.
+  Archived restore(const std::string& id, const std::string& data_dir, const ArchiveWork& work,
+                   const std::function<void()>& before_exchange);
 
  private:
   Descriptor open(const std::string& id) const;

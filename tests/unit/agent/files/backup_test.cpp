@@ -10,9 +10,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/files/backup.h"
 #include "agent/files/base64.h"
 #include "agent/files/digest.h"
 #include "unit/agent/files/file_agent.h"
+#include "unit/agent/protocol/refused.h"
 
 namespace agent {
 namespace {
@@ -97,6 +99,16 @@ TEST_F(BackupTest, SweepsWhatItLeftItselfAndNothingOfOtherServers) {
   EXPECT_TRUE(fs::exists(all / (".restoring-a-b-" + digits)));
 }
 
+TEST_F(BackupTest, IsAnsweredAsAcceptedByTheNextAgentToo) {
+  const std::string id = agent_.send("create_backup", R"({"backupId":"b"})");
+  ASSERT_EQ(outcome(agent_.response(id)), "ok");
+  agent_.completed(id);
+  agent_.restart();
+  agent_.raw(R"({"id":")" + id + R"(","type":"command","action":"create_backup","serverId":"a",)" +
+             R"("payload":{"backupId":"b"}})");
+  EXPECT_EQ(valueAt(agent_.response(id), "data.status"), "backing_up");
+}
+
 TEST_F(BackupTest, LeavesOutWhatIsIgnored) {
   writeFileAt(path("world/region/session.lock"), "lock");
   fs::create_directories(path("cache/deep"));
@@ -160,6 +172,31 @@ TEST_F(BackupTest, IsMadeOfAServerThatRunsAndNotRestoredToIt) {
   EXPECT_EQ(outcome(refused), "INVALID_STATE");
   EXPECT_THAT(refused.write(), HasSubstr("stop it"));
   EXPECT_EQ(outcome(agent_.ask("list_files", "{}")), "ok");
+}
+
+TEST_F(BackupTest, IsNotRestoredToAServerWhoseStartWasAcceptedBefore) {
+  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  writeFileAt(path("server.properties"), "motd=after");
+  const std::string start = agent_.send("start_server", "{}");
+  const std::string restore = agent_.send("restore_backup", R"({"backupId":"b"})");
+  ASSERT_EQ(outcome(agent_.response(start)), "ok");
+  const std::string accepted = outcome(agent_.response(restore));
+  EXPECT_EQ(accepted == "ok" ? valueAt(agent_.completed(restore), "data.error.code") : accepted,
+            "INVALID_STATE");
+  EXPECT_EQ(readFileAt(path("server.properties")), "motd=after");
+  EXPECT_EQ(valueAt(agent_.completed(start), "data.success"), "true");
+}
+
+TEST_F(BackupTest, LeavesEverythingWhenTheLastLookRefuses) {
+  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  writeFileAt(path("server.properties"), "motd=after");
+  files::Backups backups(agent_.backups(), "a");
+  const std::string data_dir = fs::path(agent_.root()).parent_path().string();
+  EXPECT_EQ(refused([&] {
+              backups.restore("b", data_dir, {}, [] { throw Refusal("INVALID_STATE", "it runs"); });
+            }),
+            "INVALID_STATE it runs");
+  EXPECT_EQ(readFileAt(path("server.properties")), "motd=after");
 }
 
 TEST_F(BackupTest, AFullDiskLeavesNoHalfBackupAndRestoresNothing) {
