@@ -16,17 +16,18 @@ ServerWork::~ServerWork() { close(); }
 
 bool ServerWork::post(const std::string& server_id, Pace pace, const std::string& id, Task task) {
   const std::lock_guard lock(mutex_);
-  if (closed_) return false;
+  if (closed_ || waiting_ >= kMostWaitingInAll) return false;
   const Key key{server_id, pace};
   Queue& queue = queues_[key];
   if (queue.waiting.size() >= kMostWaiting) return false;
   queue.waiting.push_back(std::make_shared<Item>(Item{id, std::move(task)}));
   if (!queue.running && queue.waiting.size() == 1) ready_.push_back(key);
   if (ready_.size() > idle_ && threads_.size() < kThreads && !addThread() && threads_.empty()) {
-    queue.waiting.pop_back();
     ready_.pop_back();
+    queues_.erase(key);  // nothing else can wait or run without a thread
     return false;
   }
+  ++waiting_;
   wake_.notify_one();
   return true;
 }
@@ -71,6 +72,7 @@ void ServerWork::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     ready_.clear();
+    waiting_ = 0;
     for (auto& [key, queue] : queues_) {
       queue.waiting.clear();
       if (queue.running) queue.running->stopping.request_stop();
@@ -111,6 +113,7 @@ void ServerWork::run() {
     Queue& queue = turn->second;
     const std::shared_ptr<Item> item = queue.running = std::move(queue.waiting.front());
     queue.waiting.pop_front();
+    --waiting_;
     if (slow) ++slow_running_;
     lock.unlock();
     item->task(item->stopping.get_token());

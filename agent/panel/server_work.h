@@ -25,6 +25,7 @@ class ServerWork {
   static constexpr std::size_t kThreads = 16;
   static constexpr std::size_t kMostSlow = 8;
   static constexpr std::size_t kMostWaiting = 64;  ///< of one server and pace
+  static constexpr std::size_t kMostWaitingInAll = 1024;
 
   enum class Pace { kQuick, kSlow, kBackup };
   using Task = std::function<void(std::stop_token)>;
@@ -34,7 +35,7 @@ class ServerWork {
   ServerWork(const ServerWork&) = delete;
   ServerWork& operator=(const ServerWork&) = delete;
 
-  /// False: too much waits for this server, or close() was called; the task is not run.
+  /// False: too much waits, for this server or in all, or close() was called; the task is not run.
   /// `id` names it for cancel(); it may be empty.
   [[nodiscard]] bool post(const std::string& server_id, Pace pace, const std::string& id,
                           Task task);
@@ -68,6 +69,7 @@ class ServerWork {
   std::condition_variable ended_;
   std::map<Key, Queue> queues_;
   std::deque<Key> ready_;  ///< with something waiting and nothing running
+  std::size_t waiting_ = 0;
   std::size_t slow_running_ = 0;
   std::size_t idle_ = 0;
   bool closed_ = false;

@@ -87,6 +87,21 @@ TEST(ServerWorkTest, RefusesWhenTooMuchWaitsForOneServer) {
   held.letGo();
 }
 
+TEST(ServerWorkTest, RefusesWhenTooMuchWaitsInAll) {
+  std::vector<Held> held(ServerWork::kThreads);
+  ServerWork work;
+  const auto nothing = [](const std::stop_token&) {};
+  for (std::size_t i = 0; i < held.size(); ++i)
+    ASSERT_TRUE(work.post("h" + std::to_string(i), Pace::kQuick, "", held[i].task()));
+  for (Held& one : held) ASSERT_TRUE(one.began());
+  for (std::size_t i = 0; i < ServerWork::kMostWaitingInAll; ++i)
+    ASSERT_TRUE(work.post("s" + std::to_string(i), Pace::kQuick, "", nothing));
+  EXPECT_FALSE(work.post("one more", Pace::kQuick, "", nothing));
+  for (Held& one : held) one.letGo();
+  work.cancelAll("s1023");
+  EXPECT_TRUE(runs(work, "one more", Pace::kQuick));
+}
+
 TEST(ServerWorkTest, CancelsWhatRunsAndWhatWaits) {
   Held held;
   std::promise<bool> second_was_stopped;
