@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/descriptor.h"
+#include "agent/files/beneath.h"
 #include "agent/files/tree.h"
 
 namespace agent {
@@ -25,9 +26,9 @@ control::Error failure(int error, const std::string& doing) {
     code = ErrorCode::kPermissionDenied;
   if (error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE || error == ENOMEM)
     code = ErrorCode::kResourceExhausted;
-  const std::string reason = error == ELOOP || error == ENOTDIR
-                                 ? "it is not a directory"
-                                 : std::generic_category().message(error);
+  std::string reason = std::generic_category().message(error);
+  if (error == ELOOP || error == ENOTDIR) reason = "it is not a directory";
+  if (error == EXDEV || error == EBUSY) reason = "something is mounted in it; unmount it first";
   return {code, control::Effect::kUnknown, "cannot " + doing + " the server's directory: " + reason,
           std::to_string(error)};
 }
@@ -43,9 +44,17 @@ std::optional<std::vector<std::string>> namesIn(int fd, std::size_t most) {
 }
 
 /// The server's whole directory goes, on a kernel without openat2 too: names of directories alone
-/// are opened, and no link is followed.
+/// are opened, no link is followed and no other file system entered.
 Descriptor openByName(int directory, const char* name) noexcept {
-  return Descriptor(::openat(directory, name, kOpenDirectory));
+  if (files::canOpenBeneath()) return files::openDirectoryIn(directory, name);
+  Descriptor opened(::openat(directory, name, kOpenDirectory));
+  struct stat above {};
+  struct stat below {};
+  if (!opened || ::fstat(directory, &above) != 0 || ::fstat(opened.get(), &below) != 0)
+    return Descriptor();
+  if (above.st_dev == below.st_dev) return opened;
+  errno = EXDEV;
+  return Descriptor();
 }
 
 struct Count {
@@ -55,8 +64,10 @@ struct Count {
 };
 
 void countBelow(int directory, int depth, Count& count) {
-  const auto names = namesIn(directory, kMostCounted);
-  if (!names || depth > 64) {
+  // Counted when they are read: names of all levels above are in memory.
+  const auto names = namesIn(directory, kMostCounted + 1 - count.entries);
+  if (names) count.entries += names->size();
+  if (!names || depth > 64 || count.entries > kMostCounted) {
     count.complete = false;
     return;
   }
@@ -64,11 +75,10 @@ void countBelow(int directory, int depth, Count& count) {
     struct stat status {};
     if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
     count.bytes += static_cast<std::int64_t>(status.st_blocks) * 512;
-    if (++count.entries > kMostCounted) count.complete = false;
-    if (!count.complete) return;
     if (!S_ISDIR(status.st_mode)) continue;
     const Descriptor below(::openat(directory, name.c_str(), kOpenDirectory));
     if (below) countBelow(below.get(), depth + 1, count);
+    if (!count.complete) return;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "support/temp_dir.h"
@@ -71,6 +72,22 @@ TEST_F(ServerFilesTest, RemovesATreeDeeperThanItHasDescriptorsFor) {
   std::ofstream(deep / "file") << "x";
   ASSERT_TRUE(files_.remove("a"));
   EXPECT_FALSE(fs::exists(files_.pathOf("a")));
+}
+
+TEST_F(ServerFilesTest, RemovesNothingOfWhatIsMountedInATree) {
+  ASSERT_TRUE(files_.create("a"));
+  const fs::path outside = directory_ / "outside";
+  const fs::path inside = files_.pathOf("a") + "/mounted";
+  fs::create_directory(outside);
+  fs::create_directory(inside);
+  std::ofstream(outside / "file") << "not yours";
+  if (::mount(outside.c_str(), inside.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    GTEST_SKIP() << "nothing can be mounted here";
+  const auto removed = files_.remove("a");
+  ::umount(inside.c_str());
+  EXPECT_TRUE(fs::exists(outside / "file"));
+  ASSERT_FALSE(removed);
+  EXPECT_NE(removed.error().message.find("unmount it first"), std::string::npos);
 }
 
 TEST_F(ServerFilesTest, CountsWhatIsOnDisk) {
