@@ -24,6 +24,11 @@ constexpr double kMostSearchSeconds = 60;
 Patience quick(std::stop_token stop) { return {std::move(stop), kQuickFilesTimeout}; }
 Patience slow(std::stop_token stop) { return {std::move(stop), kSlowFilesTimeout}; }
 
+/// Others of the server's quick commands wait for it.
+std::string checksumOf(const ServerRoot& root, const CheckedPath& path, std::stop_token stop) {
+  return files::sha256(root, path, quick(std::move(stop)));
+}
+
 Json listFiles(Services& services, const Command& command, std::stop_token stop) {
   const Fields fields = command.fields();
   const CheckedPath path = readPath(fields, {"path", "directory"}, true);
@@ -76,7 +81,7 @@ Json downloadFile(Services& services, const Command& command, std::stop_token st
   const ServerRoot root = openFiles(services, command);
   const files::Piece piece = files::read(root, path, offset, length, version);
   Json data = encodePiece(command, path, piece);
-  if (checksum) data.set("sha256", files::sha256(root, path, slow(std::move(stop))));
+  if (checksum) data.set("sha256", checksumOf(root, path, std::move(stop)));
   setContent(data, piece.bytes, encoding, fields);
   return data;
 }
@@ -92,7 +97,7 @@ Json getFileInfo(Services& services, const Command& command, std::stop_token sto
   data.set("owner", static_cast<std::int64_t>(entry.user));
   data.set("group", static_cast<std::int64_t>(entry.group)).set("links", entry.links);
   data.setIf("target", files::linkTarget(root, path));
-  if (checksum) data.set("sha256", files::sha256(root, path, slow(std::move(stop))));
+  if (checksum) data.set("sha256", checksumOf(root, path, std::move(stop)));
   return data;
 }
 
@@ -157,7 +162,7 @@ Json uploadFile(Services& services, const Command& command, std::stop_token stop
   const bool whole = !size && !last && !offset;
   piece.last = last.value_or(whole || (size && piece.offset + length == *size));
   const std::int64_t there =
-      files::upload(openFiles(services, command), path, piece, slow(std::move(stop)));
+      files::upload(openFiles(services, command), path, piece, quick(std::move(stop)));
   Json data = answerFor(command, path);
   const bool complete = piece.bytes && piece.last;
   data.set("offset", there).set("complete", complete);

@@ -1,5 +1,6 @@
 #include "agent/actions/files_fields.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -18,6 +19,16 @@ std::string inWords(std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names)
     words += (words.empty() ? "" : " or ") + std::string(name);
   return words;
+}
+
+/// Whether it is text that takes no more room in a message than base64 would: a control character
+/// takes six bytes there. A few are always in order.
+bool goesAsText(const std::string& bytes) {
+  constexpr std::size_t kFew = 1000;
+  const auto controls = std::count_if(bytes.begin(), bytes.end(), [](char byte) {
+    return static_cast<unsigned char>(byte) < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';
+  });
+  return static_cast<std::size_t>(controls) <= kFew + bytes.size() / 15 && isUtf8(bytes);
 }
 
 }  // namespace
@@ -88,7 +99,7 @@ files::PutOptions readPutOptions(const Fields& fields, bool overwrite) {
 
 void setContent(Json& data, const std::string& bytes, std::optional<Encoding> asked,
                 const Fields& fields) {
-  const bool text = asked != Encoding::kBase64 && isUtf8(bytes);
+  const bool text = asked != Encoding::kBase64 && goesAsText(bytes);
   if (asked == Encoding::kUtf8 && !text)
     fields.refuse("encoding", "is \"utf8\" and the file is no text; ask for \"base64\"");
   data.set("content", text ? bytes : encodeBase64(bytes));

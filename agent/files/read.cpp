@@ -14,9 +14,6 @@
 namespace agent::files {
 namespace {
 
-/// What an entry takes in an answer beside its name.
-constexpr std::size_t kPerEntry = 160;
-
 std::int64_t nanoseconds(const timespec& time) {
   constexpr std::int64_t kMost = INT64_MAX / 1'000'000'000 - 1;  // what a file says can be anything
   const auto seconds = std::clamp<std::int64_t>(time.tv_sec, -kMost, kMost);

@@ -12,6 +12,8 @@ namespace agent::files {
 
 /// Content that one message carries.
 inline constexpr std::int64_t kMostContent = 512 * 1024;
+/// What an entry takes in an answer beside its name.
+inline constexpr std::size_t kPerEntry = 160;
 
 enum class EntryType { kFile, kDirectory, kSymlink, kOther };
 const char* toString(EntryType type);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/files/read.h"
 #include "agent/files/tree.h"
 
 namespace agent::files {
@@ -115,9 +116,11 @@ SearchResult search(const ServerRoot& root, const CheckedPath& path, const Searc
   ContentSearch content(options.content, options.match_case);
   TreeWalk walk(top.get(), path.isRoot(), TreeWalk::Missing::kCount);
   SearchResult result;
+  std::size_t bytes = 0;
   while (const TreeWalk::Entry* entry = walk.next()) {
     ++result.looked_at;
-    if (patience.late() || result.matches.size() >= options.limit) {
+    if (patience.late() || result.matches.size() >= options.limit ||
+        bytes >= static_cast<std::size_t>(kMostContent)) {
       result.complete = false;
       break;
     }
@@ -125,6 +128,7 @@ SearchResult search(const ServerRoot& root, const CheckedPath& path, const Searc
     if (!pattern.matches(entry->name)) continue;
     Match match{.path = prefix + entry->path, .entry = describe(entry->name, entry->status)};
     if (content.wanted() && !holds(content, *entry, match, result, patience)) continue;
+    bytes += kPerEntry + match.path.size() + match.entry.name.size() + match.text.size();
     result.matches.push_back(std::move(match));
   }
   result.passed_over += static_cast<std::int64_t>(walk.passedOver());

@@ -62,6 +62,27 @@ TEST_F(FileActions, ReadsWhatIsNoTextAsBase64) {
   EXPECT_EQ(readFileAt(path("copy")), std::string("\xFF\x00\x01", 3));
 }
 
+TEST_F(FileActions, ReadsWhatIsMostlyControlCharactersAsBase64) {
+  writeFileAt(path("zeros"), std::string(500'000, '\0'));
+  const Json read = agent_.ask("read_file", R"({"path":"zeros"})");
+  EXPECT_EQ(valueAt(read, "data.encoding"), "base64");
+  std::string log;
+  while (log.size() < 100'000) log += "\x1B[32mINFO\x1B[0m a line of a log with some colour\r\n";
+  writeFileAt(path("log"), log);
+  EXPECT_EQ(valueAt(agent_.ask("read_file", R"({"path":"log"})"), "data.encoding"), "utf8");
+}
+
+TEST_F(FileActions, AnAnswerToASearchIsNoLargerThanAPage) {
+  fs::path deep = path("d");
+  for (int i = 0; i < 8; ++i) deep /= std::string(200, 'd');
+  fs::create_directories(deep);
+  for (int i = 0; i < 900; ++i) writeFileAt(deep / ("found" + std::to_string(i)), "");
+  const Json found = agent_.ask("search_files", R"({"pattern":"found*","limit":1000})");
+  EXPECT_EQ(valueAt(found, "data.complete"), "false");
+  EXPECT_GT(found.find("data")->find("files")->elements()->size(), 200U);
+  EXPECT_LT(found.write().size(), 1024U * 1024U);
+}
+
 TEST_F(FileActions, KeepsNulInText) {
   EXPECT_EQ(outcome(agent_.ask("write_file", R"({"path":"nul","content":"a\u0000b"})")), "ok");
   EXPECT_EQ(readFileAt(path("nul")), std::string("a\0b", 3));
