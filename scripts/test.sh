@@ -92,7 +92,8 @@ runner=()
 # shellcheck disable=SC2046
 step "packages" need_packages $(test_packages) || exit 1
 
-build dev "dev (g++)" && tests dev "tests"
+# Without optimisation a whole build from nothing takes a fifth less time, and that is most of a run.
+build dev "dev (g++)" "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1" && tests dev "tests"
 
 check "clang-format" scripts/lint.sh --format
 
