@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -99,14 +100,18 @@ TEST_F(BackupTest, SweepsWhatItLeftItselfAndNothingOfOtherServers) {
   EXPECT_TRUE(fs::exists(all / (".restoring-a-b-" + digits)));
 }
 
-TEST_F(BackupTest, IsAnsweredAsAcceptedByTheNextAgentToo) {
+TEST_F(BackupTest, ItsEndIsToldAgainOnTheNextConnection) {
   const std::string id = agent_.send("create_backup", R"({"backupId":"b"})");
   ASSERT_EQ(outcome(agent_.response(id)), "ok");
   agent_.completed(id);
-  agent_.restart();
+  agent_.reconnect();
   agent_.raw(R"({"id":")" + id + R"(","type":"command","action":"create_backup","serverId":"a",)" +
              R"("payload":{"backupId":"b"}})");
   EXPECT_EQ(valueAt(agent_.response(id), "data.status"), "backing_up");
+  const std::vector<Json> ends = agent_.events("command_completed");
+  EXPECT_EQ(std::count_if(ends.begin(), ends.end(),
+                          [&](const Json& end) { return valueAt(end, "data.commandId") == id; }),
+            2);
 }
 
 TEST_F(BackupTest, LeavesOutWhatIsIgnored) {

@@ -37,6 +37,8 @@ class FileAgent {
   void raw(const std::string& text) { agent_->onMessage(text); }
   Json message(const std::string& type);
   void restart();
+  /// The connection is a new one from now on.
+  void reconnect() { (void)agent_->greeting(); }
   /// To the figure of the configuration, at the next restart.
   void limitBackups(std::int64_t bytes_per_second) { config_.backup_rate = bytes_per_second; }
 
