@@ -8,6 +8,8 @@ namespace {
 constexpr Duration kDefaultStopTimeout = std::chrono::seconds(10);
 /// What tidying up after a failed run() may take when the caller's own time is over.
 constexpr Duration kCleanupTimeout = std::chrono::seconds(10);
+/// A pull takes as long as it takes, and so may have no deadline; a look at what is there has.
+constexpr Duration kLookTimeout = std::chrono::seconds(30);
 
 bool is(const Error& error, ErrorCode code) { return error.code == code; }
 
@@ -222,7 +224,7 @@ Result<RunningContainer> ContainerRuntime::run(const ContainerSpec& spec,
 Result<ImageReport> ContainerRuntime::ensureImage(
     const std::string& reference, PullPolicy policy, const PullOptions& options,
     const std::function<void(const PullProgress&)>& progress, const CallContext& context) {
-  auto present = findImage(reference, context);
+  auto present = findImage(reference, context.capped(kLookTimeout, clock()));
   if (!present && !is(present.error(), ErrorCode::kImageNotFound)) return present.error();
   if (policy == PullPolicy::kNever || (present && policy == PullPolicy::kIfMissing)) {
     if (!present) return present.error();
@@ -237,7 +239,7 @@ Result<ImageReport> ContainerRuntime::ensureImage(
     if (!present || given_up) return pulled.error();
     return ImageReport{.image = std::move(*present), .pull_error = pulled.error()};
   }
-  auto found = findImage(reference, context);
+  auto found = findImage(reference, context.capped(kLookTimeout, clock()));
   if (!found) return found.error();
   return ImageReport{.image = std::move(*found), .pulled = true};
 }

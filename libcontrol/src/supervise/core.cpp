@@ -141,15 +141,18 @@ Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
     const std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(name); found != entries_.end()) {
       const std::lock_guard entry_lock(found->second->mutex);
-      const Entry& existing = *found->second;
+      Entry& existing = *found->second;
       // One whose creation failed stands for nothing and makes room.
       if (!existing.isEmpty())
         return Error{
             .code = ErrorCode::kAlreadyExists,
             .message = "'" + name + "' exists and is " + std::string(toString(existing.state))};
+      // Looks and turns that it still has are of nothing any more.
+      existing.removed = true;
     }
     entry = std::make_shared<Entry>(name);
     entries_[name] = entry;
+    kept_.erase(name);
   }
   consoles_.create(name);
   enqueue(entry, std::move(job));
@@ -229,7 +232,10 @@ void Supervisor::Core::workOff(const EntryPtr& entry) {
 Result<void> Supervisor::Core::perform(const EntryPtr& entry, Job& job) {
   if (stopping_.stop_requested())
     return Error{.code = ErrorCode::kCancelled, .message = "the supervisor is shutting down"};
-  if (entry->removed) return notFound(entry->name);
+  {
+    const std::lock_guard lock(entry->mutex);
+    if (entry->removed) return notFound(entry->name);
+  }
   switch (job.type) {
     case Job::Type::kCreate:
       return doCreate(entry, job);
@@ -309,6 +315,7 @@ void Supervisor::Core::forget(const EntryPtr& entry) {
   if (isKnown()) entries_.erase(entry->name);
   for (const auto& list : lists_under_way_)
     if (const auto forgotten = list.lock()) forgotten->insert(entry->name);
+  kept_.erase(entry->name);
   desired_.erase(entry->name);
 }
 

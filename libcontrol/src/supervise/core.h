@@ -123,6 +123,9 @@ class Supervisor::Core {
   void awaitKept() { (void)desired_.awaitWritten(kDiskPatience); }
   void runEnded(const EntryPtr& entry, const ExitStatus& exit);
   void planRestart(const EntryPtr& entry, bool counts = true);
+  /// With the entry's mutex held: it runs, and no restart is due.
+  void restarted(Entry& entry);
+  void keepLater(const EntryPtr& entry);
   Result<void> doAutoRestart(const EntryPtr& entry, Job& job);
   Result<void> doRestore(const EntryPtr& entry, Job& job);
   void startFailed(const EntryPtr& entry, Job& job, const Error& error);

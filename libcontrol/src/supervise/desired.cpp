@@ -268,7 +268,8 @@ void DesiredFile::run() {
     else
       condition_.wait_for(lock, kTryAgain, due);
     if (written_ != changes_ && !off_) write(lock);
-    if (stopping_) return;
+    // What came during that write is still to be written.
+    if (stopping_ && (attempted_ == changes_ || off_)) return;
   }
 }
 

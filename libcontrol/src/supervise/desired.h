@@ -20,8 +20,10 @@ enum class Wanted { kStopped, kRunning, kFailed };
 /// What somebody wants of one entry.
 struct Desired {
   Wanted wanted = Wanted::kStopped;
-  int retries = 0;                 ///< restarts in a row that a crash has cost it
-  std::optional<Reason> reason{};  ///< why it failed
+  int retries = 0;  ///< restarts in a row that a crash has cost it
+  /// Why it failed, or with kRunning: why the run before ended, and a restart is due.
+  std::optional<Reason> reason{};
+  bool isRestartDue() const { return wanted == Wanted::kRunning && reason; }
   bool operator==(const Desired&) const = default;
 };
 using DesiredStates = std::map<std::string, Desired>;

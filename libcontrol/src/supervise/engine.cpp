@@ -174,7 +174,7 @@ void Supervisor::Core::keepLooking() {
       const auto every = std::max<Duration::rep>(options_.relist_interval / interval, 1);
       Result<void> answer;
       if (reachable_ && ++looks_ % every == 0) {
-        answer = relist(context);
+        answer = relist(callContext().capped(kListTimeout, clock()));
       } else if (reachable_) {
         const auto info = runtime_->info(context);
         if (!info) answer = info.error();
@@ -325,6 +325,7 @@ EntryPtr Supervisor::Core::entryOf(const std::string& name, bool make) {
   if (const auto found = entries_.find(name); found != entries_.end()) return found->second;
   if (!make) return nullptr;
   auto entry = std::make_shared<Entry>(name);
+  entry->in_doubt = true;
   if (const auto kept = kept_.find(name); kept != kept_.end()) {
     entry->desired = kept->second;
     entry->is_desire_known = true;

@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace control {
-namespace {
-
-/// An engine that shuts down ends its containers first and goes when the slowest has ended. Ends as
-/// by a signal within so long before it is lost may be its doing; of others those just before.
-constexpr Duration kShutdown = std::chrono::seconds(60);
-constexpr Duration kJustBefore = std::chrono::seconds(5);
-
-}  // namespace
 
 EntryStatus Entry::status() const {
   EntryStatus status;
@@ -36,10 +28,14 @@ bool Entry::isLost() const {
          std::any_of(queue.begin(), queue.end(), loses);
 }
 
+bool Entry::mayBeTakenBack(TimePoint now) const {
+  if (!unasked_end) return false;
+  return in_doubt || now - unasked_end->at < (unasked_end->from_outside ? kShutdown : kJustBefore);
+}
+
 void Entry::doubt(TimePoint now) {
+  if (!mayBeTakenBack(now)) unasked_end.reset();
   in_doubt = true;
-  if (unasked_end && now - unasked_end->at > (unasked_end->from_outside ? kShutdown : kJustBefore))
-    unasked_end.reset();
 }
 
 bool Entry::shows(const News& told) const {
@@ -53,6 +49,8 @@ bool Entry::shows(const News& told) const {
       return !run || run->container != told.container || watch;
     case EventType::kRemoved:
       return container != told.container;
+    case EventType::kGap:  // a list that shows something else
+      return false;
     default:
       return true;
   }

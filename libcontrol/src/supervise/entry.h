@@ -44,6 +44,11 @@ struct News {
 struct Entry {
   explicit Entry(std::string entry_name) : name(std::move(entry_name)) {}
 
+  /// An engine that shuts down ends its containers first and goes when the slowest has ended. Ends
+  /// as by a signal within so long before it is lost may be its doing; of others those just before.
+  static constexpr Duration kShutdown = std::chrono::seconds(60);
+  static constexpr Duration kJustBefore = std::chrono::seconds(5);
+
   const std::string name;
 
   std::mutex mutex;
@@ -104,6 +109,8 @@ struct Entry {
   Duration stopTime(const StopOptions& asked) const;
   /// With mutex held.
   void doubt(TimePoint now);
+  /// With mutex held: whether its last end may yet turn out to be the engine's doing.
+  bool mayBeTakenBack(TimePoint now) const;
   /// With mutex held: whether what is known of it shows already what an event tells.
   bool shows(const News& told) const;
   /// Takes a sample in and renews the rates; with mutex held.

@@ -12,6 +12,12 @@ constexpr auto kIdleTime = std::chrono::seconds(5);
 
 }  // namespace
 
+Executor::Executor() {
+  const std::lock_guard lock(mutex_);
+  running_.emplace_back([this] { work(); });
+  ++threads_;
+}
+
 void Executor::submit(std::function<void()> job) {
   std::unique_lock lock(mutex_);
   jobs_.push_back(std::move(job));
@@ -24,7 +30,7 @@ void Executor::submit(std::function<void()> job) {
     running_.emplace_back([this] { work(); });
     ++threads_;
   } catch (const std::system_error&) {
-    // No thread to be had: the job waits for one that becomes free, or for the next attempt.
+    // No thread to be had: the job waits for one that becomes free.
   }
 }
 
@@ -36,6 +42,8 @@ void Executor::work() {
       changed_.wait_for(lock, kIdleTime, [this] { return !jobs_.empty() || draining_; });
       --idle_;
     }
+    // The last one stays: there may be no other to be had when the next job comes.
+    if (jobs_.empty() && threads_ == 1 && !draining_) continue;
     if (jobs_.empty()) break;
     std::function<void()> job = std::move(jobs_.front());
     jobs_.pop_front();

@@ -10,13 +10,14 @@
 namespace control {
 
 /// Runs jobs that may block, each at once: a job never waits for another to end. Threads are made
-/// as needed and end after a time without work.
+/// as needed and end after a time without work, but for the last one.
 ///
 /// Threads:  submit() from any thread, jobs included.
 /// Blocking: drain() only.
 class Executor {
  public:
-  Executor() = default;
+  /// Throws std::system_error where not even one thread can be made.
+  Executor();
   ~Executor() { drain(); }
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;

@@ -28,6 +28,13 @@ EntryState Supervisor::Core::fail(const EntryPtr& entry, const Job& job, Operati
       state = EntryState::kRunning;
       adopt(*entry, *info);
       unwatched = !entry->watch;
+      // A stop that did nothing is off; one that may have sent its signal may still work.
+      const std::lock_guard lock(entry->mutex);
+      const bool stops = kind == OperationKind::kStop || kind == OperationKind::kRemove;
+      const bool was_sent = entry->sent_signal && entry->sent_signal->run == *entry->run;
+      if (stops && error.effect == Effect::kNone && !was_sent &&
+          entry->desire_changes == job.desire_change)
+        want(*entry, {.wanted = Wanted::kRunning});
     } else if (info)
       state = resting.value_or(restingState(*info));
     else if (is(info.error(), ErrorCode::kNotFound))
@@ -88,8 +95,10 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
   const CallContext pulling{.cancellation = job.cancel.get_token()};
   // Told before the engine shows any progress: a registry that cannot be reached never does.
   if (job.spec->pull != PullPolicy::kNever) {
-    const auto present = runtime_->findImage(spec.image, pulling);
+    const auto present =
+        runtime_->findImage(spec.image, pulling.capped(options_.engine_timeout, clock()));
     const bool missing = !present && is(present.error(), ErrorCode::kImageNotFound);
+    if (!present && !missing) return present.error();
     if (missing || job.spec->pull == PullPolicy::kAlways)
       setState(entry, EntryState::kPulling, Reason::kRequested, &job);
   }
@@ -142,7 +151,11 @@ Result<void> Supervisor::Core::startContainer(const EntryPtr& entry, Job& job) {
   const auto started = runtime_->start(id, context);
   if (!started) return started.error();
   const auto info = runtime_->inspect(id, context);
-  if (!info) return info.error();
+  if (!info) {
+    Error error = info.error();
+    error.effect = Effect::kApplied;  // it was started
+    return error;
+  }
   {
     const std::lock_guard lock(entry->mutex);
     entry->run = RunId{.container = id, .started_at = info->started_at.value_or(WallTime{})};
@@ -151,6 +164,7 @@ Result<void> Supervisor::Core::startContainer(const EntryPtr& entry, Job& job) {
     entry->own_stop_signal = info->spec.stop_signal.value_or(Signal::term());
     entry->sent_signal.reset();
     entry->forgetStats();
+    restarted(*entry);
   }
   armWatch(entry, std::move(*watch));
   const bool restored = job.type == Job::Type::kRestore;

@@ -129,8 +129,10 @@ void Supervisor::Core::lookLater(const EntryPtr& entry) {
 
 void Supervisor::Core::reconcile(const EntryPtr& entry) {
   bool in_doubt = false;
+  bool may_be_taken_along = false;
   {
     const std::lock_guard lock(entry->mutex);
+    may_be_taken_along = entry->in_doubt;
     in_doubt = entry->in_doubt || entry->state == EntryState::kUnknown;
   }
   const std::optional<bool> together = diedTogether();
@@ -161,7 +163,7 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
     setState(*entry, EntryState::kRunning, Reason::kAdopted, nullptr);
     return primeStats(entry);
   }
-  if (in_doubt) return settle(entry, *info, *together);
+  if (in_doubt) return settle(entry, *info, *together && may_be_taken_along);
   if (entry->run) return runEnded(entry, info->exit.value_or(ExitStatus{.run = *entry->run}));
   adopt(*entry, *info);
 }
@@ -186,19 +188,21 @@ void Supervisor::Core::adopt(Entry& entry, const ContainerInfo& info) {
   entry.restores = false;
   entry.in_doubt = false;
   const RunId run{.container = info.id, .started_at = info.started_at.value_or(WallTime{})};
-  if (entry.run != run) {
+  const bool known_run = entry.run == run;
+  if (!known_run) {
     entry.forgetStats();
     const Duration age = info.started_at ? clock().wallNow() - *info.started_at : Duration::zero();
     entry.run_began = clock().now() - std::max(age, Duration::zero());
   }
   entry.run = run;
   entry.unasked_end.reset();
-  // One that was stopped while nobody could see it, and still runs: it was asked to end. Otherwise
-  // somebody started it.
-  const bool ends = entry.state == EntryState::kUnknown && entry.is_desire_known &&
+  // One that was stopped while nobody could see it, or in this very run, and still runs: it was
+  // asked to end. Otherwise somebody started it.
+  const bool ends = (entry.state == EntryState::kUnknown || known_run) && entry.is_desire_known &&
                     entry.desired.wanted == Wanted::kStopped;
   if (!ends && entry.desired.wanted != Wanted::kRunning) want(entry, {.wanted = Wanted::kRunning});
-  if (!entry.is_desire_known) want(entry, entry.desired);
+  restarted(entry);
+  want(entry, entry.desired);
 }
 
 void Supervisor::Core::containerGone(const EntryPtr& entry) {
@@ -211,6 +215,7 @@ void Supervisor::Core::containerGone(const EntryPtr& entry) {
     entry->pid.reset();
     entry->forgetStats();
     entry->in_doubt = false;
+    entry->restores = false;
     want(*entry, {.wanted = Wanted::kFailed, .reason = Reason::kRemoved});
   }
   setState(*entry, EntryState::kFailed, Reason::kRemoved, nullptr, {.container = gone});
@@ -268,7 +273,7 @@ void Supervisor::Core::handleEvent(const Event& event) {
     const News news{.type = event.type, .container = event.container};
     if (entry->busy) {
       // Most likely the doing of an operation of ours; if not, it is looked at afterwards.
-      entry->news = news;
+      if (!entry->news || entry->news->type != EventType::kGap) entry->news = news;
       return;
     }
     if (entry->shows(news)) return;

@@ -14,7 +14,8 @@ bool is(const Error& error, ErrorCode code) { return error.code == code; }
 
 /// Says nothing about the server: trying again may help.
 bool isEngineTrouble(const Error& error) {
-  return is(error, ErrorCode::kUnavailable) || is(error, ErrorCode::kDeadlineExceeded);
+  return is(error, ErrorCode::kUnavailable) || is(error, ErrorCode::kDeadlineExceeded) ||
+         is(error, ErrorCode::kResourceExhausted);
 }
 
 Reason reasonOf(const Error& error) {
@@ -76,6 +77,7 @@ void Supervisor::Core::runEnded(const EntryPtr& entry, const ExitStatus& exit) {
   Reason reason = reasonOf(exit);
   bool asked_for = false;
   bool restart = false;
+  bool may_be_engines = false;
   {
     const std::lock_guard lock(entry->mutex);
     asked_for = entry->desired.wanted == Wanted::kStopped ||
@@ -98,11 +100,17 @@ void Supervisor::Core::runEnded(const EntryPtr& entry, const ExitStatus& exit) {
     entry->pid.reset();
     entry->sent_signal.reset();
     entry->forgetStats();
+    if (asked_for) desired.wanted = Wanted::kStopped;
     if (!asked_for && !restart)
       desired.wanted = reason == Reason::kExited ? Wanted::kStopped : Wanted::kFailed;
-    if (desired.wanted == Wanted::kFailed) desired.reason = reason;
-    want(*entry, desired);
+    // With one that is wanted running: a restart is due.
+    if (restart || desired.wanted == Wanted::kFailed) desired.reason = reason;
+    may_be_engines = !asked_for && !restart && entry->unasked_end->from_outside;
+    entry->desired = desired;
+    entry->is_desire_known = true;
+    if (!may_be_engines) want(*entry, desired);
   }
+  if (may_be_engines) keepLater(entry);
   if (asked_for)
     return setState(*entry, EntryState::kStopped, Reason::kStoppedGracefully, nullptr,
                     {.exit = exit});
@@ -111,6 +119,16 @@ void Supervisor::Core::runEnded(const EntryPtr& entry, const ExitStatus& exit) {
   setState(*entry, EntryState::kCrashed, reason, nullptr, {.exit = exit});
   if (restart) return planRestart(entry);
   setState(*entry, EntryState::kFailed, reason, nullptr, {.exit = exit});
+}
+
+/// Leaves on disk what was wanted before an end, until it can no longer turn out to be the engine's
+/// doing: should this process end before, the next one starts the server again.
+void Supervisor::Core::keepLater(const EntryPtr& entry) {
+  timers_.after(Entry::kShutdown, [this, entry] {
+    const std::lock_guard lock(entry->mutex);
+    if (!entry->removed && !entry->mayBeTakenBack(clock().now()))
+      desired_.set(entry->name, entry->desired);
+  });
 }
 
 /// `counts` not: one that was planned before and could not be made.
@@ -143,6 +161,13 @@ void Supervisor::Core::planRestart(const EntryPtr& entry, bool counts) {
   });
 }
 
+void Supervisor::Core::restarted(Entry& entry) {
+  if (!entry.desired.isRestartDue()) return;
+  Desired desired = entry.desired;
+  desired.reason.reset();
+  want(entry, desired);
+}
+
 Result<void> Supervisor::Core::doAutoRestart(const EntryPtr& entry, Job& job) {
   {
     const std::lock_guard lock(entry->mutex);
@@ -166,9 +191,11 @@ void Supervisor::Core::startFailed(const EntryPtr& entry, Job& job, const Error&
   const bool again = isEngineTrouble(error);
   if (!job.isAutomaticStart()) {
     const bool is_restart = job.type == Job::Type::kRestart;
-    fail(entry, job, OperationKind::kStart, reason, error);
+    const EntryState shown = fail(entry, job, OperationKind::kStart, reason, error);
     const std::lock_guard lock(entry->mutex);
     if (entry->desire_changes != job.desire_change || entry->run) return;
+    // It was started and cannot be seen.
+    if (error.effect == Effect::kApplied && shown == EntryState::kUnknown) return;
     const bool keep = again && is_restart && job.desired_before.wanted == Wanted::kRunning;
     return want(*entry, keep ? job.desired_before : Desired{});
   }
@@ -210,9 +237,9 @@ void Supervisor::Core::settle(const EntryPtr& entry, const ContainerInfo& info, 
       ++entry->restart_generation;
       entry->restart_planned = false;
     }
-    if (!entry->is_desire_known) want(*entry, entry->desired);
+    want(*entry, entry->desired);
     desired = entry->desired;
-    planned = entry->restart_planned;
+    planned = entry->restart_planned || (!taken_back && desired.isRestartDue());
     settled = entry->state != EntryState::kUnknown && !entry->run && !taken_back;
   }
   if (settled) return;

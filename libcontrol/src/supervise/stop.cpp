@@ -36,6 +36,7 @@ std::string rungOf(const StopReport& report, const StopOptions& options) {
 void Supervisor::Core::joinWaitingStop(const Entry& entry, Job& waiting, const Job& job) {
   waiting.asked.push_back(job.asked.front());
   waiting.kill_requested |= job.kill_requested;
+  waiting.desire_change = job.desire_change;
   const Duration shorter = entry.stopTime(job.stop);
   if (shorter < entry.stopTime(waiting.stop)) waiting.stop.timeout = shorter;
   if (job.stop.signal) waiting.stop.signal = job.stop.signal;
@@ -46,6 +47,7 @@ Result<void> Supervisor::Core::joinStop(Entry& entry, const JobPtr& job) {
   Job& active = *entry.active;
   active.asked.push_back(job->asked.front());
   active.kill_requested |= job->kill_requested;
+  active.desire_change = job->desire_change;
   const auto killTime = [&](const StopOptions& options) {
     return CallContext::after(clock().now(), entry.stopTime(options));
   };

@@ -183,6 +183,51 @@ TEST_F(Truth, EventThatComesWhileAnOperationRunsIsLookedAtAfterIt) {
   EXPECT_TRUE(becomes("a", EntryState::kFailed));
 }
 
+TEST_F(Truth, ListThatComesWhileAnOperationRunsIsNotForgotten) {
+  open();
+  create("a");
+  control().loseEvents(kAll);
+  const auto answer = runtime_->hold(Primitive::kUpdate);
+  ASSERT_TRUE(supervisor_->update("a", {.limits = {.memory_bytes = 64 << 20}}, "update"));
+  ASSERT_TRUE(answer->held());
+  ASSERT_TRUE(control().startBehind(idOf("a")));
+  const std::size_t lists = callsOf(Primitive::kList);
+  ASSERT_TRUE(passUntil([&] { return callsOf(Primitive::kList) >= lists + 2; }));
+  answer->open();
+  EXPECT_TRUE(becomes("a", EntryState::kRunning));
+  control().reset();
+}
+
+TEST_F(Truth, LookAtWhatIsGoneDoesNotFindWhatWasCreatedInItsPlace) {
+  open();
+  createAndStart("a");
+  control().failNext(Primitive::kInspect, {.code = ErrorCode::kInternal});
+  ASSERT_TRUE(control().removeBehind(idOf("a")));
+  ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  EntrySpec again = server();
+  again.start = true;
+  bool accepted = false;  // once the looks that are due are over
+  ASSERT_TRUE(
+      eventually([&] { return accepted = accepted || supervisor_->create("a", again, "again"); }));
+  ASSERT_FALSE(observer_.waitForEnd("again")->error);
+  const TimePoint begin = clock().now();
+  ASSERT_TRUE(passUntil([&] { return clock().now() - begin >= 10s; }));
+  for (const Transition& one : observer_.transitions("a")) EXPECT_NE(one.reason, Reason::kAdopted);
+}
+
+TEST_F(Truth, EngineThatDoesNotSayWhetherAnImageIsThereEndsTheCreation) {
+  open();
+  ASSERT_TRUE(control().inject({.when = {.primitive = Primitive::kFindImage},
+                                .then = {.hang = testing::CallPhase::kBefore}}));
+  ASSERT_TRUE(supervisor_->create("a", server(), "create"));
+  ASSERT_TRUE(supervisor_->pull("example/game:1", {}, "pull"));
+  ASSERT_TRUE(
+      passUntil([&] { return observer_.endsOf("create") == 1 && observer_.endsOf("pull") == 1; }));
+  EXPECT_EQ(observer_.waitForEnd("create")->error->code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(observer_.waitForEnd("pull")->error->code, ErrorCode::kDeadlineExceeded);
+  EXPECT_TRUE(becomes("a", EntryState::kFailed));
+}
+
 TEST_F(Truth, ServerThatSomebodyStartsAgainAtOnceIsRunning) {
   open();
   createAndStart("a");

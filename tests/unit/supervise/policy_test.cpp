@@ -161,6 +161,29 @@ TEST_F(Policy, RestartThatIsRefusedForGoodEndsAsFailedWithItsReason) {
   }
 }
 
+TEST_F(Policy, RestartDuringAShortageIsTriedAgain) {
+  createAndStart("a", withPolicy(RestartPolicy::Mode::kAlways));
+  control().failNext(Primitive::kStart,
+                     {.code = ErrorCode::kResourceExhausted, .message = "too many open files"}, 3);
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  EXPECT_TRUE(isStartedAgain("a"));
+  EXPECT_THAT(observer_.states("a"), Not(Contains(EntryState::kFailed)));
+}
+
+TEST_F(Policy, EndThatWasGivenUpIsNotTakenBackByALaterLook) {
+  // None ran when the engine was found.
+  createAndStart("a");
+  ASSERT_TRUE(control().kill(idOf("a"), Signal::kill()));
+  ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  const std::size_t from = observer_.position();
+  control().failNext(Primitive::kInspect, {.code = ErrorCode::kInternal}, 2);
+  ASSERT_TRUE(supervisor_->update("a", {.limits = {.memory_bytes = 64 << 20}}, "update"));
+  ASSERT_TRUE(observer_.waitForEnd("update")->error);
+  ASSERT_TRUE(passUntil([&] { return stateOf("a") != EntryState::kUnknown; }));
+  EXPECT_EQ(stateOf("a"), EntryState::kFailed);
+  EXPECT_EQ(observer_.position(), from + 2);
+}
+
 TEST_F(Policy, RequestedStartThatFailsIsToldWithItsReasonAndNotTriedAgain) {
   create("a", withPolicy(RestartPolicy::Mode::kAlways));
   control().failNext(Primitive::kStart, {.code = ErrorCode::kPortConflict, .message = "taken"});

@@ -236,6 +236,75 @@ TEST_F(Restored, StopThatTheDaemonDidNotSeeTheEndOfStaysAStop) {
   EXPECT_EQ(stateOf("a"), EntryState::kStopped);
 }
 
+TEST_F(Restored, StopWhoseAnswerWasLostStaysAStop) {
+  open();
+  auto spec = server({{"mock.ignore_signals", "TERM"}});
+  spec.restart = {.mode = RestartPolicy::Mode::kAlways};
+  createAndStart("a", spec);
+  control().failNext(Primitive::kSignal, {.code = ErrorCode::kUnavailable,
+                                          .effect = Effect::kUnknown,
+                                          .message = "the connection was lost"});
+  ASSERT_TRUE(supervisor_->stop("a", {}, "stop"));
+  ASSERT_TRUE(observer_.waitForEnd("stop")->error);
+  ASSERT_EQ(stateOf("a"), EntryState::kRunning);
+  ASSERT_TRUE(control().crash(idOf("a"), 1));
+  ASSERT_TRUE(becomes("a", EntryState::kStopped));
+  reboot();
+  ASSERT_TRUE(becomesInTime("a", EntryState::kStopped));
+  EXPECT_EQ(callsOf(Primitive::kStart), 1U);
+}
+
+TEST_F(Restored, StartThatCouldNotBeSeenIsWantedAllTheSame) {
+  open();
+  create("a");
+  control().failNext(Primitive::kInspect, {.code = ErrorCode::kInternal}, 2);
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  ASSERT_TRUE(observer_.waitForEnd("start")->error);
+  ASSERT_EQ(stateOf("a"), EntryState::kUnknown);
+  reboot();
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+}
+
+TEST_F(Restored, RestartThatWasDueIsNotCountedTwice) {
+  open();
+  auto spec = server();
+  spec.restart = {.mode = RestartPolicy::Mode::kOnFailure, .max_retries = 1};
+  createAndStart("a", spec);
+  createAndStart("b");
+  ASSERT_TRUE(control().crash(idOf("a"), 9));
+  ASSERT_TRUE(becomes("a", EntryState::kCrashed));
+  reopen();
+  ASSERT_TRUE(becomesInTime("a", EntryState::kRunning));
+  // That was the one it had.
+  ASSERT_TRUE(control().crash(idOf("a"), 9));
+  EXPECT_TRUE(becomes("a", EntryState::kFailed));
+}
+
+TEST_F(Restored, EndsThatTheEngineCausedAreTakenBackByTheNextDaemonToo) {
+  open();
+  createAndStart("a");
+  ASSERT_TRUE(control().kill(idOf("a"), Signal::term()));
+  ASSERT_TRUE(becomes("a", EntryState::kStopped));
+  control().engineDown(true);
+  ASSERT_TRUE(becomesInTime("a", EntryState::kUnknown));
+  const TimePoint lost = clock().now();
+  ASSERT_TRUE(passUntil([&] { return clock().now() - lost >= 2min; }));
+  reboot();
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+}
+
+TEST_F(Restored, EndThatWasNotTheEnginesIsKeptAfterAMinute) {
+  open();
+  createAndStart("a");
+  ASSERT_TRUE(control().kill(idOf("a"), Signal::term()));
+  ASSERT_TRUE(becomes("a", EntryState::kStopped));
+  const TimePoint ended = clock().now();
+  ASSERT_TRUE(passUntil([&] { return clock().now() - ended >= 2min; }));
+  reboot();
+  ASSERT_TRUE(becomesInTime("a", EntryState::kStopped));
+  EXPECT_EQ(callsOf(Primitive::kStart), 1U);
+}
+
 // ---- the engine, with and without its containers ----
 
 TEST_F(Restored, EngineThatTakesItsServersAlongStartsThemAgainAndCountsNoCrash) {
