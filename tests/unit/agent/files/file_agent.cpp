@@ -52,8 +52,11 @@ FileAgent::FileAgent() : runtime_(mockRuntime()) {
   config_.rate_limit = 0;
   open();
   for (const char* id : {"a", "ab"}) {
-    const Json made = ask("create_server", R"({"image":"game:1"})", id);
-    if (outcome(made) != "ok") throw std::runtime_error(made.write());
+    const std::string command = send("create_server", R"({"image":"game:1"})", id);
+    const Json accepted = response(command);
+    if (outcome(accepted) != "ok") throw std::runtime_error(accepted.write());
+    const Json made = completed(command);
+    if (valueAt(made, "data.success") != "true") throw std::runtime_error(made.write());
   }
   fs::create_directories(outside() + "/deep/er");
   for (const std::string& path : {outside() + "/secret", outside() + "/deep/secret",
