@@ -157,7 +157,7 @@ class Supervisor::Core {
   void streamLost();
   std::optional<bool> diedTogether() const;
   bool openStream(const CallContext& context);
-  bool tellEngine(bool reachable, const std::string& reason, Generation asked_in);
+  std::optional<bool> tellEngine(bool reachable, const std::string& reason, Generation asked_in);
   void engineLost(const Error& error, Generation asked_in);
   Result<void> relist(const CallContext& context, bool wait = false);
   std::optional<std::vector<EntryPtr>> compare(const std::vector<ContainerSummary>& listed,

@@ -58,17 +58,19 @@ Supervisor::Core::Generation Supervisor::Core::generation() const {
 
 // ---- lost and found ----
 
-/// False: the engine was lost since that was asked, and the answer is no news.
-bool Supervisor::Core::tellEngine(bool reachable, const std::string& reason, Generation asked_in) {
+/// Whether that is another than before. nullopt: the engine was lost since that was asked, and the
+/// answer is no news.
+std::optional<bool> Supervisor::Core::tellEngine(bool reachable, const std::string& reason,
+                                                 Generation asked_in) {
   const std::lock_guard telling(telling_);
   {
     const std::lock_guard lock(mutex_);
-    if (asked_in != generation_) return false;
+    if (asked_in != generation_) return std::nullopt;
     if (!reachable) {
       ++generation_;
       died_together_.reset();
     }
-    if (told_reachable_ == reachable) return true;
+    if (told_reachable_ == reachable) return false;
     told_reachable_ = reachable;
     reachable_ = reachable;
   }
@@ -78,8 +80,7 @@ bool Supervisor::Core::tellEngine(bool reachable, const std::string& reason, Gen
 
 void Supervisor::Core::engineLost(const Error& error, Generation asked_in) {
   if (stopping_.stop_requested()) return;
-  const bool was_reachable = reachable_;
-  if (!tellEngine(false, error.message, asked_in) || !was_reachable) return;
+  if (!tellEngine(false, error.message, asked_in).value_or(false)) return;
   std::vector<EntryPtr> all;
   {
     const std::lock_guard lock(mutex_);
