@@ -158,6 +158,20 @@ TEST_F(DesiredOnDisk, WhatCannotBeWrittenIsToldOnceAndWrittenLater) {
   EXPECT_EQ(desiredFromText(text())->size(), 2U);
 }
 
+TEST_F(DesiredOnDisk, ChangeDuringTheLastWriteIsWrittenToo) {
+  const std::filesystem::path fresh = path_.string() + ".new";
+  for (int i = 1; i <= 100; ++i) {
+    auto file = open();
+    file->set("a", {.wanted = Wanted::kFailed, .retries = i});
+    // Where the write is over sooner, this round shows nothing.
+    const auto give_up = std::chrono::steady_clock::now() + 2ms;
+    while (!std::filesystem::exists(fresh) && std::chrono::steady_clock::now() < give_up) continue;
+    file->set("a", {.wanted = Wanted::kRunning, .retries = i});
+    file.reset();
+    ASSERT_EQ(desiredFromText(text())->at("a").wanted, Wanted::kRunning) << i;
+  }
+}
+
 TEST_F(DesiredOnDisk, FullDiskLeavesTheOldFileWhole) {
   const auto file = open();
   file->set("a", {.wanted = Wanted::kRunning});
