@@ -115,7 +115,7 @@ export function stoppingScenarios(world) {
     }
     for (const stop of stops) assert.equal(last(stop).reason, 'killed_after_timeout');
     times.sort((a, b) => a - b);
-    assert.ok(times.length >= 10, `${times.length} answers`);
+    assert.ok(times.length * slowness >= 10, `${times.length} answers`);
     assert.ok(times[Math.floor(times.length / 2)] < 250 * slowness, `median ${times[Math.floor(times.length / 2)]} ms`);
     assert.ok(times.at(-1) < 1_500 * slowness, `slowest ${times.at(-1)} ms`);
     const after = await link.status(sixth);
