@@ -110,6 +110,8 @@ Result<EntryStatus> Supervisor::Core::status(const std::string& name) const {
   const auto entry = find(name);
   if (!entry) return entry.error();
   const std::lock_guard lock((*entry)->mutex);
+  // Told to be gone, and about to be forgotten.
+  if ((*entry)->state == EntryState::kDeleted) return notFound(name);
   return (*entry)->status();
 }
 
@@ -119,7 +121,7 @@ std::vector<EntryStatus> Supervisor::Core::list() const {
   all.reserve(entries_.size());
   for (const auto& [name, entry] : entries_) {
     const std::lock_guard entry_lock(entry->mutex);
-    all.push_back(entry->status());
+    if (entry->state != EntryState::kDeleted) all.push_back(entry->status());
   }
   return all;
 }
