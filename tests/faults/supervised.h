@@ -80,9 +80,12 @@ class Supervised : public ::testing::Test {
   }
 
   int ticks(const std::string& name) const {
-    int count = 0;
-    std::ifstream(ticks_.path(name)) >> count;
-    return count;
+    // Between two lines the file is empty.
+    for (int attempt = 0; attempt < 1000; ++attempt) {
+      if (int count = 0; std::ifstream(ticks_.path(name)) >> count) return count;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return 0;
   }
   /// How much it counts in half a second.
   int pace(const std::string& name) const {
@@ -94,9 +97,11 @@ class Supervised : public ::testing::Test {
   bool eventually(const std::function<bool()>& holds,
                   Duration patience = std::chrono::seconds(60)) const {
     const auto give_up = std::chrono::steady_clock::now() + patience;
-    while (!holds() && std::chrono::steady_clock::now() < give_up)
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() >= give_up) return false;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    return holds();
+    }
+    return true;
   }
   EntryState stateOf(const std::string& name) const { return supervisor_->status(name)->state; }
   bool runs(const std::string& name) const { return stateOf(name) == EntryState::kRunning; }
