@@ -83,6 +83,7 @@ class Supervisor::Core {
 
   // lifecycle.cpp
   Result<void> doCreate(const EntryPtr& entry, Job& job);
+  void keepCreation(Entry& entry, bool start);
   Result<CreatedContainer> createContainer(Entry& entry, Job& job);
   Result<void> doStart(const EntryPtr& entry, Job& job);
   Result<void> startContainer(const EntryPtr& entry, Job& job);

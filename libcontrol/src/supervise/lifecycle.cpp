@@ -51,10 +51,27 @@ EntryState Supervisor::Core::fail(const EntryPtr& entry, const Job& job, Operati
 
 // ---- create ----
 
+/// Keeps beyond this process that a container which is about to be made is to be started, or drops
+/// what was kept of one before; unless an operation accepted meanwhile wants something else.
+void Supervisor::Core::keepCreation(Entry& entry, bool start) {
+  {
+    const std::lock_guard lock(entry.mutex);
+    if (entry.is_desire_known) return;
+    if (start)
+      desired_.set(entry.name, {.wanted = Wanted::kRunning});
+    else
+      desired_.erase(entry.name);
+  }
+  awaitKept();
+}
+
 Result<void> Supervisor::Core::doCreate(const EntryPtr& entry, Job& job) {
   setState(*entry, EntryState::kCreating, Reason::kRequested, &job);
+  keepCreation(*entry, job.spec->start);
   const auto created = createContainer(*entry, job);
   if (!created) {
+    // At the end of this process the engine may have made it all the same.
+    if (!stopping_.stop_requested()) keepCreation(*entry, false);
     setState(*entry, EntryState::kFailed, Reason::kRequested, &job,
              {.failed = OperationKind::kCreate, .error = created.error()});
     return created.error();

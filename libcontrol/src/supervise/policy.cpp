@@ -194,8 +194,9 @@ void Supervisor::Core::startFailed(const EntryPtr& entry, Job& job, const Error&
     const EntryState shown = fail(entry, job, OperationKind::kStart, reason, error);
     const std::lock_guard lock(entry->mutex);
     if (entry->desire_changes != job.desire_change || entry->run) return;
-    // It was started and cannot be seen.
+    // It was started and cannot be seen, or may yet come up: it is wanted all the same.
     if (error.effect == Effect::kApplied && shown == EntryState::kUnknown) return;
+    if (error.effect == Effect::kUnknown) return;
     const bool keep = again && is_restart && job.desired_before.wanted == Wanted::kRunning;
     return want(*entry, keep ? job.desired_before : Desired{});
   }

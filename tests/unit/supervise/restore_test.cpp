@@ -264,6 +264,63 @@ TEST_F(Restored, StartThatCouldNotBeSeenIsWantedAllTheSame) {
   EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
 }
 
+TEST_F(Restored, CreatedServerIsStartedByTheNextDaemonWhenThisOneGotNoFurther) {
+  open();
+  ASSERT_TRUE(control().inject({.when = {.primitive = Primitive::kCreate, .times = 2},
+                                .then = {.hang = testing::CallPhase::kAfter}}));
+  EntrySpec spec = server();
+  ASSERT_TRUE(supervisor_->create("rests", spec, "create-rests"));
+  spec.start = true;
+  ASSERT_TRUE(supervisor_->create("runs", spec, "create-runs"));
+  ASSERT_TRUE(eventually([&] { return engine_->list({}, {})->size() == 2; }));
+  reopen();
+  EXPECT_TRUE(becomesInTime("runs", EntryState::kRunning));
+  EXPECT_EQ(stateOf("rests"), EntryState::kCreated);
+}
+
+TEST_F(Restored, StartOfAServerThatCouldNotBeCreatedIsNotKept) {
+  open();
+  createAndStart("other");
+  control().failNext(Primitive::kCreate, {.code = ErrorCode::kInternal});
+  EntrySpec spec = server();
+  spec.start = true;
+  ASSERT_TRUE(supervisor_->create("a", spec, "failed"));
+  ASSERT_TRUE(observer_.waitForEnd("failed")->error);
+  close();
+  ASSERT_TRUE(control().perform(
+      {.kind = testing::EngineAction::Kind::kCreate, .spec = [] {
+         ContainerSpec by_others = server().container;
+         by_others.name = "control-a";
+         by_others.labels = {{"libcontrol.managed", "true"}, {"libcontrol.entry", "a"}};
+         return by_others;
+       }()}));
+  open();
+  EXPECT_EQ(stateOf("a"), EntryState::kCreated);
+  EXPECT_EQ(callsOf(Primitive::kStart), 1U);
+}
+
+TEST_F(Restored, StartWhoseAnswerWasLostIsWantedAllTheSame) {
+  open();
+  create("a");
+  create("b");
+  createAndStart("c");
+  ASSERT_TRUE(control().inject({.when = {.primitive = Primitive::kStart, .times = 2},
+                                .then = {.drop_connection = testing::CallPhase::kBefore}}));
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  ASSERT_EQ(observer_.waitForEnd("start")->error->effect, Effect::kUnknown);
+  ASSERT_EQ(stateOf("a"), EntryState::kCreated);
+  ASSERT_TRUE(supervisor_->restart("c", {}, "restart"));
+  ASSERT_TRUE(observer_.waitForEnd("restart")->error);
+  // One that the engine refused is not.
+  control().failNext(Primitive::kStart, {.code = ErrorCode::kUnavailable, .message = "refused"});
+  ASSERT_TRUE(supervisor_->start("b", "refused"));
+  ASSERT_TRUE(observer_.waitForEnd("refused")->error);
+  reboot();
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+  EXPECT_TRUE(becomesInTime("c", EntryState::kRunning));
+  EXPECT_TRUE(becomes("b", EntryState::kCreated));
+}
+
 TEST_F(Restored, RestartThatWasDueIsNotCountedTwice) {
   open();
   auto spec = server();
