@@ -148,17 +148,19 @@ void RawContainer::signal(int number) const {
   expectStatus(request("POST", "/kill?signal=" + std::to_string(number)), 204, "kill");
 }
 
-void RawContainer::untilItHandles(int number) const {
+void untilProcessHandles(int pid, int number) {
   const std::uint64_t bit = std::uint64_t(1) << (number - 1);
   for (int tries = 0; tries < 1000; ++tries) {
-    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
     for (std::string line; std::getline(status, line);)
       if (line.starts_with("SigCgt:") && (std::stoull(line.substr(7), nullptr, 16) & bit) != 0)
         return;
     ::usleep(10'000);
   }
-  throw std::runtime_error("process 1 handles no signal " + std::to_string(number));
+  throw std::runtime_error("the process handles no signal " + std::to_string(number));
 }
+
+void RawContainer::untilItHandles(int number) const { untilProcessHandles(pid_, number); }
 
 int RawContainer::wait() const {
   const RawReply reply = request("POST", "/wait");

@@ -25,6 +25,9 @@ RawReply rawDocker(std::string_view method, const std::string& path, const std::
 /// On podmanSocket(); libpod paths begin with /v4.0.0/libpod/.
 RawReply rawPodman(std::string_view method, const std::string& path, const std::string& body = {});
 
+/// Waits until a process has a handler for the signal; before, it would be lost. Throws after 10 s.
+void untilProcessHandles(int pid, int number);
+
 /// A container of the test image, made and started without our code; killed and removed with this
 /// object. Through Docker's API, which Podman serves too. Throws when the engine refuses.
 class RawContainer {
@@ -43,8 +46,7 @@ class RawContainer {
   /// One sample with the engine's own figures; takes it a second or two.
   Poco::JSON::Object::Ptr stats() const;
   void signal(int number) const;
-  /// Waits until process 1 has a handler for the signal; before, it would be lost. Throws after
-  /// 10 s.
+  /// untilProcessHandles() of process 1.
   void untilItHandles(int number) const;
   /// Waits for the end; gives the exit code. Throws after 30 s.
   int wait() const;

@@ -1,28 +1,24 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <libcontrol/loader.h>
-#include <libcontrol/runtime.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <string>
 #include <vector>
 
-#include "engines/podman_fixture.h"
-#include "podman/podman_plugin.h"
+#include "real_engines/engine_under_test.h"
 
-namespace control::podman::test {
+namespace control::test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// Opens the tests' engine, and removes at the end what a test made.
-class PodmanTest : public ::testing::Test {
+class EngineTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const PluginDescriptor* const linked[] = {&descriptor()};
-    auto opened = loadRuntime(uri(), {.linked_plugins = linked}, soon());
+    auto opened = openEngine(engine_.uri);
     ASSERT_TRUE(opened) << opened.error().message;
     runtime_ = *opened;
   }
@@ -30,10 +26,6 @@ class PodmanTest : public ::testing::Test {
   void TearDown() override {
     for (const ContainerId& id : made_) (void)runtime_->remove(id, {.force = true}, soon());
   }
-
-  virtual std::string uri() { return control::test::podmanUri(); }
-
-  static CallContext soon(Duration timeout = seconds(30)) { return CallContext::within(timeout); }
 
   /// A name no other test and no other run has.
   static std::string uniqueName() {
@@ -44,7 +36,7 @@ class PodmanTest : public ::testing::Test {
   static ContainerSpec shell(const std::string& script) {
     ContainerSpec spec;
     spec.name = uniqueName();
-    spec.image = control::test::kTestImage;
+    spec.image = kTestImage;
     spec.command = {"/bin/sh", "-c", script};
     spec.network = NetworkMode::kNone;
     spec.labels = {{"control.test", "yes"}, {"control.test.name", spec.name}};
@@ -99,6 +91,7 @@ class PodmanTest : public ::testing::Test {
     return text;
   }
 
+  const EngineUnderTest& engine_ = engineUnderTest();
   std::shared_ptr<ContainerRuntime> runtime_;
   std::vector<ContainerId> made_;
 };
@@ -114,4 +107,4 @@ class PodmanTest : public ::testing::Test {
     }                                                                                             \
   } while (false)
 
-}  // namespace control::podman::test
+}  // namespace control::test

@@ -1,13 +1,18 @@
-#include "podman_test.h"
+#include "engines/podman_fixture.h"
+#include "real_engines/engine_test.h"
 
-namespace control::podman::test {
-namespace {
+namespace control::test {
 
 /// The service of an ordinary user.
-class RootlessPodman : public PodmanTest {
- protected:
-  std::string uri() override { return control::test::podmanRootlessUri(); }
-};
+const EngineUnderTest& engineUnderTest() {
+  static const EngineUnderTest rootless{
+      .name = "podman", .uri = podmanRootlessUri(), .socket = podmanRootlessSocket()};
+  return rootless;
+}
+
+namespace {
+
+using RootlessPodman = EngineTest;
 
 TEST_F(RootlessPodman, StartsStopsAndTellsTheExit) {
   const ContainerId id = run(shell("trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"));
@@ -76,4 +81,4 @@ TEST_F(RootlessPodman, HasNoStatisticsWithoutCgroupsOfItsOwn) {
 }
 
 }  // namespace
-}  // namespace control::podman::test
+}  // namespace control::test
