@@ -11,27 +11,28 @@
 #include <string>
 #include <thread>
 
-#include <libcontrol/loader.h>
 #include <libcontrol/supervisor.h>
 
-#include "engines/docker_fixture.h"
-#include "engines/private_engine.h"
 #include "faults/engine_process.h"
+#include "real_engines/engine_under_test.h"
 #include "support/temp_dir.h"
 #include "unit/supervise/recording_observer.h"
 
 namespace control::test {
 
+/// The engine's process, as EngineProcess names it. docker_faults.cpp and podman_faults.cpp say it
+/// of theirs.
+extern const char* const kDaemon;
+
 /// Servers on a real engine that the test freezes, kills and starts again. What must hold whatever
 /// happens to the engine: nothing of ours stops or slows a container, the supervisor's word is the
 /// engine's within two seconds after the fault has ended, and no fault counts as a crash.
-class Supervised : public ::testing::Test {
+class EngineFaults : public ::testing::Test {
  protected:
-  Supervised(const PrivateEngine& engine, const std::string& daemon)
-      : socket_(engine.socket()),
-        directory_(std::filesystem::path(socket_).parent_path()),
-        daemon_(directory_, daemon) {
-    auto opened = loadRuntime(engine.uri(), {.plugin_directory = CONTROL_TEST_PLUGINS}, soon());
+  EngineFaults()
+      : directory_(std::filesystem::path(engineUnderTest().socket).parent_path()),
+        daemon_(directory_, kDaemon) {
+    auto opened = openEngine(engineUnderTest().uri);
     if (!opened) throw std::runtime_error(opened.error().message);
     runtime_ = *opened;
     SupervisorOptions options;
@@ -52,14 +53,21 @@ class Supervised : public ::testing::Test {
     from_ = observer_.position();
   }
 
-  ~Supervised() override {
+  ~EngineFaults() override {
     supervisor_.reset();
     for (const auto* name : {"a", "b", "off"})
       (void)runtime_->remove({"fault-" + std::to_string(count_) + "-" + name}, {.force = true},
                              soon());
   }
 
-  static CallContext soon() { return CallContext::within(std::chrono::seconds(60)); }
+  /// Whether containers live on when the engine ends. docker_faults.cpp and podman_faults.cpp say
+  /// how.
+  void liveRestore(bool on);
+  void restartBy(int signal) {
+    daemon_.signal(signal);
+    daemon_.awaitEnd();
+    daemon_.start();
+  }
 
   void createAndStart(const std::string& name) {
     EntrySpec spec;
@@ -158,7 +166,6 @@ class Supervised : public ::testing::Test {
   }
 
   static inline int count_ = 0;
-  const std::string socket_;
   const std::string directory_;
   EngineProcess daemon_;
   const test_support::TempDir state_;

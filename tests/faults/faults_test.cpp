@@ -1,0 +1,63 @@
+// A supervisor on a real engine that is frozen, killed and started again.
+
+#include "faults/engine_faults.h"
+
+namespace control::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST_F(EngineFaults, FrozenEngineStopsNothingAndIsCaughtUpWith) {
+  const int pace_before = pace("a");
+  daemon_.signal(SIGSTOP);
+  // Not frozen; what else the machine does slows it as well.
+  EXPECT_GT(pace("a"), pace_before / 10);
+  ASSERT_EQ(::kill(*supervisor_->status("b")->pid, SIGKILL), 0);
+  ASSERT_TRUE(supervisor_->update("a", {.limits = {.pids = 50}}, "update"));
+  std::this_thread::sleep_for(3s);
+  EXPECT_TRUE(runs("a"));
+  daemon_.signal(SIGCONT);
+  EXPECT_TRUE(observer_.waitFor("b", EntryState::kCrashed, from_));
+  const auto updated = observer_.waitForEnd("update");
+  ASSERT_TRUE(updated);
+  EXPECT_FALSE(updated->error) << updated->error->message;
+  expectUntouched();
+  EXPECT_TRUE(eventually([&] { return runs("b"); }));
+  expectAgreementInTwoSeconds();
+}
+
+TEST_F(EngineFaults, EngineThatIsKilledAndRestoresLosesNothing) {
+  liveRestore(true);
+  const int before = ticks("a");
+  daemon_.signal(SIGKILL);
+  daemon_.awaitEnd();
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kUnknown, from_));
+  EXPECT_GT(pace("a"), 0);
+  daemon_.start();
+  expectAgreementInTwoSeconds();
+  expectUntouched();
+  EXPECT_GT(ticks("a"), before);
+}
+
+TEST_F(EngineFaults, EngineThatIsRestartedAndRestoresLosesNothing) {
+  liveRestore(true);
+  restartBy(SIGTERM);
+  expectAgreementInTwoSeconds();
+  expectUntouched();
+}
+
+TEST_F(EngineFaults, CrashWhileAnEngineThatRestoresIsAwayIsACrash) {
+  liveRestore(true);
+  const int pid = *supervisor_->status("b")->pid;
+  daemon_.signal(SIGKILL);
+  daemon_.awaitEnd();
+  EXPECT_TRUE(observer_.waitFor("b", EntryState::kUnknown, from_));
+  ASSERT_EQ(::kill(pid, SIGTERM), 0);  // its trap gives it an exit code of its own
+  daemon_.start();
+  EXPECT_TRUE(eventually([&] { return runs("b"); }));
+  EXPECT_EQ(supervisor_->status("b")->restarts, 1);
+  expectUntouched();
+}
+
+}  // namespace
+}  // namespace control::test
