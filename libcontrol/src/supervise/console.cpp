@@ -8,6 +8,7 @@ void Supervisor::Core::followConsole(Entry& entry) {
   std::optional<ExitStatus> exit;
   {
     const std::lock_guard lock(entry.mutex);
+    if (entry.removed) return;
     container = entry.container;
     run = entry.run;
     exit = entry.exit;

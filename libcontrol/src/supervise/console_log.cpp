@@ -140,6 +140,11 @@ void ConsoleLog::expectRun(const RunId& run, const std::optional<WallTime>& last
   next_run_.reset();
   if (run_number_ == 0 || run == run_) return;
   if (run_is_over_) return beginRun(run);
+  if (is_untold_ && !isUpTo(run.started_at - kEarlyOutput, untold_since_)) {
+    is_untold_ = false;
+    run_ = run;
+    return;
+  }
   // What is read first may still be of the run before.
   next_run_ = run;
   next_run_after_ = last_end.value_or(run.started_at - kEarlyOutput);
@@ -150,6 +155,8 @@ void ConsoleLog::beginRun(const std::optional<RunId>& run) {
   ring_.beginRun();
   ++run_number_;
   run_ = run;
+  run_is_over_ = false;
+  is_untold_ = false;
   next_run_.reset();
   ++landmarks_;
 }
@@ -165,6 +172,11 @@ void ConsoleLog::accept(Output output) {
   }
   loaded_ = loaded_ && position_.resuming();
   if (next_run_ && !isUpTo(next_run_after_, output.at)) beginRun(next_run_);
+  if (run_is_over_ && !next_run_) {
+    beginRun(std::nullopt);
+    is_untold_ = true;
+    untold_since_ = output.at;
+  }
   run_is_over_ = false;
   assembler_.feed(output, [this](const LineAssembler::Line& line) { put(line); });
 }

@@ -58,6 +58,9 @@ class ConsoleLog {
   std::optional<RunId> next_run_{};  ///< whose output has not begun yet
   WallTime next_run_after_{};        ///< nothing of it was written before
   bool run_is_over_ = false;
+  /// A run that nobody has told of yet began with the output of this moment.
+  bool is_untold_ = false;
+  std::optional<WallTime> untold_since_{};
   std::uint32_t run_number_ = 0;
   std::uint64_t next_ = 1;
   std::uint64_t landmarks_ = 0;

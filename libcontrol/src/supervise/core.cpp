@@ -144,8 +144,8 @@ Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
     if (const auto found = entries_.find(name); found != entries_.end()) {
       const std::lock_guard entry_lock(found->second->mutex);
       Entry& existing = *found->second;
-      // One whose creation failed stands for nothing and makes room.
-      if (!existing.isEmpty())
+      // One whose creation failed stands for nothing, and one that was told to be gone is gone.
+      if (!existing.isEmpty() && existing.state != EntryState::kDeleted)
         return Error{
             .code = ErrorCode::kAlreadyExists,
             .message = "'" + name + "' exists and is " + std::string(toString(existing.state))};
@@ -299,26 +299,27 @@ void Supervisor::Core::endOperation(const Entry& entry, const Job& job,
   }
 }
 
-void Supervisor::Core::forget(const EntryPtr& entry) {
-  const auto isKnown = [&] {
-    const auto found = entries_.find(entry->name);
-    return found != entries_.end() && found->second == entry;
-  };
-  bool is_known = false;
+/// Nothing is kept of it any more; its name is not free yet: what is written under it from then on
+/// is of another entry.
+void Supervisor::Core::letGo(Entry& entry) {
   {
     const std::lock_guard lock(mutex_);
-    const std::lock_guard entry_lock(entry->mutex);
-    entry->removed = true;
-    is_known = isKnown();
+    const std::lock_guard entry_lock(entry.mutex);
+    entry.removed = true;
+    const auto found = entries_.find(entry.name);
+    if (found == entries_.end() || found->second.get() != &entry) return;
+    kept_.erase(entry.name);
+    for (const auto& list : lists_under_way_)
+      if (const auto forgotten = list.lock()) forgotten->insert(entry.name);
   }
-  // Before the name is free: what is written under it then is of another entry.
-  if (is_known) consoles_.forget(entry->name);
+  consoles_.forget(entry.name);
+  desired_.erase(entry.name);
+}
+
+void Supervisor::Core::forget(const EntryPtr& entry) {
   const std::lock_guard lock(mutex_);
-  if (isKnown()) entries_.erase(entry->name);
-  for (const auto& list : lists_under_way_)
-    if (const auto forgotten = list.lock()) forgotten->insert(entry->name);
-  kept_.erase(entry->name);
-  desired_.erase(entry->name);
+  const auto found = entries_.find(entry->name);
+  if (found != entries_.end() && found->second == entry) entries_.erase(found);
 }
 
 Result<void> Supervisor::Core::pull(const std::string& image, PullOptions options,

@@ -77,6 +77,7 @@ class Supervisor::Core {
   void run(const EntryPtr& entry, const JobPtr& job);
   Result<void> perform(const EntryPtr& entry, Job& job);
   void endOperation(const Entry& entry, const Job& job, const Result<void>& result);
+  void letGo(Entry& entry);
   void forget(const EntryPtr& entry);
   CallContext callContext(std::stop_token token) const;
   CallContext callContext() const { return callContext(stopping_.get_token()); }

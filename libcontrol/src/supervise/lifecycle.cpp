@@ -226,6 +226,7 @@ Result<void> Supervisor::Core::doRemove(const EntryPtr& entry, Job& job) {
     const auto removed = runtime_->remove(*entry->container, {.force = true}, callContext());
     if (!removed) return failed(removed.error());
   }
+  letGo(*entry);
   setState(*entry, EntryState::kDeleted, Reason::kRemoved, &job);
   forget(entry);
   return {};

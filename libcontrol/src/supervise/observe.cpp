@@ -147,7 +147,9 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
         entry->state == EntryState::kUnknown && !entry->is_desire_known && !entry->run;
     lock.unlock();
     // A late event, or an old list, of a container that is gone already.
-    return never_seen ? forget(entry) : containerGone(entry);
+    if (!never_seen) return containerGone(entry);
+    letGo(*entry);
+    return forget(entry);
   }
   const bool known_run = entry->run && info->started_at == entry->run->started_at;
   if (info->running()) {

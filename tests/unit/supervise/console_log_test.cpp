@@ -78,6 +78,28 @@ TEST(ConsoleLog, TellsTheRestOfARunFromTheNextOne) {
   EXPECT_EQ(linesOf(log)[5], "6:4:six");
 }
 
+/// The rest of one run was being read when the next began, before anybody told of it.
+TEST(ConsoleLog, OutputAfterTheEndOfARunIsOfTheNextOne) {
+  ConsoleLog log(64 * 1024);
+  log.open(kContainer, runAt(1));
+  log.accept(line(1, "one"));
+  log.endRun();
+  log.open({"def"}, std::nullopt);
+  const RunId second{.container = {"def"}, .started_at = WallTime(4h)};
+  log.accept({.bytes = "two\n", .at = WallTime(4h)});
+  log.open({"def"}, second, WallTime(4h));
+  log.accept({.bytes = "two\n", .at = WallTime(4h)});  // read again
+  log.accept({.bytes = "three\n", .at = WallTime(5h)});
+  EXPECT_THAT(linesOf(log), ElementsAre("1:1:one", "2:2:two", "3:2:three"));
+  // Two that nobody told of: the one told of now is the later one.
+  log.endRun();
+  log.accept({.bytes = "four\n", .at = WallTime(6h)});
+  log.expectRun({.container = {"def"}, .started_at = WallTime(8h)}, WallTime(7h));
+  log.accept({.bytes = "five\n", .at = WallTime(8h)});
+  EXPECT_THAT(linesOf(log),
+              ElementsAre("1:1:one", "2:2:two", "3:2:three", "4:3:four", "5:4:five"));
+}
+
 TEST(ConsoleLog, GoesOnInTheSameRunAfterALoss) {
   ConsoleLog log(64 * 1024);
   log.open(kContainer, runAt(1));

@@ -536,6 +536,34 @@ TEST_F(SupervisorTest, RemoveStopsAndForgets) {
   EXPECT_FALSE(observer_.waitForEnd("again")->error);
 }
 
+/// As one does that replaces a server as soon as it hears that the old one is gone.
+TEST_F(SupervisorTest, NameIsFreeWhenItsEntryIsToldToBeDeleted) {
+  struct Replacing : test::RecordingObserver {
+    void onTransition(const Transition& transition) override {
+      RecordingObserver::onTransition(transition);
+      if (transition.current == EntryState::kDeleted) {
+        EXPECT_TRUE(supervisor->create("a", serverThat(), "again"));
+      }
+    }
+    Supervisor* supervisor = nullptr;
+  } observer;
+  supervisor_ = std::make_unique<Supervisor>(runtime_, SupervisorOptions{.stats_interval = 0s},
+                                             observer);
+  observer.supervisor = supervisor_.get();
+  supervisor_->open(CallContext::within(5s));
+  ASSERT_TRUE(supervisor_->create("a", serverThat(), "create"));
+  ASSERT_TRUE(observer.waitForEnd("create"));
+  ASSERT_TRUE(supervisor_->remove("a", "remove"));
+  const auto end = observer.waitForEnd("again");
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->error);
+  ASSERT_TRUE(observer.waitForEnd("remove"));
+  EXPECT_EQ(supervisor_->status("a")->state, EntryState::kCreated);
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  EXPECT_FALSE(observer.waitForEnd("start")->error);
+  supervisor_.reset();
+}
+
 TEST_F(SupervisorTest, WhatIsBeingDeletedTakesNoOperations) {
   createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
   ASSERT_TRUE(supervisor_->remove("a", "op-1"));
