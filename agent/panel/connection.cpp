@@ -94,7 +94,10 @@ std::optional<Ending> Connection::send() {
     fill();
     if (output_.pending() == 0 || times == kInARow) return std::nullopt;
     const Io io = transport_->write(output_.unsent());
-    if (io.state == Io::State::kWait) return std::nullopt;
+    if (io.state == Io::State::kWait) {
+      output_.held(io.bytes);
+      return std::nullopt;
+    }
     if (io.state != Io::State::kMoved) return Ending{"the connection broke: " + io.problem};
     parts_.traffic.sent += output_.sent(io.bytes);
     sent_at_ = now_;
@@ -250,6 +253,7 @@ bool Connection::drain(Clock::time_point deadline, bool whole_outbox) {
     if (whole_outbox) fill();
     if (output_.pending() == 0) return true;
     const Io io = transport_->write(output_.unsent());
+    if (io.state == Io::State::kWait) output_.held(io.bytes);
     if (io.state == Io::State::kMoved)
       parts_.traffic.sent += output_.sent(io.bytes);
     else if (io.state != Io::State::kWait || !awaitUntil(transport_->writeEvents(), deadline))

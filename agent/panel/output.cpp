@@ -1,5 +1,6 @@
 #include "agent/panel/output.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace agent {
@@ -54,7 +55,9 @@ std::vector<Outbox::Message> Output::removeFrom(std::uint64_t begin) {
   return messages;
 }
 
-std::vector<Outbox::Message> Output::cut() { return removeFrom(sent_); }
+void Output::held(std::size_t bytes) { held_ = std::max(held_, sent_ + bytes); }
+
+std::vector<Outbox::Message> Output::cut() { return removeFrom(std::max(sent_, held_)); }
 
 std::vector<Outbox::Message> Output::takeBack() { return removeFrom(0); }
 

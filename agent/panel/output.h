@@ -24,6 +24,9 @@ class Output {
   /// So many bytes of unsent() are out. Returns how many messages they completed.
   std::size_t sent(std::size_t bytes);
 
+  /// So many bytes of unsent() are in the transport's hands: they count as begun.
+  void held(std::size_t bytes);
+
   /// Forgets the frames that were not begun; returns their messages, the last one first.
   std::vector<Outbox::Message> cut();
   /// For a connection that is over: the messages that are not out as a whole, the last one first.
@@ -44,6 +47,7 @@ class Output {
   std::string bytes_;
   std::size_t begun_ = 0;   ///< how much of bytes_ is out
   std::uint64_t sent_ = 0;  ///< of the stream
+  std::uint64_t held_ = 0;  ///< likewise; beyond sent_ while the transport has some in its hands
   std::deque<Frame> frames_;
   std::deque<Outbox::Message> messages_;  ///< of the frames that carry one
 };

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -17,6 +18,8 @@ namespace {
 using control::Error;
 using control::ErrorCode;
 using control::Result;
+
+constexpr std::size_t kLargestRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 
 struct ContextDeleter {
   void operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
@@ -63,7 +66,11 @@ class TlsTransport : public Transport {
   Io write(std::string_view bytes) override {
     std::size_t count = 0;
     const int result = ::SSL_write_ex(session_.get(), bytes.data(), bytes.size(), &count);
-    return outcome(result, count, write_events_);
+    Io io = outcome(result, count, write_events_);
+    // A record may be sealed already and wait for room: its bytes are on their way.
+    if (io.state == Io::State::kWait)
+      io.bytes = std::min<std::size_t>(bytes.size(), kLargestRecord);
+    return io;
   }
   bool holdsMore() const override { return ::SSL_has_pending(session_.get()) == 1; }
   int descriptor() const override { return descriptor_.get(); }

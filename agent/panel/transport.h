@@ -13,7 +13,7 @@ namespace agent {
 struct Io {
   enum class State : int {
     kMoved,   ///< `bytes` of them, more than none
-    kWait,    ///< nothing can be moved now
+    kWait,    ///< nothing can be moved now; of a write, `bytes` have to be offered again unchanged
     kEnd,     ///< the peer has ended the stream
     kBroken,  ///< `problem` says how
   };

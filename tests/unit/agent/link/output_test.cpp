@@ -51,6 +51,14 @@ TEST_F(AnOutput, GoesOnWhereItStopped) {
   }
 }
 
+TEST_F(AnOutput, CutsNothingThatTheTransportHasInItsHands) {
+  output_.sent(3);
+  output_.held(8);
+  EXPECT_THAT(texts(output_.cut()), ElementsAre("thr."));
+  output_.sent(17);
+  EXPECT_EQ(output_.pending(), 0u);
+}
+
 TEST_F(AnOutput, CutsBehindTheFrameThatWasBegun) {
   const std::string whole(output_.unsent());
   output_.sent(13);
