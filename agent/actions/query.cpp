@@ -80,10 +80,12 @@ Json getSystemInfo(Services& services, const Command&, std::stop_token stop) {
       control::CallContext::within(kMeasureTimeout, services.runtime.clock());
   context.cancellation = std::move(stop);
   if (auto info = services.runtime.info(context)) services.engine.set(*std::move(info));
+  services.host.readDisk();
   return encodeSystemInfo(services.identity, services.host, services.engine.info());
 }
 
 Json getSystemMetrics(Services& services, const Command&, std::stop_token) {
+  services.host.readDisk();
   return services.host.metrics();
 }
 

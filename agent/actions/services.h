@@ -91,6 +91,7 @@ struct Services {
   Outgoing& out;
   Operations& operations;
   Workers& workers;
+  Workers& removals;  ///< of servers' files, which can take long
   const ServerFiles& files;
   const SuspendedServers& suspended;
   ServerNotes& notes;

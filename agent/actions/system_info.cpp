@@ -73,13 +73,8 @@ std::map<std::string, std::string> networkAddresses() {
   return addresses;
 }
 
-struct DiskReading {
-  std::int64_t total_bytes;
-  std::int64_t free_bytes;
-};
-
 /// Of the file system of `path`, or of the nearest directory above it that exists.
-std::optional<DiskReading> readDisk(std::filesystem::path path) {
+std::optional<DiskReading> readDiskOf(std::filesystem::path path) {
   struct statvfs status {};
   while (statvfs(path.c_str(), &status) != 0) {
     if (path == path.parent_path()) return std::nullopt;
@@ -102,8 +97,7 @@ double percentOf(double part, double whole) {
   return whole <= 0 ? 0 : std::clamp(std::round(part / whole * 10'000) / 100, 0.0, 100.0);
 }
 
-std::optional<double> diskPercent(const std::string& path) {
-  const auto disk = readDisk(path);
+std::optional<double> usedPercent(const std::optional<DiskReading>& disk) {
   if (!disk) return std::nullopt;
   return percentOf(static_cast<double>(disk->total_bytes - disk->free_bytes),
                    static_cast<double>(disk->total_bytes));
@@ -159,6 +153,17 @@ std::optional<CpuTimes> parseCpuTimes(const std::string& stat) {
   return times;
 }
 
+void HostReadings::readDisk() {
+  const auto reading = readDiskOf(data_dir_);
+  const std::lock_guard lock(mutex_);
+  disk_ = reading;
+}
+
+std::optional<DiskReading> HostReadings::disk() const {
+  const std::lock_guard lock(mutex_);
+  return disk_;
+}
+
 void HostReadings::addTo(Json& data) const {
   utsname name{};
   ::uname(&name);
@@ -177,8 +182,8 @@ void HostReadings::addTo(Json& data) const {
   data.set("platform", system).set("cpuCount", cpu.count);
   if (memory)
     data.set("totalMemory", memory->total_bytes).set("freeMemory", memory->available_bytes);
-  if (const auto disk = readDisk(data_dir_))
-    data.set("totalDisk", disk->total_bytes).set("freeDisk", disk->free_bytes);
+  if (const auto reading = disk())
+    data.set("totalDisk", reading->total_bytes).set("freeDisk", reading->free_bytes);
   data.setIf("uptime", readUptime());
 }
 
@@ -197,7 +202,7 @@ Json HostReadings::load() {
   Json load = Json::object();
   load.setIf("cpu", cpuPercent());
   load.setIf("memory", memoryPercent());
-  load.setIf("disk", diskPercent(data_dir_));
+  load.setIf("disk", usedPercent(disk()));
   return load;
 }
 
@@ -211,10 +216,10 @@ Json HostReadings::metrics() {
     json.setIf("percentage", memoryPercent());
     data.set("memory", std::move(json));
   }
-  if (const auto disk = readDisk(data_dir_)) {
+  if (const auto reading = disk()) {
     Json json;
-    json.set("totalBytes", disk->total_bytes).set("freeBytes", disk->free_bytes);
-    json.setIf("percentage", diskPercent(data_dir_));
+    json.set("totalBytes", reading->total_bytes).set("freeBytes", reading->free_bytes);
+    json.setIf("percentage", usedPercent(reading));
     data.set("disk", std::move(json));
   }
   std::array<double, 3> average{};

@@ -34,11 +34,20 @@ struct CpuTimes {
 /// From the text of /proc/stat.
 std::optional<CpuTimes> parseCpuTimes(const std::string& stat);
 
-/// What this host is and how busy it is, read when asked. Threads: any.
+struct DiskReading {
+  std::int64_t total_bytes = 0;
+  std::int64_t free_bytes = 0;
+};
+
+/// What this host is and how busy it is, read when asked; its disk when readDisk() was called last,
+/// for a file system can take for ever to answer.
+///
+/// Threads: any. Blocking: readDisk() only.
 class HostReadings {
  public:
   explicit HostReadings(std::string data_dir) : data_dir_(std::move(data_dir)) {}
 
+  void readDisk();
   /// Adds os, arch, memory, cpu, networks and the fields of panels in the field to `data`.
   void addTo(Json& data) const;
   /// `{cpu, memory, disk}` in percent, each left out when it cannot be read. cpu is measured since
@@ -49,9 +58,11 @@ class HostReadings {
 
  private:
   std::optional<double> cpuPercent();
+  std::optional<DiskReading> disk() const;
 
-  std::string data_dir_;
-  std::mutex mutex_;
+  const std::string data_dir_;
+  mutable std::mutex mutex_;
+  std::optional<DiskReading> disk_;
   CpuTimes last_times_;
   std::optional<double> last_percent_;
 };

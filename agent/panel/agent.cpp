@@ -1,5 +1,8 @@
 #include "agent/panel/agent.h"
 
+#include <atomic>
+#include <future>
+#include <memory>
 #include <shared_mutex>
 
 #include "agent/actions/create_payload.h"
@@ -13,8 +16,10 @@ namespace agent {
 namespace {
 
 constexpr std::size_t kWorkers = 4;
+constexpr std::size_t kRemovals = 2;
 constexpr control::Duration kOpenTimeout = std::chrono::seconds(10);
 constexpr control::Duration kFirstInfoTimeout = std::chrono::seconds(2);
+constexpr std::chrono::seconds kDiskTimeout{1};
 
 control::SupervisorOptions supervisorOptions(const Config& config) {
   control::SupervisorOptions options;
@@ -56,12 +61,13 @@ class Agent::Core {
         console_feed_(out_, config_.panel_legacy_events),
         reporter_(config_, out_, operations_, console_feed_),
         workers_(std::make_unique<Workers>(kWorkers, Operations::kMost)),
+        removals_(std::make_unique<Workers>(kRemovals, Operations::kMost)),
         server_work_(std::make_unique<ServerWork>()),
         supervisor_(
             std::make_unique<control::Supervisor>(runtime_, supervisorOptions(config_), reporter_)),
-        services_{config_,  *runtime_,     *supervisor_, out_,   operations_, *workers_,
-                  files_,   suspended_,    notes_,       host_,  identity_,   engine_,
-                  journal_, *server_work_, ends_,        pulled_},
+        services_{config_,    *runtime_, *supervisor_,  out_,   operations_, *workers_,
+                  *removals_, files_,    suspended_,    notes_, host_,       identity_,
+                  engine_,    journal_,  *server_work_, ends_,  pulled_},
         dispatcher_(services_) {
     reporter_.lend(services_);
     console_feed_.start(*supervisor_);
@@ -70,9 +76,12 @@ class Agent::Core {
   ~Core() { close(); }
 
   void open() {
+    const std::future<void> disk_is_read = readDisk();
     learnFromEngine(services_, within(kFirstInfoTimeout));
     auto inherited = journal_.open();
     supervisor_->open(within(kOpenTimeout));
+    // For the first greeting; a file system that does not answer is told without.
+    disk_is_read.wait_for(kDiskTimeout);
     if (!inherited) return log::error("protocol", inherited.error().message);
     if (!journal_.problem().empty()) log::warning("protocol", journal_.problem());
     dispatcher_.takeOver(*std::move(inherited));
@@ -86,6 +95,7 @@ class Agent::Core {
     }
     reporter_.shuttingDown();
     workers_->close();
+    removals_->close();
     server_work_->close();
     console_feed_.stop();
     supervisor_.reset();
@@ -128,7 +138,8 @@ class Agent::Core {
     return messages;
   }
 
-  std::string heartbeat() const {
+  std::string heartbeat() {
+    if (const std::shared_lock lock(life_); !closed_) static_cast<void>(readDisk());
     Json data;
     data.set("nodeId", config_.node_id).set("timestamp", timestampNow()).set("status", "online");
     return writeLegacy("heartbeat", std::move(data));
@@ -151,6 +162,20 @@ class Agent::Core {
   }
 
  private:
+  /// Behind the scenes, unless it is being read at this moment.
+  std::future<void> readDisk() {
+    auto done = std::make_shared<std::promise<void>>();
+    std::future<void> is_done = done->get_future();
+    if (reading_disk_.exchange(true)) return is_done;
+    const bool posted = workers_->post([this, done](const std::stop_token&) {
+      host_.readDisk();
+      reading_disk_ = false;
+      done->set_value();
+    });
+    if (!posted) reading_disk_ = false;
+    return is_done;
+  }
+
   control::CallContext within(control::Duration timeout) const {
     return control::CallContext::within(timeout, runtime_->clock());
   }
@@ -183,6 +208,7 @@ class Agent::Core {
   const SuspendedServers suspended_;
   ServerNotes notes_;
   HostReadings host_;
+  std::atomic<bool> reading_disk_{false};
   const AgentIdentity identity_;
   EngineFacts engine_;
   CommandJournal journal_;
@@ -191,6 +217,7 @@ class Agent::Core {
   ConsoleFeed console_feed_;
   Reporter reporter_;
   std::unique_ptr<Workers> workers_;
+  std::unique_ptr<Workers> removals_;
   std::unique_ptr<ServerWork> server_work_;
   std::unique_ptr<control::Supervisor> supervisor_;
   Services services_;

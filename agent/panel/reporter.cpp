@@ -85,15 +85,20 @@ void Reporter::onOperationEnd(const control::OperationEnd& end) {
 void Reporter::removeDataThenComplete(const Operation& operation,
                                       const control::OperationEnd& end) {
   Services* const services = services_;
-  const auto work = [this, services, operation, end](const std::stop_token&) {
+  const auto finish = [this, services, operation, end](std::optional<control::Error> error) {
     control::OperationEnd completed = end;
-    services->server_work.cancelAll(end.entry);
-    if (const auto removed = services->files.remove(end.entry); !removed)
-      completed.error = removed.error();
+    completed.error = std::move(error);
     services->notes.endRemoving(end.entry);
     complete(operation, completed);
   };
-  if (!services->workers.post(work)) work({});
+  const bool posted = services->removals.post([services, end, finish](const std::stop_token&) {
+    services->server_work.cancelAll(end.entry);
+    const auto removed = services->files.remove(end.entry);
+    finish(removed ? std::nullopt : std::optional(removed.error()));
+  });
+  if (!posted)  // the agent is being shut down
+    finish(control::Error{.code = control::ErrorCode::kCancelled,
+                          .message = "the server's files are still there"});
 }
 
 /// A legacy message was answered with "starting" or "updating", and command_completed is not for

@@ -30,11 +30,15 @@ TEST(SystemInfo, CountsIdleAndWaitingAsNotBusy) {
 
 TEST(SystemInfo, DescribesThisHost) {
   HostReadings host("/");
+  EXPECT_EQ(encodeSystemInfo({}, host, std::nullopt).find("totalDisk"), nullptr)
+      << "nobody had asked the disk";
+  host.readDisk();
   Json data = encodeSystemInfo({"node-1", "boot", {"start_server"}}, host, std::nullopt);
   EXPECT_EQ(*data.find("cpuCount")->integer(), ::sysconf(_SC_NPROCESSORS_ONLN));
   EXPECT_EQ(*data.find("memory")->integer(), ::sysconf(_SC_PHYS_PAGES) * ::sysconf(_SC_PAGESIZE));
   EXPECT_EQ(*data.findText("os"), "linux");
   EXPECT_EQ(data.find("runtime"), nullptr);
+  EXPECT_GT(*data.find("totalDisk")->integer(), *data.find("freeDisk")->integer());
 }
 
 TEST(SystemInfo, GivesEachRunAnIdOfItsOwn) {
