@@ -40,20 +40,20 @@ class FileActions : public testing::Test {
 TEST_F(FileActions, WritesAndReadsText) {
   const Json written =
       agent_.ask("write_file", R"({"path":"/config/server.cfg","content":"name=\u00e9\n"})");
-  EXPECT_EQ(valueAt(written, "data.size"), "8") << written.write();
-  EXPECT_EQ(valueAt(written, "data.path"), "/config/server.cfg");
+  EXPECT_EQ(at(written, "data.size"), "8") << written.write();
+  EXPECT_EQ(at(written, "data.path"), "/config/server.cfg");
   const Json read = agent_.ask("get_file", R"({"path":"config/server.cfg"})");
-  EXPECT_EQ(valueAt(read, "data.content"), "name=\xC3\xA9\n");
-  EXPECT_EQ(valueAt(read, "data.encoding"), "utf8");
-  EXPECT_EQ(valueAt(read, "data.eof"), "true");
+  EXPECT_EQ(at(read, "data.content"), "name=\xC3\xA9\n");
+  EXPECT_EQ(at(read, "data.encoding"), "utf8");
+  EXPECT_EQ(at(read, "data.eof"), "true");
   EXPECT_FALSE(staging());
 }
 
 TEST_F(FileActions, ReadsWhatIsNoTextAsBase64) {
   writeFileAt(path("binary"), std::string("\xFF\x00\x01", 3));
   const Json read = agent_.ask("read_file", R"({"path":"binary"})");
-  EXPECT_EQ(valueAt(read, "data.encoding"), "base64");
-  EXPECT_EQ(valueAt(read, "data.content"), "/wAB");
+  EXPECT_EQ(at(read, "data.encoding"), "base64");
+  EXPECT_EQ(at(read, "data.content"), "/wAB");
   EXPECT_EQ(outcome(agent_.ask("read_file", R"({"path":"binary","encoding":"utf8"})")),
             "INVALID_PAYLOAD");
   EXPECT_EQ(
@@ -65,11 +65,11 @@ TEST_F(FileActions, ReadsWhatIsNoTextAsBase64) {
 TEST_F(FileActions, ReadsWhatIsMostlyControlCharactersAsBase64) {
   writeFileAt(path("zeros"), std::string(500'000, '\0'));
   const Json read = agent_.ask("read_file", R"({"path":"zeros"})");
-  EXPECT_EQ(valueAt(read, "data.encoding"), "base64");
+  EXPECT_EQ(at(read, "data.encoding"), "base64");
   std::string log;
   while (log.size() < 100'000) log += "\x1B[32mINFO\x1B[0m a line of a log with some colour\r\n";
   writeFileAt(path("log"), log);
-  EXPECT_EQ(valueAt(agent_.ask("read_file", R"({"path":"log"})"), "data.encoding"), "utf8");
+  EXPECT_EQ(at(agent_.ask("read_file", R"({"path":"log"})"), "data.encoding"), "utf8");
 }
 
 TEST_F(FileActions, AnAnswerToASearchIsNoLargerThanAPage) {
@@ -78,7 +78,7 @@ TEST_F(FileActions, AnAnswerToASearchIsNoLargerThanAPage) {
   fs::create_directories(deep);
   for (int i = 0; i < 900; ++i) writeFileAt(deep / ("found" + std::to_string(i)), "");
   const Json found = agent_.ask("search_files", R"({"pattern":"found*","limit":1000})");
-  EXPECT_EQ(valueAt(found, "data.complete"), "false");
+  EXPECT_EQ(at(found, "data.complete"), "false");
   EXPECT_GT(found.find("data")->find("files")->elements()->size(), 200U);
   EXPECT_LT(found.write().size(), 1024U * 1024U);
 }
@@ -153,12 +153,11 @@ TEST_F(FileActions, TakesNoMoreThanOneMessageCarries) {
   EXPECT_EQ(outcome(agent_.ask("read_file", R"({"path":"f"})")), "ok");
   const Json refused = agent_.ask("write_file", R"({"path":"f","content":"y)" + most + "\"}");
   EXPECT_EQ(outcome(refused), "FILE_TOO_LARGE");
-  EXPECT_THAT(valueAt(refused, "error.message"), HasSubstr("upload_file"));
+  EXPECT_THAT(at(refused, "error.message"), HasSubstr("upload_file"));
   EXPECT_EQ(readFileAt(path("f")), most);
   writeFileAt(path("f"), most + 'x');
   EXPECT_EQ(outcome(agent_.ask("read_file", R"({"path":"f"})")), "FILE_TOO_LARGE");
-  EXPECT_EQ(valueAt(agent_.ask("read_file", R"({"path":"f","offset":524288})"), "data.length"),
-            "1");
+  EXPECT_EQ(at(agent_.ask("read_file", R"({"path":"f","offset":524288})"), "data.length"), "1");
 }
 
 TEST_F(FileActions, ListsADirectoryInOrderAndInPages) {
@@ -168,9 +167,9 @@ TEST_F(FileActions, ListsADirectoryInOrderAndInPages) {
   EXPECT_EQ(names(R"({"offset":1,"limit":2})"), "b c");
   EXPECT_EQ(names(R"({"offset":9})"), "");
   const Json page = agent_.ask("list_files", R"({"path":"/","limit":2})");
-  EXPECT_EQ(valueAt(page, "data.total"), "5");
-  EXPECT_EQ(valueAt(page, "data.hasMore"), "true");
-  EXPECT_EQ(valueAt(page, "data.nextOffset"), "2");
+  EXPECT_EQ(at(page, "data.total"), "5");
+  EXPECT_EQ(at(page, "data.hasMore"), "true");
+  EXPECT_EQ(at(page, "data.nextOffset"), "2");
   EXPECT_EQ(names(R"({"path":"a"})"), "NOT_A_DIRECTORY");
   EXPECT_EQ(names(R"({"path":"none"})"), "FILE_NOT_FOUND");
   EXPECT_EQ(names(R"({"limit":0})"), "INVALID_PAYLOAD");
@@ -181,15 +180,15 @@ TEST_F(FileActions, DescribesEntries) {
   ASSERT_EQ(::chmod(path("f").c_str(), 0640), 0);
   fs::create_symlink("f", path("l"));
   const Json file = agent_.ask("get_file_info", R"({"path":"f","checksum":true})");
-  EXPECT_EQ(valueAt(file, "data.type"), "file");
-  EXPECT_EQ(valueAt(file, "data.size"), "5");
-  EXPECT_EQ(valueAt(file, "data.permissions"), "0640");
-  EXPECT_EQ(valueAt(file, "data.sha256"), files::sha256("12345"));
-  EXPECT_THAT(valueAt(file, "data.modified"), HasSubstr("T"));
+  EXPECT_EQ(at(file, "data.type"), "file");
+  EXPECT_EQ(at(file, "data.size"), "5");
+  EXPECT_EQ(at(file, "data.permissions"), "0640");
+  EXPECT_EQ(at(file, "data.sha256"), files::sha256("12345"));
+  EXPECT_THAT(at(file, "data.modified"), HasSubstr("T"));
   const Json link = agent_.ask("get_file_info", R"({"path":"l"})");
-  EXPECT_EQ(valueAt(link, "data.type"), "symlink");
-  EXPECT_EQ(valueAt(link, "data.target"), "f");
-  EXPECT_EQ(valueAt(agent_.ask("get_file_info", R"({"path":"/"})"), "data.isDirectory"), "true");
+  EXPECT_EQ(at(link, "data.type"), "symlink");
+  EXPECT_EQ(at(link, "data.target"), "f");
+  EXPECT_EQ(at(agent_.ask("get_file_info", R"({"path":"/"})"), "data.isDirectory"), "true");
 }
 
 TEST_F(FileActions, MovesAndRenames) {
@@ -219,8 +218,8 @@ TEST_F(FileActions, CopiesFilesAndTreesWithoutLinks) {
   writeFileAt(path("world/region/r.0.0"), std::string(100'000, 'r'));
   fs::create_symlink("/etc/passwd", path("world/link"));
   const Json copied = agent_.ask("copy_file", R"({"source":"world","destination":"backup/w"})");
-  EXPECT_EQ(valueAt(copied, "data.files"), "1") << copied.write();
-  EXPECT_EQ(valueAt(copied, "data.skipped"), "1");
+  EXPECT_EQ(at(copied, "data.files"), "1") << copied.write();
+  EXPECT_EQ(at(copied, "data.skipped"), "1");
   EXPECT_EQ(readFileAt(path("backup/w/region/r.0.0")), std::string(100'000, 'r'));
   EXPECT_FALSE(fs::exists(fs::symlink_status(path("backup/w/link"))));
   EXPECT_EQ(outcome(agent_.ask("copy_file", R"({"source":"world","destination":"backup/w"})")),
@@ -257,9 +256,8 @@ TEST_F(FileActions, DeletesTreesOfAnyDepth) {
 TEST_F(FileActions, SetsPermissionsWithoutSetIdBits) {
   writeFileAt(path("f"), "f");
   const Json set = agent_.ask("set_file_permissions", R"({"path":"f","permissions":"6755"})");
-  EXPECT_EQ(valueAt(set, "data.permissions"), "0755");
-  EXPECT_EQ(valueAt(agent_.ask("get_file_permissions", R"({"path":"f"})"), "data.permissions"),
-            "0755");
+  EXPECT_EQ(at(set, "data.permissions"), "0755");
+  EXPECT_EQ(at(agent_.ask("get_file_permissions", R"({"path":"f"})"), "data.permissions"), "0755");
   for (const char* wrong : {R"(755)", R"("999")", R"("rwx")", R"("")", R"("77777")"})
     EXPECT_EQ(outcome(agent_.ask("set_file_permissions",
                                  std::string(R"({"path":"f","permissions":)") + wrong + "}")),
@@ -280,7 +278,7 @@ TEST_F(FileActions, FindsNamesAndContents) {
   ASSERT_EQ(by_text.find("data")->find("files")->elements()->size(), 1U) << by_text.write();
   EXPECT_THAT(by_text.write(), HasSubstr(R"("line":2,"text":"spawn: here")"));
   const Json limited = agent_.ask("search_files", R"({"pattern":"*","limit":2})");
-  EXPECT_EQ(valueAt(limited, "data.complete"), "false");
+  EXPECT_EQ(at(limited, "data.complete"), "false");
   EXPECT_EQ(outcome(agent_.ask("search_files", "{}")), "INVALID_PAYLOAD");
 }
 
@@ -299,18 +297,18 @@ TEST_F(FileActions, UploadsInPiecesAndResumes) {
                       R"({"path":"up/f","offset":)" + std::to_string(offset) + R"(,"content":")" +
                           encodeBase64(whole.substr(offset, length)) + "\"" + more + "}");
   };
-  EXPECT_EQ(valueAt(piece(0, 1000, R"(,"size":1500)"), "data.complete"), "false");
+  EXPECT_EQ(at(piece(0, 1000, R"(,"size":1500)"), "data.complete"), "false");
   EXPECT_FALSE(fs::exists(path("up")));
   EXPECT_EQ(names("{}"), "");
   agent_.restart();
-  EXPECT_EQ(valueAt(agent_.ask("upload_file", R"({"path":"up/f"})"), "data.offset"), "1000");
+  EXPECT_EQ(at(agent_.ask("upload_file", R"({"path":"up/f"})"), "data.offset"), "1000");
   EXPECT_EQ(outcome(piece(1200, 300, R"(,"size":1500)")), "INVALID_STATE");
   EXPECT_EQ(outcome(piece(1000, 500, R"(,"size":1500,"sha256":")" + files::sha256("x") + '"')),
             "INVALID_PAYLOAD");
   EXPECT_FALSE(fs::exists(path("up/f")));
   EXPECT_EQ(outcome(piece(0, 1000, R"(,"last":false)")), "ok");
   const Json done = piece(1000, 500, R"(,"last":true,"sha256":")" + files::sha256(whole) + '"');
-  EXPECT_EQ(valueAt(done, "data.complete"), "true") << done.write();
+  EXPECT_EQ(at(done, "data.complete"), "true") << done.write();
   EXPECT_EQ(readFileAt(path("up/f")), whole);
   EXPECT_FALSE(staging());
 }
@@ -319,14 +317,14 @@ TEST_F(FileActions, DownloadsInPiecesAndNoticesAChange) {
   const std::string whole(600'000, 'z');
   writeFileAt(path("f"), whole);
   const Json first = agent_.ask("download_file", R"({"path":"f","checksum":true})");
-  EXPECT_EQ(valueAt(first, "data.length"), "524288");
-  EXPECT_EQ(valueAt(first, "data.eof"), "false");
-  EXPECT_EQ(valueAt(first, "data.sha256"), files::sha256(whole));
+  EXPECT_EQ(at(first, "data.length"), "524288");
+  EXPECT_EQ(at(first, "data.eof"), "false");
+  EXPECT_EQ(at(first, "data.sha256"), files::sha256(whole));
   const std::string next =
-      R"({"path":"f","offset":524288,"version":")" + valueAt(first, "data.version") + "\"}";
+      R"({"path":"f","offset":524288,"version":")" + at(first, "data.version") + "\"}";
   const Json second = agent_.ask("download_file", next);
-  EXPECT_EQ(valueAt(second, "data.eof"), "true");
-  EXPECT_EQ(decodeBase64(valueAt(second, "data.content"))->size(), 600'000U - 524'288U);
+  EXPECT_EQ(at(second, "data.eof"), "true");
+  EXPECT_EQ(decodeBase64(at(second, "data.content"))->size(), 600'000U - 524'288U);
   writeFileAt(path("f"), whole + "more");
   EXPECT_EQ(outcome(agent_.ask("download_file", next)), "INVALID_STATE");
 }
@@ -372,7 +370,7 @@ TEST_F(FileActions, NoMessageNamesAPathOfTheHost) {
 TEST_F(FileActions, LegacyMessagesReadAndWrite) {
   agent_.raw(R"({"type":"file_write","messageId":"m1","data":{"serverId":"a","path":"f",)"
              R"("content":"legacy"}})");
-  EXPECT_EQ(valueAt(agent_.message("file_content"), "data.success"), "true");
+  EXPECT_EQ(at(agent_.message("file_content"), "data.success"), "true");
   EXPECT_EQ(readFileAt(path("f")), "legacy");
 }
 
@@ -380,8 +378,8 @@ TEST_F(FileActions, LegacyReadAnswersWithContent) {
   writeFileAt(path("f"), "legacy");
   agent_.raw(R"({"type":"file_read","messageId":"m2","data":{"serverId":"a","path":"f"}})");
   const Json answer = agent_.message("file_content");
-  EXPECT_EQ(valueAt(answer, "data.content"), "legacy");
-  EXPECT_EQ(valueAt(answer, "messageId"), "m2");
+  EXPECT_EQ(at(answer, "data.content"), "legacy");
+  EXPECT_EQ(at(answer, "messageId"), "m2");
 }
 
 }  // namespace

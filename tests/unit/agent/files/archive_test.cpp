@@ -160,8 +160,8 @@ TEST_F(Archives, BringBackWhatWentIn) {
     const Json made =
         agent_.ask("create_archive", R"({"path":"world","destination":")" + name + "\"}");
     ASSERT_EQ(outcome(made), "ok") << made.write();
-    EXPECT_EQ(valueAt(made, "data.skipped"), "1") << format;
-    EXPECT_EQ(valueAt(made, "data.size"), std::to_string(fs::file_size(path(name))));
+    EXPECT_EQ(at(made, "data.skipped"), "1") << format;
+    EXPECT_EQ(at(made, "data.size"), std::to_string(fs::file_size(path(name))));
     const Json out = extract(name, R"(,"destination":"out")");
     ASSERT_EQ(outcome(out), "ok") << out.write();
     EXPECT_EQ(readFileAt(path("out/world/region/r.0.0")), std::string(300'000, 'r')) << format;
@@ -217,7 +217,7 @@ TEST_F(Archives, WriteThroughNoLink) {
                            {.path = "link/secret", .content = "evil"}});
   const Json out = extract("evil.tar", R"(,"destination":"out")");
   EXPECT_EQ(outcome(out), "ok");
-  EXPECT_EQ(valueAt(out, "data.skipped"), "1");
+  EXPECT_EQ(at(out, "data.skipped"), "1");
   EXPECT_FALSE(fs::is_symlink(path("out/link")));
   EXPECT_EQ(readFileAt(path("out/link/secret")), "evil");
   EXPECT_EQ(agent_.fingerprintOfOutside(), outside_before_);
@@ -234,7 +234,7 @@ TEST_F(Archives, SkipHardLinksAndDevices) {
                            {.path = "fifo", .type = AE_IFIFO},
                            {.path = "device", .type = AE_IFCHR}});
   const Json out = extract("evil.tar");
-  EXPECT_EQ(valueAt(out, "data.skipped"), "4") << out.write();
+  EXPECT_EQ(at(out, "data.skipped"), "4") << out.write();
   EXPECT_EQ(tree(), before_);
 }
 
@@ -378,12 +378,11 @@ TEST_F(Archives, TellHowFarTheyAreAndCanBeCancelled) {
   const auto told = [&] { return !agent_.events("archive_progress").empty(); };
   while (!told()) std::this_thread::yield();
   const Json cancelled = agent_.ask("cancel_operation", R"({"commandId":")" + id + "\"}");
-  EXPECT_EQ(valueAt(cancelled, "data.cancelled"), "true") << cancelled.write();
+  EXPECT_EQ(at(cancelled, "data.cancelled"), "true") << cancelled.write();
   EXPECT_EQ(outcome(agent_.response(id)), "INVALID_STATE");
-  EXPECT_EQ(valueAt(agent_.events("archive_progress").front(), "data.commandId"), id);
-  EXPECT_EQ(
-      valueAt(agent_.ask("cancel_operation", R"({"commandId":")" + id + "\"}"), "data.cancelled"),
-      "false");
+  EXPECT_EQ(at(agent_.events("archive_progress").front(), "data.commandId"), id);
+  EXPECT_EQ(at(agent_.ask("cancel_operation", R"({"commandId":")" + id + "\"}"), "data.cancelled"),
+            "false");
   EXPECT_EQ(tree(), before_);
 }
 

@@ -65,16 +65,16 @@ class BackupTest : public testing::Test {
 TEST_F(BackupTest, BringsBackWhatWasThere) {
   const std::string outside = agent_.fingerprintOfOutside();
   const Json made = create(R"({"backupId":"first","name":"before the update"})");
-  ASSERT_EQ(valueAt(made, "data.success"), "true") << made.write();
-  EXPECT_EQ(valueAt(made, "data.result.backupId"), "first");
-  EXPECT_EQ(valueAt(made, "data.result.name"), "before the update");
+  ASSERT_EQ(at(made, "data.success"), "true") << made.write();
+  EXPECT_EQ(at(made, "data.result.backupId"), "first");
+  EXPECT_EQ(at(made, "data.result.name"), "before the update");
   fs::remove_all(path("world"));
   fs::remove(path("link"));
   writeFileAt(path("server.properties"), "motd=after");
   writeFileAt(path("new"), "new");
   ::chmod(agent_.root().c_str(), 0775);
   const Json restored = finish("restore_backup", R"({"backupId":"first"})");
-  ASSERT_EQ(valueAt(restored, "data.success"), "true") << restored.write();
+  ASSERT_EQ(at(restored, "data.success"), "true") << restored.write();
   EXPECT_EQ(readFileAt(path("world/region/r.0.0")), std::string(300'000, 'r'));
   EXPECT_EQ(readFileAt(path("server.properties")), "motd=before");
   EXPECT_EQ(fs::status(path("server.properties")).permissions(), fs::perms(0640));
@@ -90,12 +90,12 @@ TEST_F(BackupTest, BringsBackWhatWasThere) {
 }
 
 TEST_F(BackupTest, SweepsWhatItLeftItselfAndNothingOfOtherServers) {
-  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
   const std::string digits(32, '0');
   const fs::path all = fs::path(agent_.root()).parent_path();
   fs::create_directory(all / (".restoring-a-" + digits));
   fs::create_directory(all / (".restoring-a-b-" + digits));
-  ASSERT_EQ(valueAt(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
   EXPECT_FALSE(fs::exists(all / (".restoring-a-" + digits)));
   EXPECT_TRUE(fs::exists(all / (".restoring-a-b-" + digits)));
 }
@@ -107,10 +107,10 @@ TEST_F(BackupTest, ItsEndIsToldAgainOnTheNextConnection) {
   agent_.reconnect();
   agent_.raw(R"({"id":")" + id + R"(","type":"command","action":"create_backup","serverId":"a",)" +
              R"("payload":{"backupId":"b"}})");
-  EXPECT_EQ(valueAt(agent_.response(id), "data.status"), "backing_up");
+  EXPECT_EQ(at(agent_.response(id), "data.status"), "backing_up");
   const std::vector<Json> ends = agent_.events("command_completed");
   EXPECT_EQ(std::count_if(ends.begin(), ends.end(),
-                          [&](const Json& end) { return valueAt(end, "data.commandId") == id; }),
+                          [&](const Json& end) { return at(end, "data.commandId") == id; }),
             2);
 }
 
@@ -120,8 +120,8 @@ TEST_F(BackupTest, LeavesOutWhatIsIgnored) {
   writeFileAt(path("cache/deep/f"), "f");
   writeFileAt(path("world/cache"), "a file");
   const Json made = create(R"({"backupId":"b","ignore":["*.lock","cache/","/world/region/r.*"]})");
-  ASSERT_EQ(valueAt(made, "data.success"), "true") << made.write();
-  ASSERT_EQ(valueAt(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(made, "data.success"), "true") << made.write();
+  ASSERT_EQ(at(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
   EXPECT_FALSE(fs::exists(path("world/session.lock")));
   EXPECT_FALSE(fs::exists(path("world/region/session.lock")));
   EXPECT_FALSE(fs::exists(path("world/region/r.0.0")));
@@ -132,10 +132,9 @@ TEST_F(BackupTest, LeavesOutWhatIsIgnored) {
 
 TEST_F(BackupTest, ListsDeletesAndKeepsTheNewest) {
   for (const char* id : {"1", "2", "3", "4"})
-    ASSERT_EQ(valueAt(create(std::string(R"({"backupId":")") + id + "\"}"), "data.success"),
-              "true");
+    ASSERT_EQ(at(create(std::string(R"({"backupId":")") + id + "\"}"), "data.success"), "true");
   EXPECT_THAT(ids(), testing::ElementsAre("2", "3", "4"));
-  EXPECT_EQ(valueAt(create(R"({"backupId":"4"})"), "data.error.code"), "FILE_EXISTS");
+  EXPECT_EQ(at(create(R"({"backupId":"4"})"), "data.error.code"), "FILE_EXISTS");
   EXPECT_EQ(outcome(agent_.ask("delete_backup", R"({"backupId":"3"})")), "ok");
   EXPECT_EQ(outcome(agent_.ask("delete_backup", R"({"backupId":"3"})")), "FILE_NOT_FOUND");
   EXPECT_THAT(ids(), testing::ElementsAre("2", "4"));
@@ -146,33 +145,33 @@ TEST_F(BackupTest, ListsDeletesAndKeepsTheNewest) {
 }
 
 TEST_F(BackupTest, IsDownloadedInPiecesThatMatchItsChecksum) {
-  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
   std::string whole;
   Json piece;
   do {
     piece = agent_.ask("download_backup", R"({"backupId":"b","length":100,"offset":)" +
                                               std::to_string(whole.size()) + "}");
     ASSERT_EQ(outcome(piece), "ok") << piece.write();
-    whole += *decodeBase64(valueAt(piece, "data.content"));
-  } while (valueAt(piece, "data.eof") != "true");
-  EXPECT_EQ(files::sha256(whole), valueAt(piece, "data.sha256"));
+    whole += *decodeBase64(at(piece, "data.content"));
+  } while (at(piece, "data.eof") != "true");
+  EXPECT_EQ(files::sha256(whole), at(piece, "data.sha256"));
 }
 
 TEST_F(BackupTest, OneThatIsDamagedIsNotRestored) {
-  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
   const std::string archive = agent_.backups() + "/a/b.tar.zst";
   std::string bytes = readFileAt(archive);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
   writeFileAt(archive, bytes);
   writeFileAt(path("server.properties"), "motd=after");
   const Json restored = finish("restore_backup", R"({"backupId":"b"})");
-  EXPECT_EQ(valueAt(restored, "data.error.code"), "INVALID_STATE");
+  EXPECT_EQ(at(restored, "data.error.code"), "INVALID_STATE");
   EXPECT_EQ(readFileAt(path("server.properties")), "motd=after");
 }
 
 TEST_F(BackupTest, IsMadeOfAServerThatRunsAndNotRestoredToIt) {
   agent_.completed(agent_.send("start_server", "{}"));
-  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
   const Json refused = agent_.ask("restore_backup", R"({"backupId":"b"})");
   EXPECT_EQ(outcome(refused), "INVALID_STATE");
   EXPECT_THAT(refused.write(), HasSubstr("stop it"));
@@ -180,20 +179,20 @@ TEST_F(BackupTest, IsMadeOfAServerThatRunsAndNotRestoredToIt) {
 }
 
 TEST_F(BackupTest, IsNotRestoredToAServerWhoseStartWasAcceptedBefore) {
-  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
   writeFileAt(path("server.properties"), "motd=after");
   const std::string start = agent_.send("start_server", "{}");
   const std::string restore = agent_.send("restore_backup", R"({"backupId":"b"})");
   ASSERT_EQ(outcome(agent_.response(start)), "ok");
   const std::string accepted = outcome(agent_.response(restore));
-  EXPECT_EQ(accepted == "ok" ? valueAt(agent_.completed(restore), "data.error.code") : accepted,
+  EXPECT_EQ(accepted == "ok" ? at(agent_.completed(restore), "data.error.code") : accepted,
             "INVALID_STATE");
   EXPECT_EQ(readFileAt(path("server.properties")), "motd=after");
-  EXPECT_EQ(valueAt(agent_.completed(start), "data.success"), "true");
+  EXPECT_EQ(at(agent_.completed(start), "data.success"), "true");
 }
 
 TEST_F(BackupTest, LeavesEverythingWhenTheLastLookRefuses) {
-  ASSERT_EQ(valueAt(create(R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
   writeFileAt(path("server.properties"), "motd=after");
   files::Backups backups(agent_.backups(), "a");
   const std::string data_dir = fs::path(agent_.root()).parent_path().string();
@@ -205,10 +204,10 @@ TEST_F(BackupTest, LeavesEverythingWhenTheLastLookRefuses) {
 }
 
 TEST_F(BackupTest, AFullDiskLeavesNoHalfBackupAndRestoresNothing) {
-  ASSERT_EQ(valueAt(create(R"({"backupId":"good"})"), "data.success"), "true");
+  ASSERT_EQ(at(create(R"({"backupId":"good"})"), "data.success"), "true");
   const std::size_t before_files = stored();
   writeFileAt(path("noise"), readFileAt("/proc/self/exe").substr(0, 400'000));
-  ASSERT_EQ(valueAt(create(R"({"backupId":"noisy"})"), "data.success"), "true");
+  ASSERT_EQ(at(create(R"({"backupId":"noisy"})"), "data.success"), "true");
   ::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -217,8 +216,8 @@ TEST_F(BackupTest, AFullDiskLeavesNoHalfBackupAndRestoresNothing) {
   const Json made = create(R"({"backupId":"half"})");
   const Json restored = finish("restore_backup", R"({"backupId":"noisy"})");
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  EXPECT_EQ(valueAt(made, "data.error.code"), "DISK_FULL") << made.write();
-  EXPECT_EQ(valueAt(restored, "data.error.code"), "DISK_FULL") << restored.write();
+  EXPECT_EQ(at(made, "data.error.code"), "DISK_FULL") << made.write();
+  EXPECT_EQ(at(restored, "data.error.code"), "DISK_FULL") << restored.write();
   EXPECT_THAT(ids(), testing::ElementsAre("good", "noisy"));
   EXPECT_EQ(stored(), before_files + 2);
   EXPECT_TRUE(fs::exists(path("noise")));
@@ -234,10 +233,9 @@ TEST_F(BackupTest, WritesNoFasterThanItMayAndIsCancelled) {
   EXPECT_EQ(stored(), 1U);  // a hidden one
   EXPECT_TRUE(ids().empty());
   const auto began = std::chrono::steady_clock::now();
-  EXPECT_EQ(
-      valueAt(agent_.ask("cancel_operation", R"({"commandId":")" + id + "\"}"), "data.cancelled"),
-      "true");
-  EXPECT_EQ(valueAt(agent_.completed(id), "data.success"), "false");
+  EXPECT_EQ(at(agent_.ask("cancel_operation", R"({"commandId":")" + id + "\"}"), "data.cancelled"),
+            "true");
+  EXPECT_EQ(at(agent_.completed(id), "data.success"), "false");
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
   EXPECT_EQ(stored(), 0U);
 }

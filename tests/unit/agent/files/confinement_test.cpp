@@ -106,7 +106,7 @@ TEST_F(RootedTest, NoSymbolicLinkLeadsOutAtAnyDepthOrPosition) {
 TEST_F(RootedTest, LinksThatStayInsideAreFollowedOnTheWayAndNeverAtTheEnd) {
   layOut();
   fs::create_symlink("folder/in", agent_.root() + "/inside");
-  EXPECT_EQ(valueAt(agent_.ask("read_file", R"({"path":"inside/file"})"), "data.content"), "inner");
+  EXPECT_EQ(at(agent_.ask("read_file", R"({"path":"inside/file"})"), "data.content"), "inner");
   EXPECT_EQ(outcome(agent_.ask("write_file", R"({"path":"inside/new","content":"n"})")), "ok");
   EXPECT_EQ(readFileAt(agent_.root() + "/folder/in/new"), "n");
   fs::create_symlink("plain", agent_.root() + "/alias");

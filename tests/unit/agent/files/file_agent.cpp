@@ -6,11 +6,9 @@
 #include <sstream>
 #include <stdexcept>
 
-#include <libcontrol/loader.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "mock/mock_plugin.h"
+#include "unit/agent/whole/agent_on_mock.h"
 
 namespace agent {
 namespace {
@@ -18,17 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kPatience{60};
-
-std::shared_ptr<control::ContainerRuntime> mockRuntime() {
-  static std::atomic<int> last{0};
-  static const control::PluginDescriptor* const kLinked[] = {&control::mock::descriptor()};
-  control::LoadOptions options;
-  options.linked_plugins = kLinked;
-  auto runtime = control::loadRuntime(
-      "mock:///files-" + std::to_string(::getpid()) + '-' + std::to_string(++last), options);
-  if (!runtime) throw std::runtime_error(runtime.error().message);
-  return *runtime;
-}
 
 void addTo(std::ostringstream& print, const fs::path& path) {
   struct stat status {};
@@ -56,7 +43,7 @@ FileAgent::FileAgent() : runtime_(mockRuntime()) {
     const Json accepted = response(command);
     if (outcome(accepted) != "ok") throw std::runtime_error(accepted.write());
     const Json made = completed(command);
-    if (valueAt(made, "data.success") != "true") throw std::runtime_error(made.write());
+    if (at(made, "data.success") != "true") throw std::runtime_error(made.write());
   }
   fs::create_directories(outside() + "/deep/er");
   for (const std::string& path : {outside() + "/secret", outside() + "/deep/secret",
@@ -130,8 +117,7 @@ Json FileAgent::completed(const std::string& id) {
   Json found;
   const auto look = [&] {
     for (const Json& event : events_)
-      if (*event.findText("event") == "command_completed" &&
-          valueAt(event, "data.commandId") == id) {
+      if (*event.findText("event") == "command_completed" && at(event, "data.commandId") == id) {
         found = event;
         return true;
       }
@@ -169,19 +155,8 @@ std::string FileAgent::fingerprintOfOutside() const {
   return print.str();
 }
 
-std::string valueAt(const Json& message, std::string_view path) {
-  const Json* value = &message;
-  while (value != nullptr && !path.empty()) {
-    const std::size_t dot = std::min(path.find('.'), path.size());
-    value = value->find(path.substr(0, dot));
-    path.remove_prefix(std::min(dot + 1, path.size()));
-  }
-  if (value == nullptr) return "-";
-  return value->text() != nullptr ? *value->text() : value->write();
-}
-
 std::string outcome(const Json& response) {
-  return valueAt(response, "success") == "true" ? "ok" : valueAt(response, "error.code");
+  return at(response, "success") == "true" ? "ok" : at(response, "error.code");
 }
 
 void writeFileAt(const std::string& path, const std::string& content) {

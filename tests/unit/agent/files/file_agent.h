@@ -11,6 +11,7 @@
 #include "agent/panel/agent.h"
 #include "agent/panel/json_text.h"
 #include "support/temp_dir.h"
+#include "unit/agent/whole/recording_panel.h"
 
 namespace agent {
 
@@ -69,9 +70,6 @@ class FileAgent {
   std::atomic<int> last_id_{0};
   std::unique_ptr<Agent> agent_;
 };
-
-/// The member at `path` ("data.size") as text or compact JSON; "-" when missing.
-std::string valueAt(const Json& message, std::string_view path);
 
 /// "ok" or the error's code.
 std::string outcome(const Json& response);

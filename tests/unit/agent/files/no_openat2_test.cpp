@@ -42,7 +42,7 @@ TEST(WithoutOpenat2, FilesAreRefusedAndTheRestWorks) {
   EXPECT_EQ(readFileAt(agent.root() + "/f"), "kept");
   EXPECT_EQ(outcome(agent.ask("get_status", "{}")), "ok");
   const std::string id = agent.send("delete_server", R"({"removeData":true})");
-  EXPECT_EQ(valueAt(agent.completed(id), "data.success"), "true");
+  EXPECT_EQ(at(agent.completed(id), "data.success"), "true");
   EXPECT_FALSE(std::filesystem::exists(agent.root()));
 }
 

@@ -28,7 +28,7 @@ control::EntrySpec created(std::string_view text) {
   return readCreatePayload(Fields(&payload, "payload"), {"/data/s1", "/home/container"});
 }
 
-std::string refusal(std::string_view text) {
+std::string refusalOf(std::string_view text) {
   return refused([&] { created(text); });
 }
 
@@ -179,50 +179,50 @@ TEST(Limits, NameTheFieldThatIsWrong) {
 }
 
 TEST(CreatePayload, NeedsAnImageThatCouldBeOne) {
-  EXPECT_THAT(refusal("{}"), StartsWith("INVALID_PAYLOAD payload.image "));
+  EXPECT_THAT(refusalOf("{}"), StartsWith("INVALID_PAYLOAD payload.image "));
   for (const char* image : {"\"\"", "7", "\"a b\"", "\"-x\"", "\"a;b\"", "\"../x?y=1\"", "null"})
-    EXPECT_THAT(refusal("{\"image\":" + std::string(image) + "}"),
+    EXPECT_THAT(refusalOf("{\"image\":" + std::string(image) + "}"),
                 StartsWith("INVALID_PAYLOAD payload.image "))
         << image;
 }
 
 TEST(CreatePayload, RefusesEnvironmentsThatAreNone) {
-  EXPECT_THAT(refusal(with(R"("environment":{"A=B":"x"})")),
+  EXPECT_THAT(refusalOf(with(R"("environment":{"A=B":"x"})")),
               StartsWith("INVALID_PAYLOAD payload.environment.A=B "));
-  EXPECT_THAT(refusal(with(R"("environment":{"":"x"})")),
+  EXPECT_THAT(refusalOf(with(R"("environment":{"":"x"})")),
               StartsWith("INVALID_PAYLOAD payload.environment. "));
-  EXPECT_THAT(refusal(with(R"("environment":{"A":{}})")),
+  EXPECT_THAT(refusalOf(with(R"("environment":{"A":{}})")),
               StartsWith("INVALID_PAYLOAD payload.environment.A "));
-  EXPECT_THAT(refusal(with(R"("environment":["A=B"])")),
+  EXPECT_THAT(refusalOf(with(R"("environment":["A=B"])")),
               StartsWith("INVALID_PAYLOAD payload.environment "));
 }
 
 TEST(CreatePayload, BoundsTheEnvironment) {
   std::string many = "\"environment\":{\"V0\":1";
   for (int i = 1; i < 128; ++i) many += ",\"V" + std::to_string(i) + "\":1";
-  EXPECT_EQ(refusal(with(many + "}")), "");
-  EXPECT_THAT(refusal(with(many + ",\"ONE_MORE\":1}")),
+  EXPECT_EQ(refusalOf(with(many + "}")), "");
+  EXPECT_THAT(refusalOf(with(many + ",\"ONE_MORE\":1}")),
               StartsWith("INVALID_PAYLOAD payload.environment "));
-  EXPECT_THAT(refusal(with("\"environment\":{\"A\":\"" + std::string(32 * 1024, 'x') + "\"}")),
+  EXPECT_THAT(refusalOf(with("\"environment\":{\"A\":\"" + std::string(32 * 1024, 'x') + "\"}")),
               StartsWith("INVALID_PAYLOAD payload.environment "));
 }
 
 TEST(CreatePayload, NamesThePortThatIsWrong) {
-  EXPECT_THAT(refusal(with(R"("ports":[{"internal":0,"external":1}])")),
+  EXPECT_THAT(refusalOf(with(R"("ports":[{"internal":0,"external":1}])")),
               StartsWith("INVALID_PAYLOAD payload.ports[0].internal "));
-  EXPECT_THAT(refusal(with(R"("ports":[{"internal":1,"external":65536}])")),
+  EXPECT_THAT(refusalOf(with(R"("ports":[{"internal":1,"external":65536}])")),
               StartsWith("INVALID_PAYLOAD payload.ports[0].external "));
-  EXPECT_THAT(refusal(with(R"("ports":[{"internal":1}])")),
+  EXPECT_THAT(refusalOf(with(R"("ports":[{"internal":1}])")),
               StartsWith("INVALID_PAYLOAD payload.ports[0].external "));
-  EXPECT_THAT(refusal(with(R"("ports":[{"internal":1,"external":1,"protocol":"icmp"}])")),
+  EXPECT_THAT(refusalOf(with(R"("ports":[{"internal":1,"external":1,"protocol":"icmp"}])")),
               StartsWith("INVALID_PAYLOAD payload.ports[0].protocol "));
-  EXPECT_THAT(refusal(with(R"("ports":[25565])")), StartsWith("INVALID_PAYLOAD payload.ports[0] "));
-  EXPECT_THAT(refusal(with(R"("ports":{"x":1})")), StartsWith("INVALID_PAYLOAD payload.ports.x "));
-  EXPECT_THAT(refusal(with(R"("ports":{"1":"x"})")),
+  EXPECT_THAT(refusalOf(with(R"("ports":[25565])")), StartsWith("INVALID_PAYLOAD payload.ports[0] "));
+  EXPECT_THAT(refusalOf(with(R"("ports":{"x":1})")), StartsWith("INVALID_PAYLOAD payload.ports.x "));
+  EXPECT_THAT(refusalOf(with(R"("ports":{"1":"x"})")),
               StartsWith("INVALID_PAYLOAD payload.ports.1 "));
-  EXPECT_THAT(refusal(with(R"("ports":"25565")")), StartsWith("INVALID_PAYLOAD payload.ports "));
-  EXPECT_THAT(refusal(with(R"("ports":{"1":5000,"2":5000})")), HasSubstr("5000 twice"));
-  EXPECT_EQ(refusal(with(R"("ports":{"1":5000,"1/udp":5000})")), "");
+  EXPECT_THAT(refusalOf(with(R"("ports":"25565")")), StartsWith("INVALID_PAYLOAD payload.ports "));
+  EXPECT_THAT(refusalOf(with(R"("ports":{"1":5000,"2":5000})")), HasSubstr("5000 twice"));
+  EXPECT_EQ(refusalOf(with(R"("ports":{"1":5000,"1/udp":5000})")), "");
 }
 
 TEST(CreatePayload, RefusesWhatReachesOutOfTheContainer) {
@@ -234,7 +234,7 @@ TEST(CreatePayload, RefusesWhatReachesOutOfTheContainer) {
         R"("usernsMode":"host")", R"("securityOpt":["seccomp=unconfined"])", R"("runtime":"x")",
         R"("cgroupParent":"/")", R"("sysctls":{"a":"b"})", R"("HostConfig":{"a":1})",
         R"("oomKillDisable":true)"})
-    EXPECT_THAT(refusal(with(field)), StartsWith("POLICY_VIOLATION payload.")) << field;
+    EXPECT_THAT(refusalOf(with(field)), StartsWith("POLICY_VIOLATION payload.")) << field;
 }
 
 TEST(CreatePayload, LosesNothingThatStandsBesideEggConfig) {
@@ -245,38 +245,38 @@ TEST(CreatePayload, LosesNothingThatStandsBesideEggConfig) {
   EXPECT_EQ(entry.container.ports.size(), 1U);
   EXPECT_TRUE(entry.start);
   EXPECT_FALSE(entry.container.tty);
-  EXPECT_THAT(refusal(R"({"eggConfig":{"image":"game:1"},"limits":{"memory":true}})"),
+  EXPECT_THAT(refusalOf(R"({"eggConfig":{"image":"game:1"},"limits":{"memory":true}})"),
               StartsWith("INVALID_PAYLOAD payload.limits.memory "));
-  EXPECT_THAT(refusal(R"({"eggConfig":{"startup":"x"}})"),
+  EXPECT_THAT(refusalOf(R"({"eggConfig":{"startup":"x"}})"),
               StartsWith("INVALID_PAYLOAD payload.eggConfig.image "));
 }
 
 TEST(CreatePayload, NamesTheForbiddenFieldWhereverItStands) {
-  EXPECT_THAT(refusal(R"({"eggConfig":{"image":"game:1","limits":{"privileged":true}}})"),
+  EXPECT_THAT(refusalOf(R"({"eggConfig":{"image":"game:1","limits":{"privileged":true}}})"),
               StartsWith("POLICY_VIOLATION payload.eggConfig.limits.privileged "));
-  EXPECT_THAT(refusal(with(R"("ports":[{"internal":1,"external":1,"network-mode":"host"}])")),
+  EXPECT_THAT(refusalOf(with(R"("ports":[{"internal":1,"external":1,"network-mode":"host"}])")),
               StartsWith("POLICY_VIOLATION payload.ports[0].network-mode "));
 }
 
 TEST(CreatePayload, TakesForbiddenFieldsThatAskForNothing) {
-  EXPECT_EQ(refusal(with(R"("privileged":false,"mounts":[],"devices":null,"sysctls":{})")), "");
+  EXPECT_EQ(refusalOf(with(R"("privileged":false,"mounts":[],"devices":null,"sysctls":{})")), "");
 }
 
 TEST(CreatePayload, TakesAnyNameInEnvironmentAndLabels) {
-  EXPECT_EQ(refusal(with(
+  EXPECT_EQ(refusalOf(with(
                 R"("environment":{"DEVICES":"x"},"labels":{"runtime":"x","mock.run_for":"5s"})")),
             "");
 }
 
 TEST(CreatePayload, KeepsTheAgentsLabelsToTheAgent) {
-  EXPECT_THAT(refusal(with(R"("labels":{"ctrl-alt-play.server-id":"other"})")),
+  EXPECT_THAT(refusalOf(with(R"("labels":{"ctrl-alt-play.server-id":"other"})")),
               StartsWith("POLICY_VIOLATION payload.labels.ctrl-alt-play.server-id"));
-  EXPECT_THAT(refusal(with(R"("labels":{"a":1})")),
+  EXPECT_THAT(refusalOf(with(R"("labels":{"a":1})")),
               StartsWith("INVALID_PAYLOAD payload.labels.a "));
 }
 
 TEST(CreatePayload, IgnoresUnknownFields) {
-  EXPECT_EQ(refusal(with(R"("colour":"red","node":{"x":[1]})")), "");
+  EXPECT_EQ(refusalOf(with(R"("colour":"red","node":{"x":[1]})")), "");
 }
 
 TEST(CreatePayload, RefusesWrongTypes) {
@@ -284,7 +284,7 @@ TEST(CreatePayload, RefusesWrongTypes) {
        {R"("tty":"yes")", R"("start":1)", R"("startup":["./run"])", R"("stop":"SIGINT")",
         R"("restart":{"policy":"sometimes"})", R"("restart":{"maxRetries":-1})",
         R"("pull":"sometimes")", R"("labels":[])"})
-    EXPECT_THAT(refusal(with(field)), StartsWith("INVALID_PAYLOAD payload.")) << field;
+    EXPECT_THAT(refusalOf(with(field)), StartsWith("INVALID_PAYLOAD payload.")) << field;
 }
 
 TEST(CreatePayload, StopStepsBecomeTheLadder) {
@@ -309,7 +309,7 @@ TEST(CreatePayload, RefusesStopStepsThatAreNone) {
         R"("steps":[{"command":""}])", R"("steps":[{"command":"x","timeout":-1}])",
         R"("steps":[{"signal":"INT"}],"timeout":5)", R"("steps":[{"signal":"INT"}],"command":"x")",
         R"("command":"a\r")", R"("command":"")"})
-    EXPECT_THAT(refusal(with("\"stop\":{" + std::string(steps) + "}")),
+    EXPECT_THAT(refusalOf(with("\"stop\":{" + std::string(steps) + "}")),
                 StartsWith("INVALID_PAYLOAD payload.stop"))
         << steps;
 }

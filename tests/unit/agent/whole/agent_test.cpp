@@ -1,19 +1,12 @@
-#include "agent/panel/agent.h"
-
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <libcontrol/loader.h>
 #include <libcontrol/testing/mock_control.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "agent/actions/action.h"
-#include "mock/mock_plugin.h"
-#include "unit/agent/protocol/recording_panel.h"
+#include "unit/agent/whole/agent_on_mock.h"
 
 namespace agent {
 namespace {
@@ -21,58 +14,8 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-/// An engine in memory of its own for each test.
-std::shared_ptr<control::ContainerRuntime> mockRuntime() {
-  static std::atomic<int> last{0};
-  static const control::PluginDescriptor* const kLinked[] = {&control::mock::descriptor()};
-  control::LoadOptions options;
-  options.linked_plugins = kLinked;
-  const std::string uri =
-      "mock:///agent-" + std::to_string(::getpid()) + '-' + std::to_string(++last);
-  auto runtime = control::loadRuntime(uri, options);
-  if (!runtime) throw std::runtime_error(runtime.error().message);
-  return *runtime;
-}
-
-class AgentTest : public testing::Test {
+class AgentTest : public AgentOnMock {
  protected:
-  AgentTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "agent-test-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    config_.node_id = "node-1";
-    config_.data_dir = directory_ + "/data";
-    config_.state_dir = directory_ + "/state";
-    config_.container_data_path = "/home/container";
-    config_.rate_limit = 200;
-  }
-  ~AgentTest() override {
-    if (agent_) agent_->close();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
-
-  void open() {
-    agent_ = std::make_unique<Agent>(
-        config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); });
-    agent_->open();
-  }
-
-  /// Sends a command under a new id and returns the id.
-  std::string send(const std::string& action, const std::string& members = "") {
-    const std::string id = "cmd_" + std::to_string(++last_id_);
-    agent_->onMessage(R"({"id":")" + id + R"(","type":"command","action":")" + action + '"' +
-                      (members.empty() ? "" : "," + members) + "}");
-    return id;
-  }
-  Json ask(const std::string& action, const std::string& members = "") {
-    return panel_.response(send(action, members));
-  }
-  /// Has it done and returns the command_completed event.
-  Json finish(const std::string& action, const std::string& members) {
-    const std::string id = send(action, members);
-    EXPECT_EQ(at(panel_.response(id), "success"), "true") << panel_.response(id).write();
-    return panel_.completed(id);
-  }
   /// Creates and starts a server that ends at once when it is stopped: as process 1 its program has
   /// no handler for SIGTERM.
   void run(const std::string& server, const std::string& more = R"(,"stop":{"timeout":0})") {
@@ -80,13 +23,6 @@ class AgentTest : public testing::Test {
                                 R"("startup":"sleep 1000","start":true)" + more + "}";
     ASSERT_EQ(at(finish("create_server", payload), "data.success"), "true");
   }
-
-  Config config_{};
-  std::string directory_;
-  std::shared_ptr<control::ContainerRuntime> runtime_ = mockRuntime();
-  RecordingPanel panel_;
-  std::unique_ptr<Agent> agent_;
-  int last_id_ = 0;
 };
 
 class OpenAgent : public AgentTest {
@@ -373,11 +309,11 @@ TEST_F(OpenAgent, RemovesTheFilesBeforeItSaysSoWhenAskedTo) {
 
 TEST_F(OpenAgent, RefusesADirectoryThatIsALink) {
   std::filesystem::create_directories(config_.data_dir);
-  std::filesystem::create_directory(directory_ + "/elsewhere");
-  std::filesystem::create_directory_symlink(directory_ + "/elsewhere", config_.data_dir + "/a");
+  std::filesystem::create_directory(directory_.path("elsewhere"));
+  std::filesystem::create_directory_symlink(directory_.path("elsewhere"), config_.data_dir + "/a");
   const Json response = ask("create_server", R"("serverId":"a","payload":{"image":"game:1"})");
   EXPECT_EQ(at(response, "error.code"), "PERMISSION_DENIED");
-  EXPECT_THAT(at(response, "error.message"), Not(HasSubstr(directory_)));
+  EXPECT_THAT(at(response, "error.message"), Not(HasSubstr(directory_.path())));
 }
 
 TEST_F(OpenAgent, GreetsWithSystemInfoAndEveryServer) {

@@ -1,61 +1,30 @@
 // The operator's policy against everything a panel can send.
 
-#include <atomic>
-#include <filesystem>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <libcontrol/loader.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "agent/panel/agent.h"
-#include "mock/mock_plugin.h"
-#include "unit/agent/protocol/recording_panel.h"
+#include "unit/agent/whole/agent_on_mock.h"
 
 namespace agent {
 namespace {
 
 using testing::HasSubstr;
 
-std::shared_ptr<control::ContainerRuntime> mockRuntime() {
-  static std::atomic<int> last{0};
-  static const control::PluginDescriptor* const kLinked[] = {&control::mock::descriptor()};
-  control::LoadOptions options;
-  options.linked_plugins = kLinked;
-  auto runtime = control::loadRuntime(
-      "mock:///policed-" + std::to_string(::getpid()) + '-' + std::to_string(++last), options);
-  if (!runtime) throw std::runtime_error(runtime.error().message);
-  return *runtime;
-}
-
-class PolicedAgent : public testing::Test {
+class PolicedAgent : public AgentOnMock {
  protected:
   PolicedAgent() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "policed-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    config_.node_id = "node-1";
-    config_.data_dir = directory_ + "/data";
-    config_.state_dir = directory_ + "/state";
-    config_.container_data_path = "/home/container";
     auto policy = parsePolicy(R"({"images":["ghcr.io/example/*"],"ports":["25565-25570"],
         "maxMemory":"1g","maxCpu":100,"maxPids":64,"maxServers":2,"stopSignals":["TERM"]})");
     config_.policy = *policy;
-    agent_ = std::make_unique<Agent>(
-        config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); });
-    agent_->open();
-  }
-  ~PolicedAgent() override {
-    agent_.reset();
-    std::filesystem::remove_all(directory_);
+    open();
   }
 
+  /// Its response, once it has ended.
   Json ask(const std::string& action, const std::string& server, const std::string& payload) {
-    const std::string id = "c" + std::to_string(++last_);
-    agent_->onMessage(R"({"id":")" + id + R"(","type":"command","action":")" + action +
-                      R"(","serverId":")" + server + R"(","payload":)" + payload + "}");
-    const Json answer = panel_.response(id);
-    if (at(answer, "success") == "true" && at(answer, "data.status") != "-") panel_.completed(id);
+    const Json answer =
+        AgentOnMock::ask(action, R"("serverId":")" + server + R"(","payload":)" + payload);
+    if (at(answer, "success") == "true" && at(answer, "data.status") != "-")
+      panel_.completed(at(answer, "id"));
     return answer;
   }
   void expectRefused(const Json& answer, const std::string& word) {
@@ -63,16 +32,8 @@ class PolicedAgent : public testing::Test {
     EXPECT_THAT(at(answer, "error.message"), HasSubstr(word));
   }
   control::ContainerInfo container(const std::string& server) {
-    return *runtime_->inspect({"ctrl-alt-play-" + server},
-                              control::CallContext::within(std::chrono::seconds(5)));
+    return *runtime_->inspect({"ctrl-alt-play-" + server}, soon());
   }
-
-  Config config_{};
-  std::string directory_;
-  std::shared_ptr<control::ContainerRuntime> runtime_ = mockRuntime();
-  RecordingPanel panel_;
-  std::unique_ptr<Agent> agent_;
-  int last_ = 0;
 };
 
 TEST_F(PolicedAgent, RefusesWhatTheHostDoesNotAllowAndMakesNothing) {
@@ -90,7 +51,7 @@ TEST_F(PolicedAgent, RefusesWhatTheHostDoesNotAllowAndMakesNothing) {
                     R"({"eggConfig":{"image":"ghcr.io/example/game:1","ports":{"1":22}}})"),
                 "22");
   expectRefused(ask("pull_image", "", R"({"image":"evil.io/x"})"), "evil.io/x");
-  EXPECT_TRUE(runtime_->list({}, control::CallContext::within(std::chrono::seconds(5)))->empty());
+  EXPECT_TRUE(runtime_->list({}, soon())->empty());
 }
 
 TEST_F(PolicedAgent, HoldsAServerToTheCeilingsItDidNotAskFor) {

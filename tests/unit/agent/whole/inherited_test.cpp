@@ -1,52 +1,20 @@
 // What an agent does with the commands that the agent before it had begun.
 
 #include <algorithm>
-#include <atomic>
-#include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <libcontrol/loader.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "agent/panel/agent.h"
 #include "agent/panel/command.h"
 #include "agent/panel/dedup.h"
 #include "agent/panel/journal.h"
-#include "mock/mock_plugin.h"
-#include "unit/agent/protocol/recording_panel.h"
+#include "unit/agent/whole/agent_on_mock.h"
 
 namespace agent {
 namespace {
 
-std::shared_ptr<control::ContainerRuntime> mockRuntime() {
-  static std::atomic<int> last{0};
-  static const control::PluginDescriptor* const kLinked[] = {&control::mock::descriptor()};
-  control::LoadOptions options;
-  options.linked_plugins = kLinked;
-  auto runtime = control::loadRuntime(
-      "mock:///inherited-" + std::to_string(::getpid()) + '-' + std::to_string(++last), options);
-  if (!runtime) throw std::runtime_error(runtime.error().message);
-  return *runtime;
-}
-
-class Inherited : public testing::Test {
+class Inherited : public AgentOnMock {
  protected:
-  Inherited() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "inherited-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    config_.node_id = "node-1";
-    config_.data_dir = directory_ + "/data";
-    config_.state_dir = directory_ + "/state";
-    config_.container_data_path = "/home/container";
-    config_.rate_limit = 0;
-  }
-  ~Inherited() override {
-    agent_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
   static std::string text(const std::string& id, const std::string& action,
                           const std::string& server, const std::string& payload) {
     return R"({"id":")" + id + R"(","type":"command","action":")" + action + R"(","serverId":")" +
@@ -64,21 +32,8 @@ class Inherited : public testing::Test {
     if (accepted) journal.accepted(command.id);
     if (outcome) journal.end(command.id, *outcome);
   }
-  void open() {
-    agent_.reset();
-    agent_ = std::make_unique<Agent>(
-        config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); });
-    agent_->open();
-  }
-  std::size_t containers() {
-    return runtime_->list({}, control::CallContext::within(std::chrono::seconds(5)))->size();
-  }
+  std::size_t containers() { return runtime_->list({}, soon())->size(); }
 
-  Config config_{};
-  std::string directory_;
-  std::shared_ptr<control::ContainerRuntime> runtime_ = mockRuntime();
-  RecordingPanel panel_;
-  std::unique_ptr<Agent> agent_;
   const std::string create_ = text("c1", "create_server", "s1", R"({"image":"game:1"})");
 };
 

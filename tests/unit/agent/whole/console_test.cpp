@@ -1,15 +1,8 @@
-#include <atomic>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <libcontrol/loader.h>
 #include <libcontrol/testing/mock_control.h>
-#include <unistd.h>
 
-#include "agent/panel/agent.h"
-#include "mock/mock_plugin.h"
-#include "support/temp_dir.h"
-#include "unit/agent/protocol/recording_panel.h"
+#include "unit/agent/whole/agent_on_mock.h"
 
 namespace agent {
 namespace {
@@ -19,36 +12,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-std::shared_ptr<control::ContainerRuntime> mockRuntime() {
-  static std::atomic<int> last{0};
-  static const control::PluginDescriptor* const kLinked[] = {&control::mock::descriptor()};
-  control::LoadOptions options;
-  options.linked_plugins = kLinked;
-  auto runtime = control::loadRuntime(
-      "mock:///console-" + std::to_string(::getpid()) + '-' + std::to_string(++last), options);
-  if (!runtime) throw std::runtime_error(runtime.error().message);
-  return *runtime;
-}
-
 /// An agent with one server, "a", that prints what it reads.
-class ConsoleAgentTest : public testing::Test {
+class ConsoleAgentTest : public AgentOnMock {
  protected:
-  ConsoleAgentTest() {
-    config_.node_id = "node-1";
-    config_.data_dir = directory_.path("data");
-    config_.state_dir = directory_.path("state");
-    config_.container_data_path = "/home/container";
-    config_.panel_legacy_events = true;
-  }
-  ~ConsoleAgentTest() override {
-    if (agent_) agent_->close();
-  }
-
-  void open() {
-    agent_ = std::make_unique<Agent>(config_, runtime_,
-                                     [this](Outbound message) { panel_.receive(message.text); });
-    agent_->open();
-  }
   void run(const std::string& more = "") {
     const std::string id =
         send("create_server", R"({"image":"game:1","startup":"cat",)"
@@ -58,10 +24,7 @@ class ConsoleAgentTest : public testing::Test {
     ASSERT_EQ(at(panel_.completed(id), "data.success"), "true");
   }
   std::string send(const std::string& action, const std::string& payload = "{}") {
-    const std::string id = "cmd_" + std::to_string(++last_id_);
-    agent_->onMessage(R"({"id":")" + id + R"(","type":"command","serverId":"a","action":")" +
-                      action + R"(","payload":)" + payload + "}");
-    return id;
+    return AgentOnMock::send(action, R"("serverId":"a","payload":)" + payload);
   }
   Json ask(const std::string& action, const std::string& payload = "{}") {
     return panel_.response(send(action, payload));
@@ -87,13 +50,6 @@ class ConsoleAgentTest : public testing::Test {
     for (const Json& line : *lines->elements()) messages.push_back(at(line, "message"));
     return messages;
   }
-
-  test_support::TempDir directory_;
-  Config config_{};
-  std::shared_ptr<control::ContainerRuntime> runtime_ = mockRuntime();
-  RecordingPanel panel_;
-  std::unique_ptr<Agent> agent_;
-  int last_id_ = 0;
 };
 
 class RunningConsole : public ConsoleAgentTest {

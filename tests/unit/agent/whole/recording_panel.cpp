@@ -1,4 +1,4 @@
-#include "unit/agent/protocol/recording_panel.h"
+#include "unit/agent/whole/recording_panel.h"
 
 #include <chrono>
 #include <stdexcept>

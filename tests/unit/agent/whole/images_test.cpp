@@ -1,44 +1,18 @@
 // What a panel may do with the images of the host.
 
-#include <atomic>
-#include <filesystem>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <libcontrol/images.h>
-#include <libcontrol/loader.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "agent/panel/agent.h"
-#include "mock/mock_plugin.h"
-#include "unit/agent/protocol/recording_panel.h"
+#include "unit/agent/whole/agent_on_mock.h"
 
 namespace agent {
 namespace {
 
 using testing::HasSubstr;
 
-std::shared_ptr<control::ContainerRuntime> mockRuntime() {
-  static std::atomic<int> last{0};
-  static const control::PluginDescriptor* const kLinked[] = {&control::mock::descriptor()};
-  control::LoadOptions options;
-  options.linked_plugins = kLinked;
-  auto runtime = control::loadRuntime(
-      "mock:///images-" + std::to_string(::getpid()) + '-' + std::to_string(++last), options);
-  if (!runtime) throw std::runtime_error(runtime.error().message);
-  return *runtime;
-}
-
-class ImagesOfTheHost : public testing::Test {
+class ImagesOfTheHost : public AgentOnMock {
  protected:
   ImagesOfTheHost() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "images-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    config_.node_id = "node-1";
-    config_.data_dir = directory_ + "/data";
-    config_.state_dir = directory_ + "/state";
-    config_.container_data_path = "/home/container";
     // One that the operator has.
     control::ContainerSpec spec;
     spec.image = "operator/own:1";
@@ -46,40 +20,17 @@ class ImagesOfTheHost : public testing::Test {
     EXPECT_TRUE(runtime_->create(spec, soon()));
     open();
   }
-  ~ImagesOfTheHost() override {
-    agent_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
-  static control::CallContext soon() {
-    return control::CallContext::within(std::chrono::seconds(5));
-  }
-  void open() {
-    agent_.reset();
-    agent_ = std::make_unique<Agent>(
-        config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); });
-    agent_->open();
-  }
+  /// Its response, once it has ended.
   Json ask(const std::string& action, const std::string& members = "") {
-    const std::string id = "c" + std::to_string(++last_);
-    agent_->onMessage(R"({"id":")" + id + R"(","type":"command","action":")" + action + '"' +
-                      members + "}");
-    const Json answer = panel_.response(id);
+    const Json answer = AgentOnMock::ask(action, members);
     const std::string status = at(answer, "data.status");
     if (status != "pulling" && status != "creating") return answer;
-    EXPECT_EQ(at(panel_.completed(id), "data.success"), "true");
+    EXPECT_EQ(at(panel_.completed(at(answer, "id")), "data.success"), "true");
     return answer;
   }
   static std::string image(const std::string& name) {
-    return R"(,"payload":{"image":")" + name + R"("})";
+    return R"("payload":{"image":")" + name + R"("})";
   }
-
-  Config config_{};
-  std::string directory_;
-  std::shared_ptr<control::ContainerRuntime> runtime_ = mockRuntime();
-  RecordingPanel panel_;
-  std::unique_ptr<Agent> agent_;
-  int last_ = 0;
 };
 
 TEST_F(ImagesOfTheHost, AreListedAndSayWhichThePanelMayRemove) {
@@ -120,7 +71,7 @@ TEST_F(ImagesOfTheHost, ThatThePanelPulledItRemovesAlsoAfterARestart) {
 }
 
 TEST_F(ImagesOfTheHost, InUseStay) {
-  ask("create_server", R"(,"serverId":"s1","payload":{"image":"servers/pullable:1"})");
+  ask("create_server", R"("serverId":"s1","payload":{"image":"servers/pullable:1"})");
   ask("pull_image", image("panels/pullable:1"));
   EXPECT_EQ(at(ask("remove_image", image("servers/pullable:1")), "error.code"), "INVALID_STATE");
   EXPECT_EQ(at(ask("prune_images"), "data"),
