@@ -27,7 +27,7 @@ Exit code 0: all that ran passed, and every skip is on the list. 1: not so. 2: i
 
 namespace {
 
-Error invalid(std::string message) {
+Error misused(std::string message) {
   return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
 }
 
@@ -70,7 +70,7 @@ std::string overFullNames(const std::string& filter) {
 Result<Options> Options::parse(int count, const char* const* arguments) {
   Options options;
   const auto setText = [&](const TextOption& option, std::string value) -> Result<void> {
-    if (value.empty()) return invalid(std::string(option.name) + " needs a value");
+    if (value.empty()) return misused(std::string(option.name) + " needs a value");
     options.*option.member =
         option.is_path ? std::filesystem::absolute(value).string() : std::move(value);
     return {};
@@ -92,11 +92,11 @@ Result<Options> Options::parse(int count, const char* const* arguments) {
           return set.error();
       }
     }
-    if (!known) return invalid("unknown argument '" + std::string(argument) + "'; try --help");
+    if (!known) return misused("unknown argument '" + std::string(argument) + "'; try --help");
   }
   if (!options.filter.empty()) options.filter = overFullNames(options.filter);
   if (options.runtime.empty() && !options.list && !options.help && !options.version)
-    return invalid("--runtime is missing, as --runtime docker:///run/docker.sock; try --help");
+    return misused("--runtime is missing, as --runtime docker:///run/docker.sock; try --help");
   return options;
 }
 

@@ -5,15 +5,15 @@
 namespace control::test {
 namespace {
 
-const PrivateEngine& engine() {
+const PrivateEngine& dockerEngine() {
   static const PrivateEngine engine({"docker", "CONTROL_TEST_DOCKER", "dockerd.sh", ""});
   return engine;
 }
 
 }  // namespace
 
-const std::string& dockerUri() { return engine().uri(); }
-std::string dockerSocket() { return engine().socket(); }
-std::string dockerNetworkNamespace() { return engine().networkNamespace(); }
+const std::string& dockerUri() { return dockerEngine().uri(); }
+std::string dockerSocket() { return dockerEngine().socket(); }
+std::string dockerNetworkNamespace() { return dockerEngine().networkNamespace(); }
 
 }  // namespace control::test

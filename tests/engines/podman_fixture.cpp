@@ -5,7 +5,7 @@
 namespace control::test {
 namespace {
 
-const PrivateEngine& engine() {
+const PrivateEngine& podmanEngine() {
   static const PrivateEngine engine({"podman", "CONTROL_TEST_PODMAN", "podman.sh", ""});
   return engine;
 }
@@ -18,9 +18,9 @@ const PrivateEngine& rootlessEngine() {
 
 }  // namespace
 
-const std::string& podmanUri() { return engine().uri(); }
-std::string podmanSocket() { return engine().socket(); }
-std::string podmanNetworkNamespace() { return engine().networkNamespace(); }
+const std::string& podmanUri() { return podmanEngine().uri(); }
+std::string podmanSocket() { return podmanEngine().socket(); }
+std::string podmanNetworkNamespace() { return podmanEngine().networkNamespace(); }
 
 const std::string& podmanRootlessUri() { return rootlessEngine().uri(); }
 std::string podmanRootlessSocket() { return rootlessEngine().socket(); }

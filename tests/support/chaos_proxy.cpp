@@ -37,8 +37,10 @@ void sendAtOnce(int socket) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+}  // namespace
+
 /// The bytes of one direction that are on their way.
-class Direction {
+class ChaosProxy::Direction {
  public:
   Direction(int from, int to, const Chaos& chaos) : from_(from), to_(to), chaos_(chaos) {}
 
@@ -108,8 +110,6 @@ class Direction {
   bool source_ended_ = false;
   bool ended_ = false;
 };
-
-}  // namespace
 
 class ChaosProxy::Connection {
  public:

@@ -45,6 +45,7 @@ class ChaosProxy {
   void silence();
 
  private:
+  class Direction;
   class Connection;
 
   void run();

@@ -27,16 +27,16 @@ const std::string kUpgrade = "Upgrade: websocket\r\n";
 const std::string kConnection = "Connection: Upgrade\r\n";
 const std::string kAccept = "Sec-WebSocket-Accept: ";
 
-struct Run {
+struct Attempt {
   Given given;
   bool program = false;
 };
-std::string nameOf(const Run& run) {
+std::string nameOf(const Attempt& run) {
   return std::string(run.given.name) + (run.program ? "_Echo" : "_Link");
 }
-void PrintTo(const Run& run, std::ostream* out) { *out << nameOf(run); }
+void PrintTo(const Attempt& run, std::ostream* out) { *out << nameOf(run); }
 
-std::vector<Run> runs() {
+std::vector<Attempt> attempts() {
   const std::string status = kSwitching;
   const auto answered = [&](const char* line) { return std::string(line) + "\r\n"; };
   const std::vector<Given> given = {
@@ -82,13 +82,13 @@ std::vector<Run> runs() {
            "\r\nC: " + std::string(1000, 'c') + "\r\n",
        "longer than 16 KiB"},
   };
-  std::vector<Run> made;
+  std::vector<Attempt> made;
   for (const Given& one : given)
     for (const bool program : {true, false}) made.push_back({one, program});
   return made;
 }
 
-class Handshake : public testing::TestWithParam<Run> {
+class Handshake : public testing::TestWithParam<Attempt> {
  protected:
   WsPeer peer_;
 };
@@ -120,7 +120,7 @@ TEST_P(Handshake, IsAcceptedOrRefusedInWords) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Answers, Handshake, testing::ValuesIn(runs()),
+INSTANTIATE_TEST_SUITE_P(Answers, Handshake, testing::ValuesIn(attempts()),
                          [](const auto& given) { return nameOf(given.param); });
 
 TEST(OpeningHandshake, ReadsAnAnswerThatComesByteByByte) {
