@@ -216,8 +216,10 @@ TEST(CreatePayload, NamesThePortThatIsWrong) {
               StartsWith("INVALID_PAYLOAD payload.ports[0].external "));
   EXPECT_THAT(refusalOf(with(R"("ports":[{"internal":1,"external":1,"protocol":"icmp"}])")),
               StartsWith("INVALID_PAYLOAD payload.ports[0].protocol "));
-  EXPECT_THAT(refusalOf(with(R"("ports":[25565])")), StartsWith("INVALID_PAYLOAD payload.ports[0] "));
-  EXPECT_THAT(refusalOf(with(R"("ports":{"x":1})")), StartsWith("INVALID_PAYLOAD payload.ports.x "));
+  EXPECT_THAT(refusalOf(with(R"("ports":[25565])")),
+              StartsWith("INVALID_PAYLOAD payload.ports[0] "));
+  EXPECT_THAT(refusalOf(with(R"("ports":{"x":1})")),
+              StartsWith("INVALID_PAYLOAD payload.ports.x "));
   EXPECT_THAT(refusalOf(with(R"("ports":{"1":"x"})")),
               StartsWith("INVALID_PAYLOAD payload.ports.1 "));
   EXPECT_THAT(refusalOf(with(R"("ports":"25565")")), StartsWith("INVALID_PAYLOAD payload.ports "));
