@@ -96,8 +96,7 @@ TEST(ConsoleLog, OutputAfterTheEndOfARunIsOfTheNextOne) {
   log.accept({.bytes = "four\n", .at = WallTime(6h)});
   log.expectRun({.container = {"def"}, .started_at = WallTime(8h)}, WallTime(7h));
   log.accept({.bytes = "five\n", .at = WallTime(8h)});
-  EXPECT_THAT(linesOf(log),
-              ElementsAre("1:1:one", "2:2:two", "3:2:three", "4:3:four", "5:4:five"));
+  EXPECT_THAT(linesOf(log), ElementsAre("1:1:one", "2:2:two", "3:2:three", "4:3:four", "5:4:five"));
 }
 
 TEST(ConsoleLog, GoesOnInTheSameRunAfterALoss) {

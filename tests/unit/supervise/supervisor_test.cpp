@@ -547,8 +547,8 @@ TEST_F(SupervisorTest, NameIsFreeWhenItsEntryIsToldToBeDeleted) {
     }
     Supervisor* supervisor = nullptr;
   } observer;
-  supervisor_ = std::make_unique<Supervisor>(runtime_, SupervisorOptions{.stats_interval = 0s},
-                                             observer);
+  supervisor_ =
+      std::make_unique<Supervisor>(runtime_, SupervisorOptions{.stats_interval = 0s}, observer);
   observer.supervisor = supervisor_.get();
   supervisor_->open(CallContext::within(5s));
   ASSERT_TRUE(supervisor_->create("a", serverThat(), "create"));
