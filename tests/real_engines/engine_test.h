@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "real_engines/engine_under_test.h"
+#include "support/results.h"
 
 namespace control::test {
 
@@ -95,16 +96,5 @@ class EngineTest : public ::testing::Test {
   std::shared_ptr<ContainerRuntime> runtime_;
   std::vector<ContainerId> made_;
 };
-
-/// Expects an error of that code; prints what came instead.
-#define EXPECT_CODE(result, expected)                                                             \
-  do {                                                                                            \
-    const auto& checked_ = (result);                                                              \
-    if (checked_) {                                                                               \
-      ADD_FAILURE() << "succeeded, expected " << toString(expected);                              \
-    } else {                                                                                      \
-      EXPECT_EQ(toString(checked_.error().code), toString(expected)) << checked_.error().message; \
-    }                                                                                             \
-  } while (false)
 
 }  // namespace control::test

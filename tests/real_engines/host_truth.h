@@ -10,26 +10,17 @@
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "real_engines/engine_under_test.h"
+#include "support/results.h"
 
 namespace control::test {
 
 using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
-
-/// The value of a result, or the test ends with the error's words.
-template <class T>
-T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error(std::string(toString(result.error().code)) + ": " +
-                             result.error().message);
-  return std::move(*result);
-}
 
 ContainerRuntime& engine();
 

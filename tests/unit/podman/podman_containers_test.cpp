@@ -1,0 +1,182 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "unit/podman/podman_scripted.h"
+
+namespace control::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(PodmanSignal, ToWhatDoesNotRunIsAnOutcomeWithEitherStatus) {
+  std::atomic<int> status{500};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (request.method == "GET") return peer.reply(200, inspection("exited")), true;
+    peer.reply(
+        status,
+        R"({"cause":"container state improper","message":"can only kill running containers"})");
+    return true;
+  }));
+  const auto runtime = opened(engine);
+  for (const int one : {500, 409}) {
+    status = one;
+    const auto outcome = runtime->signal({"web"}, Signal::term(), soon());
+    ASSERT_TRUE(outcome) << outcome.error().message;
+    EXPECT_EQ(*outcome, SignalOutcome::kNotRunning);
+  }
+}
+
+TEST(PodmanSignal, ToAProcessThatEndsMeanwhileIsAnOutcome) {
+  std::atomic<bool> over{true};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (request.method == "GET")
+      return peer.reply(200, inspection(over ? "stopped" : "running")), true;
+    return peer.reply(500, R"({"cause":"`runc kill` failed: exit status 1","message":"x"})"), true;
+  }));
+  const auto runtime = opened(engine);
+  EXPECT_TRUE(runtime->signal({"web"}, Signal::term(), soon()));
+  over = false;
+  EXPECT_CODE(runtime->signal({"web"}, Signal::term(), soon()), ErrorCode::kInternal);
+}
+
+TEST(PodmanInspection, IsAskedForAgainWhenTheServiceStumblesOverAnExit) {
+  std::atomic<int> failures{2};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer& peer) {
+    if (failures-- > 0)
+      peer.reply(500, R"({"cause":"exit status 1","message":"runc state: exit status 1"})");
+    else
+      peer.reply(200, inspection("exited"));
+    return true;
+  }));
+  const auto runtime = opened(engine);
+  const auto info = runtime->inspect({"web"}, soon());
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_EQ(info->exit->exit_code, 4);
+  failures = 1000;
+  EXPECT_CODE(runtime->inspect({"web"}, soon()), ErrorCode::kInternal);
+}
+
+TEST(PodmanList, IsAskedForAgainWhenAContainerVanishedFromUnderIt) {
+  std::atomic<int> failures{3};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer& peer) {
+    if (failures-- > 0)
+      peer.reply(500, R"({"cause":"no such container","message":"no such container"})");
+    else
+      peer.reply(200, "[]");
+    return true;
+  }));
+  EXPECT_TRUE(opened(engine)->list({}, soon()));
+}
+
+TEST(PodmanRemove, DoesNotForgetAProcessThatIsBeingStopped) {
+  ScriptedEngine engine(podmanScript("4.3.1", [](const Request& request, Peer& peer) {
+    if (request.method == "GET") return peer.reply(200, inspection("stopping")), true;
+    return peer.reply(200, "[]"), true;
+  }));
+  EXPECT_CODE(opened(engine)->remove({"web"}, {}, soon()), ErrorCode::kWrongState);
+  EXPECT_EQ(engine.count("DELETE", ""), 0);
+}
+
+TEST(PodmanRemove, ByForceWaitsForNobodyAndIsTriedAgain) {
+  std::atomic<int> failures{1};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (request.method == "GET") return peer.reply(200, inspection("stopped")), true;
+    if (failures-- > 0)
+      peer.reply(500, R"({"cause":"container state improper","message":"sending SIGKILL"})");
+    else
+      peer.reply(200, "[]");
+    return true;
+  }));
+  const auto removed = opened(engine)->remove({"web"}, {.force = true}, soon());
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(*removed, RemoveOutcome::kRemoved);
+  EXPECT_EQ(engine.count("DELETE", "force=true&timeout=0"), 2);
+}
+
+TEST(PodmanRemove, OfWhatIsBeingRemovedEndsWithIt) {
+  std::atomic<int> looks{0};
+  ScriptedEngine engine(podmanScript("5.4.2", [&](const Request& request, Peer& peer) {
+    if (request.method == "GET" && ++looks > 3)
+      peer.reply(404, R"({"cause":"no such container","message":"no such container"})");
+    else if (request.method == "GET")
+      peer.reply(200, inspection("removing"));
+    else
+      peer.reply(500, R"({"cause":"container state improper","message":"is being removed"})");
+    return true;
+  }));
+  const auto removed = opened(engine)->remove({"web"}, {.force = true}, soon());
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(*removed, RemoveOutcome::kRemoved);
+}
+
+TEST(PodmanUpdate, OfWhatDoesNotRunIsWrongState) {
+  ScriptedEngine engine(podmanScript("4.3.1", [](const Request&, Peer& peer) {
+    return peer.reply(200, inspection("created")), true;
+  }));
+  EXPECT_CODE(opened(engine)->update({"web"}, {.pids = 5}, soon()), ErrorCode::kWrongState);
+  EXPECT_EQ(engine.count("POST", ""), 0);
+}
+
+TEST(PodmanAttach, NeverSetsAContainerUpAnewThatIsOver) {
+  for (const char* state : {"exited", "stopped", "removing", "paused"}) {
+    ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer& peer) {
+      return peer.reply(200, inspection(state)), true;
+    }));
+    EXPECT_CODE(opened(engine)->attach({"web"}, {}, soon()), ErrorCode::kWrongState);
+    EXPECT_EQ(engine.count("POST", ""), 0) << state;
+  }
+}
+
+// ---- waiting ----
+
+TEST(PodmanWait, TellsTheFirstRunSinceEvenWhenAnotherBegan) {
+  std::atomic<bool> restarted{false};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (has(request, "/events")) {
+      const auto event = [](const char* action, int code, int at) {
+        return R"({"Type":"container","Action":")" + std::string(action) + R"(","Actor":{"ID":")" +
+               kId + R"(","Attributes":{"containerExitCode":")" + std::to_string(code) +
+               R"("}},"timeNano":)" + std::to_string(at) + "}\n";
+      };
+      peer.reply(200, event("died", 1, 10) + event("start", 0, 20) + event("died", 5, 30) +
+                          event("start", 0, 40));
+    } else if (restarted) {
+      peer.reply(200, inspection("running"));
+    } else {
+      peer.reply(200, R"({"Id":")" + kId + R"(","Name":"web","State":{"Status":"created"}})");
+    }
+    return true;
+  }));
+  const auto runtime = opened(engine);
+  const auto watch = runtime->watchExit({"web"}, soon());
+  ASSERT_TRUE(watch) << watch.error().message;
+  restarted = true;
+  const auto exit = (*watch)->exited(soon());
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->exit_code, 5);
+}
+
+TEST(PodmanWait, OfWhatIsRemovedEndsAndALostServiceIsNoExit) {
+  enum { kThere, kLost, kGone };
+  std::atomic<int> phase{kThere};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer& peer) {
+    if (phase == kLost) return false;
+    if (phase == kGone)
+      peer.reply(404, R"({"cause":"no such container","message":"no such container"})");
+    else
+      peer.reply(200, R"({"Id":")" + kId + R"(","Name":"web","State":{"Status":"created"}})");
+    return true;
+  }));
+  const auto runtime = opened(engine);
+  const auto watch = runtime->watchExit({"web"}, soon());
+  ASSERT_TRUE(watch) << watch.error().message;
+  EXPECT_CODE((*watch)->noticed(soon(milliseconds(20))), ErrorCode::kDeadlineExceeded);
+  phase = kLost;
+  EXPECT_CODE((*watch)->exited(soon()), ErrorCode::kUnavailable);
+  phase = kGone;
+  EXPECT_CODE((*watch)->exited(soon()), ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace control::test
