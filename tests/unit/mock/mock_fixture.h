@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <memory>
 #include <string>
@@ -92,6 +93,11 @@ class MockTest : public ::testing::Test {
       text += (*output)->source == OutputSource::kGap ? "<gap>" : (*output)->bytes;
     }
     return text;
+  }
+
+  static bool readable(int fd) {
+    pollfd one{.fd = fd, .events = POLLIN, .revents = 0};
+    return ::poll(&one, 1, 0) == 1;
   }
 
   std::shared_ptr<ContainerRuntime> runtime;

@@ -1,0 +1,71 @@
+// What the URI of a mock engine says.
+
+#include "mock_fixture.h"
+
+namespace control::mock {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(MockEndpoint, RefusesUnknownKeysAndNamesTheKnown) {
+  const auto opened = openMock("mock:///default?colour=red");
+  ASSERT_FALSE(opened);
+  EXPECT_FAILS(opened, kInvalidArgument);
+  EXPECT_THAT(opened.error().message, HasSubstr("clock, name, profile, seed"));
+}
+
+TEST(MockEndpoint, RefusesBadValuesAndNames) {
+  for (const char* uri : {"mock:///", "mock:///a?clock=sundial", "mock:///a?seed=x",
+                          "mock+tcp://host/a", "mock:///a/b"})
+    EXPECT_FAILS(openMock(uri), kInvalidArgument) << uri;
+}
+
+TEST(MockEndpoint, OfOneNameSharesOneEngine) {
+  const auto first = openMock("mock:///shared?clock=virtual");
+  const auto created = (*first)->create({.name = "there", .image = "a"}, {});
+  ASSERT_TRUE(created);
+  const auto second = openMock("mock:///shared?clock=virtual");
+  EXPECT_TRUE((*second)->inspect(created->id, {}));
+  const auto other = openMock("mock:///not-shared?clock=virtual");
+  EXPECT_FAILS((*other)->inspect(created->id, {}), kNotFound);
+}
+
+TEST(MockEndpoint, OpenedAgainFindsTheSameRun) {
+  RunId run;
+  ContainerId id;
+  {
+    const auto first = openMock("mock:///reopened");
+    id = (*first)->run({.image = "a"}, {})->id;
+    run.started_at = *(*first)->inspect(id, {})->started_at;
+  }
+  const auto second = openMock("mock:///reopened");
+  const auto info = (*second)->inspect(id, {});
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->state, ContainerState::kRunning);
+  EXPECT_EQ(info->started_at, run.started_at);
+}
+
+TEST(MockEndpoint, RefusesAnotherClockWhileOneIsOpen) {
+  auto first = openMock("mock:///clocks?clock=virtual");
+  EXPECT_FAILS(openMock("mock:///clocks?clock=real"), kInvalidArgument);
+  first->reset();
+  EXPECT_TRUE(openMock("mock:///clocks?clock=real"));
+}
+
+TEST(MockEndpoint, TakesTheHostsFakeClock) {
+  const auto clock = std::make_shared<testing::FakeClock>();
+  const auto opened = openMock("mock:///hosts", {.clock = clock});
+  EXPECT_EQ(&(*opened)->clock(), clock.get());
+  EXPECT_EQ((*opened)->extension<testing::MockControl>()->fakeClock(), clock.get());
+}
+
+TEST(MockEndpoint, GivesTheSameIdsForTheSameSeed) {
+  const auto idOf = [](const std::string& uri) {
+    return (*openMock(uri))->create({.image = "a"}, {})->id.value;
+  };
+  EXPECT_EQ(idOf("mock:///seed1?seed=7"), idOf("mock:///seed2?seed=7"));
+  EXPECT_NE(idOf("mock:///seed3?seed=8"), idOf("mock:///seed4?seed=9"));
+}
+
+}  // namespace
+}  // namespace control::mock
