@@ -14,6 +14,7 @@ import { hostileScenarios } from './scenarios/hostile.mjs';
 import { httpScenarios } from './scenarios/http.mjs';
 import { inputScenarios } from './scenarios/input.mjs';
 import { legacyScenarios } from './scenarios/legacy.mjs';
+import { messageScenarios } from './scenarios/messages.mjs';
 import { outcomeScenarios, restartPolicyScenarios } from './scenarios/outcomes.mjs';
 import { processScenarios } from './scenarios/process.mjs';
 import { scarcityScenarios } from './scenarios/scarcity.mjs';
@@ -33,6 +34,7 @@ describe(`agent on ${target.kind}`, { concurrency: 1 }, () => {
     processScenarios();
     connectingScenarios();
     documentScenarios();
+    messageScenarios();
     inputScenarios();
     consoleScenarios(() => world);
     stoppingScenarios(() => world);
