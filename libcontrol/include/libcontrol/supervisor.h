@@ -103,7 +103,12 @@ struct EntrySpec {
 
 /// A change to an entry. Limits apply to a running container at once where the engine can;
 /// `respec` (may be empty) gets the container's specification and returns the one to re-create it
-/// from: now when it does not run, else before its next start.
+/// from: now when it does not run, else before its next start, also by another process
+/// (SupervisorOptions::state_file).
+///
+/// It is called once, on another thread, and gets what the update before it made where that waits
+/// for a start as well. Of a container that runs, the ports are shown as bound; left as they are,
+/// those are bound anew that were asked for.
 struct EntryUpdate {
   ResourceLimits limits{};
   std::function<Result<ContainerSpec>(ContainerSpec current)> respec{};
@@ -219,6 +224,13 @@ struct SupervisorOptions {
   /// nothing is kept. Its directory must exist and belong to this process alone. It is written at
   /// each change, before the engine is asked to do anything; a disk that takes longer than a second
   /// or is full holds up nothing: it is told by onProblem() and tried again.
+  ///
+  /// The directory `<state_file>.next` beside it keeps what containers are to be made anew from,
+  /// the environment included, readable by its owner alone. An update that waits for a start and
+  /// cannot be kept there fails. A container that was taken away to be made anew and then was not,
+  /// whatever came in between, is made by the next process, and started if it is wanted running;
+  /// where the engine refuses that, the one before is made again. One that cannot be made at all
+  /// leaves an entry in EntryState::kFailed, of which a start, an update or a create tries again.
   std::string state_file{};
   /// How much of each entry's output is kept, with 24 bytes for each line; at least 16 KiB.
   /// 0: output is not read.

@@ -32,7 +32,7 @@ Result<void> checkAcceptable(const Entry& entry, const Job& job, std::size_t que
     return Error{.code = ErrorCode::kResourceExhausted,
                  .message = std::to_string(queue_limit) + " operations wait for '" + entry.name +
                             "' already: wait for one to end"};
-  if (entry.isEmpty() && job.type != Job::Type::kRemove)
+  if (entry.isEmpty() && !entry.next && job.type != Job::Type::kRemove)
     return Error{.code = ErrorCode::kNotFound,
                  .message = "'" + entry.name + "' has no container: delete it or create it again"};
   return {};
@@ -46,6 +46,8 @@ Supervisor::Core::Core(std::shared_ptr<ContainerRuntime> runtime, SupervisorOpti
       options_(std::move(options)),
       observer_(observer),
       desired_(options_.state_file, [this](const std::string& text) { observer_.onProblem(text); }),
+      next_specs_(options_.state_file.empty() ? "" : options_.state_file + ".next",
+                  [this](const std::string& text) { observer_.onProblem(text); }),
       consoles_(*runtime_,
                 {.most_bytes = options_.console_bytes == 0
                                    ? 0
@@ -313,6 +315,7 @@ void Supervisor::Core::letGo(Entry& entry) {
       if (const auto forgotten = list.lock()) forgotten->insert(entry.name);
   }
   consoles_.forget(entry.name);
+  next_specs_.erase(entry.name);
   desired_.erase(entry.name);
 }
 

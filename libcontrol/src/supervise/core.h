@@ -16,6 +16,7 @@
 #include "supervise/entry.h"
 #include "supervise/executor.h"
 #include "supervise/job.h"
+#include "supervise/next_specs.h"
 #include "supervise/timers.h"
 #include "supervise/watcher.h"
 
@@ -29,7 +30,7 @@ using JobPtr = std::shared_ptr<Job>;
 ///   lifecycle.cpp creates, starts, restarts, removes
 ///   stop.cpp      stops, and stops that join
 ///   ladder.cpp    the steps of a stop before it kills
-///   update.cpp    changes limits and specifications
+///   update.cpp    changes limits and specifications, makes containers anew
 ///   policy.cpp    what is wanted: restarts after a crash, what is started again
 ///   observe.cpp   one entry: its exits, events, what the engine says of it
 ///   engine.cpp    all entries: the engine lost and found, lists
@@ -86,6 +87,8 @@ class Supervisor::Core {
   Result<void> doCreate(const EntryPtr& entry, Job& job);
   void keepCreation(Entry& entry, bool start);
   Result<CreatedContainer> createContainer(Entry& entry, Job& job);
+  /// What a creation whose answer was lost has made after all: it is ours if it carries our label.
+  std::optional<CreatedContainer> madeAllTheSame(const Entry& entry);
   Result<void> doStart(const EntryPtr& entry, Job& job);
   Result<void> startContainer(const EntryPtr& entry, Job& job);
   Result<void> doRestart(const EntryPtr& entry, Job& job);
@@ -114,9 +117,17 @@ class Supervisor::Core {
 
   // update.cpp
   Result<void> doUpdate(const EntryPtr& entry, Job& job);
-  Result<void> applyPendingUpdates(Entry& entry, const CallContext& context);
-  Result<void> recreate(Entry& entry, const ContainerInfo& info, const ContainerSpec& wanted,
-                        const CallContext& context);
+  static Result<NextSpec> nextAfter(const Entry& entry, const EntryUpdate& update,
+                                    const std::optional<ContainerInfo>& info);
+  /// Before the container is touched.
+  Result<void> keepNext(Entry& entry, NextSpec next);
+  void dropNext(Entry& entry);
+  /// Once the container is known that the entry has.
+  void dropNextIfMade(Entry& entry, const ContainerId& container);
+  Result<void> applyNext(Entry& entry, const CallContext& context);
+  Result<void> takeAway(Entry& entry, const ContainerInfo& info, const CallContext& context);
+  Result<void> makeNext(Entry& entry);
+  void makeAgain(const EntryPtr& entry);
 
   // policy.cpp
   /// With the entry's mutex held.
@@ -142,6 +153,8 @@ class Supervisor::Core {
   void observeExit(const EntryPtr& entry);
   void reconcile(const EntryPtr& entry);
   void adopt(Entry& entry, const ContainerInfo& info);
+  /// With the entry's mutex held: takes over what its container is made from.
+  void describe(Entry& entry, const ContainerSpec& spec) const;
   void containerGone(const EntryPtr& entry);
   void armWatch(const EntryPtr& entry, std::unique_ptr<ExitWatch> watch);
   void disarmWatch(Entry& entry);
@@ -207,7 +220,9 @@ class Supervisor::Core {
   // Guarded by mutex_, which is taken before an entry's own.
   std::map<std::string, EntryPtr> entries_;
   std::unordered_map<std::uint64_t, std::weak_ptr<Entry>> watches_;
-  DesiredStates kept_;  ///< what was wanted before this process, of entries not seen yet
+  // From before this process, of entries not seen yet.
+  DesiredStates kept_;
+  std::map<std::string, NextSpec> kept_next_;
   std::vector<Orphan> orphans_;
   Generation generation_ = 0;
   std::optional<bool> told_reachable_;
@@ -227,6 +242,7 @@ class Supervisor::Core {
   int looks_ = 0;
 
   DesiredFile desired_;
+  NextSpecs next_specs_;
   Consoles consoles_;
   // Last, and ended first: they call the rest.
   Executor executor_;

@@ -58,7 +58,6 @@ class DesiredFile {
   bool awaitWritten(Duration patience);
 
  private:
-  std::optional<std::string> load();
   void putAside(const std::string& why);
   void changed();
   void run();

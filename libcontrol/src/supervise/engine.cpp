@@ -43,8 +43,11 @@ bool isNamePart(std::string_view name) {
 void Supervisor::Core::open(const CallContext& context) {
   {
     auto kept = desired_.read();
+    auto kept_next = next_specs_.read();
+    std::erase_if(kept_next, [this](const auto& one) { return !isEntryName(one.first); });
     const std::lock_guard lock(mutex_);
     kept_ = std::move(kept);
+    kept_next_ = std::move(kept_next);
   }
   connect(context, true);
   if (options_.stats_interval > Duration::zero()) keepSampling();
@@ -242,9 +245,16 @@ std::optional<std::vector<EntryPtr>> Supervisor::Core::compare(
     else
       suspects.push_back(entry);
   }
+  // Their containers were taken away to be made anew, and there it ended.
+  while (!kept_next_.empty()) {
+    const std::string name = kept_next_.begin()->first;
+    (void)entryOf(name, true);
+    kept_next_.erase(name);
+  }
   for (const auto& [name, entry] : entries_) {
     const std::lock_guard entry_lock(entry->mutex);
-    if (!present.contains(name) && entry->container && (!entry->busy || entry->isLost()))
+    if (present.contains(name)) continue;
+    if (entry->isLost() ? entry->container || entry->next : entry->container && !entry->busy)
       suspects.push_back(entry);
   }
   orphans_ = std::move(orphans);
@@ -331,6 +341,10 @@ EntryPtr Supervisor::Core::entryOf(const std::string& name, bool make) {
     entry->desired = kept->second;
     entry->is_desire_known = true;
     kept_.erase(kept);
+  }
+  if (const auto kept = kept_next_.find(name); kept != kept_next_.end()) {
+    entry->next = std::move(kept->second);
+    kept_next_.erase(kept);
   }
   return entries_[name] = std::move(entry);
 }

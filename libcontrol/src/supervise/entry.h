@@ -10,6 +10,7 @@
 
 #include "supervise/desired.h"
 #include "supervise/job.h"
+#include "supervise/next_specs.h"
 
 namespace control {
 
@@ -76,11 +77,11 @@ struct Entry {
   std::optional<UnaskedEnd> unasked_end;
   std::optional<RunId> stopped_by_others;  ///< another client sent this run a stop signal
   TimePoint run_began{};
-  int restarts = 0;                          ///< automatic ones since the last requested start
-  bool restart_planned = false;              ///< a crash is to be followed by a restart
-  bool restores = false;                     ///< waits for its turn to be started again
-  std::uint64_t restart_generation = 0;      ///< a restart that was planned before this is off
-  std::vector<EntryUpdate> pending_updates;  ///< for the next start
+  int restarts = 0;                      ///< automatic ones since the last requested start
+  bool restart_planned = false;          ///< a crash is to be followed by a restart
+  bool restores = false;                 ///< waits for its turn to be started again
+  std::uint64_t restart_generation = 0;  ///< a restart that was planned before this is off
+  std::optional<NextSpec> next;          ///< to be made anew from, at the latest by the next start
 
   std::shared_ptr<ExitWatch> watch;
   std::uint64_t watch_token = 0;
@@ -95,6 +96,8 @@ struct Entry {
   std::optional<StatsRates> rates;
 
   EntryStatus status() const;  ///< with mutex held
+  /// Its container was taken away to be made anew, or was about to be.
+  bool isTakenAway() const { return next && next->previous; }
   /// With mutex held: its container could not be made or is gone, and nothing is under way that
   /// would change that.
   bool isEmpty() const {

@@ -44,6 +44,7 @@ EntryState Supervisor::Core::fail(const EntryPtr& entry, const Job& job, Operati
   }
   setState(*entry, state, reason, &job, {.failed = kind, .error = error});
   if (unwatched) look(entry);
+  if (state == EntryState::kFailed && entry->isTakenAway()) lookLater(entry);
   // The engine may be well and this one container hang.
   if (state == EntryState::kUnknown) lookLater(entry);
   return state;
@@ -67,6 +68,7 @@ void Supervisor::Core::keepCreation(Entry& entry, bool start) {
 
 Result<void> Supervisor::Core::doCreate(const EntryPtr& entry, Job& job) {
   setState(*entry, EntryState::kCreating, Reason::kRequested, &job);
+  next_specs_.erase(entry->name);  // of one that stood for nothing
   keepCreation(*entry, job.spec->start);
   const auto created = createContainer(*entry, job);
   if (!created) {
@@ -130,11 +132,15 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
   setState(entry, EntryState::kCreating, Reason::kRequested, &job);
   auto created = runtime_->create(spec, callContext(job.cancel.get_token()));
   if (created || created.error().effect != Effect::kUnknown) return created;
-  // The answer was lost, not necessarily the container: it is ours if it carries our label.
-  const auto found = runtime_->inspect({spec.name}, callContext());
-  if (!found) return created;
+  if (auto made = madeAllTheSame(entry)) return *std::move(made);
+  return created;
+}
+
+std::optional<CreatedContainer> Supervisor::Core::madeAllTheSame(const Entry& entry) {
+  const auto found = runtime_->inspect({options_.name_prefix + entry.name}, callContext());
+  if (!found) return std::nullopt;
   const auto label = found->spec.labels.find(options_.entry_label);
-  if (label == found->spec.labels.end() || label->second != entry.name) return created;
+  if (label == found->spec.labels.end() || label->second != entry.name) return std::nullopt;
   return CreatedContainer{.id = found->id};
 }
 
@@ -157,10 +163,11 @@ Result<void> Supervisor::Core::startContainer(const EntryPtr& entry, Job& job) {
   if (job.cancel.stop_requested()) return cancelledByStop();
   const CallContext context = callContext(job.abandon.get_token());
   // Its creation failed, or it was removed, after this start was accepted.
-  if (!entry->container)
+  if (!entry->container && !entry->next)
     return Error{.code = ErrorCode::kNotFound,
                  .message = "'" + entry->name + "' has no container: delete it or create it again"};
-  if (auto applied = applyPendingUpdates(*entry, context); !applied) return applied;
+  if (auto applied = applyNext(*entry, context); !applied) return applied;
+  if (job.cancel.stop_requested()) return cancelledByStop();
   const ContainerId id = *entry->container;
   disarmWatch(*entry);
   auto watch = runtime_->watchExit(id, context);
@@ -223,7 +230,10 @@ Result<void> Supervisor::Core::doRemove(const EntryPtr& entry, Job& job) {
     const auto report = stopContainer(*entry, job);
     if (!report) return failed(report.error());
     recordStop(entry, job, *report, EntryState::kDeleting);
+    // Before the container is gone: the next process must not make it again.
+    if (entry->next) next_specs_.erase(entry->name);
     const auto removed = runtime_->remove(*entry->container, {.force = true}, callContext());
+    if (!removed && entry->next) (void)next_specs_.set(entry->name, *entry->next);
     if (!removed) return failed(removed.error());
   }
   letGo(*entry);

@@ -143,14 +143,15 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
   if (!info) {
     if (!is(info.error(), ErrorCode::kNotFound)) return lookLater(entry);
     std::unique_lock lock(entry->mutex);
-    const bool never_seen =
-        entry->state == EntryState::kUnknown && !entry->is_desire_known && !entry->run;
+    const bool never_seen = entry->state == EntryState::kUnknown && !entry->is_desire_known &&
+                            !entry->run && !entry->next;
     lock.unlock();
     // A late event, or an old list, of a container that is gone already.
     if (!never_seen) return containerGone(entry);
     letGo(*entry);
     return forget(entry);
   }
+  dropNextIfMade(*entry, info->id);
   const bool known_run = entry->run && info->started_at == entry->run->started_at;
   if (info->running()) {
     if (known_run && entry->watch && entry->state == EntryState::kRunning && !in_doubt) return;
@@ -170,19 +171,22 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
   adopt(*entry, *info);
 }
 
+void Supervisor::Core::describe(Entry& entry, const ContainerSpec& spec) const {
+  entry.image = spec.image;
+  entry.own_stop_timeout = spec.stop_timeout.value_or(entry.own_stop_timeout);
+  entry.own_stop_signal = spec.stop_signal.value_or(Signal::term());
+  const auto& labels = spec.labels;
+  if (const auto label = labels.find(options_.restart_label); label != labels.end())
+    entry.restart = RestartPolicy::parse(label->second).value_or(RestartPolicy{});
+  if (const auto label = labels.find(options_.stop_ladder_label); label != labels.end())
+    entry.ladder = StopLadder::parse(label->second).value_or(StopLadder{});
+}
+
 /// Takes over what the engine knows of a container. Reads only.
 void Supervisor::Core::adopt(Entry& entry, const ContainerInfo& info) {
   const std::lock_guard lock(entry.mutex);
   entry.container = info.id;
-  entry.image = info.spec.image;
-  entry.own_stop_timeout = info.spec.stop_timeout.value_or(entry.own_stop_timeout);
-  entry.own_stop_signal = info.spec.stop_signal.value_or(Signal::term());
-  if (const auto label = info.spec.labels.find(options_.restart_label);
-      label != info.spec.labels.end())
-    entry.restart = RestartPolicy::parse(label->second).value_or(RestartPolicy{});
-  if (const auto label = info.spec.labels.find(options_.stop_ladder_label);
-      label != info.spec.labels.end())
-    entry.ladder = StopLadder::parse(label->second).value_or(StopLadder{});
+  describe(entry, info.spec);
   entry.exit = info.exit;
   entry.pid = info.pid;
   if (!info.running()) return;
@@ -209,6 +213,7 @@ void Supervisor::Core::adopt(Entry& entry, const ContainerInfo& info) {
 
 void Supervisor::Core::containerGone(const EntryPtr& entry) {
   disarmWatch(*entry);
+  if (entry->isTakenAway()) return makeAgain(entry);
   const std::optional<ContainerId> gone = entry->container;
   {
     const std::lock_guard lock(entry->mutex);

@@ -241,7 +241,9 @@ void Supervisor::Core::settle(const EntryPtr& entry, const ContainerInfo& info, 
     want(*entry, entry->desired);
     desired = entry->desired;
     planned = entry->restart_planned || (!taken_back && desired.isRestartDue());
-    settled = entry->state != EntryState::kUnknown && !entry->run && !taken_back;
+    const bool is_new =
+        entry->state == EntryState::kUnknown || entry->state == EntryState::kCreating;
+    settled = !is_new && !entry->run && !taken_back;
   }
   if (settled) return;
   if (planned) {

@@ -13,17 +13,11 @@ void merge(ResourceLimits& limits, const ResourceLimits& change) {
   if (change.io_weight) limits.io_weight = change.io_weight;
 }
 
-/// `spec` with what was asked of it, in the order in which it was.
-Result<ContainerSpec> specAfter(const std::vector<EntryUpdate>& updates, ContainerSpec spec) {
-  for (const EntryUpdate& update : updates) {
-    if (update.respec) {
-      auto changed = update.respec(std::move(spec));
-      if (!changed) return changed.error();
-      spec = std::move(*changed);
-    }
-    merge(spec.limits, update.limits);
-  }
-  return spec;
+/// Says nothing about the specification: made later, it may be accepted.
+bool mayWorkLater(const Error& error) {
+  return error.effect == Effect::kUnknown || is(error, ErrorCode::kUnavailable) ||
+         is(error, ErrorCode::kDeadlineExceeded) || is(error, ErrorCode::kResourceExhausted) ||
+         is(error, ErrorCode::kCancelled);
 }
 
 }  // namespace
@@ -35,78 +29,172 @@ Result<void> Supervisor::Core::doUpdate(const EntryPtr& entry, Job& job) {
   };
   const CallContext context = callContext();
   const EntryUpdate& update = *job.update;
-  if (!entry->container)
+  if (!entry->container && !entry->next)
     return Error{.code = ErrorCode::kNotFound, .message = "its container is gone"};
-  const auto info = runtime_->inspect(*entry->container, context);
-  if (!info) return failed(info.error());
-  std::vector<EntryUpdate> updates;
-  {
-    const std::lock_guard lock(entry->mutex);
-    updates = entry->pending_updates;
+  std::optional<ContainerInfo> info;
+  if (entry->container) {
+    auto seen = runtime_->inspect(*entry->container, context);
+    if (!seen) return failed(seen.error());
+    info = *std::move(seen);
+    dropNextIfMade(*entry, info->id);
   }
-  updates.push_back(update);
-  // Kept, one that does not fit would fail every later start.
-  if (const auto fits = specAfter(updates, info->spec); !fits) return failed(fits.error());
+  auto next = nextAfter(*entry, update, info);
+  if (!next) return failed(next.error());
   // Behind one that waits it has to wait as well, or that one would undo it.
-  bool waits = update.respec != nullptr || updates.size() > 1;
-  if (update.limits != ResourceLimits{}) {
-    auto applied = runtime_->update(*entry->container, update.limits, context);
+  bool waits = update.respec || entry->next;
+  if (info && update.limits != ResourceLimits{}) {
+    auto applied = runtime_->update(info->id, update.limits, context);
     // An engine that cannot change it now can create it so at the next start.
     if (!applied && !is(applied.error(), ErrorCode::kUnsupported)) return failed(applied.error());
     waits |= !applied;
   }
   if (!waits) return {};
-  {
-    const std::lock_guard lock(entry->mutex);
-    entry->pending_updates = std::move(updates);
-  }
-  if (info->running()) return {};
-  if (auto applied = applyPendingUpdates(*entry, context); !applied) return failed(applied.error());
+  if (auto kept = keepNext(*entry, *std::move(next)); !kept) return failed(kept.error());
+  if (info && info->running()) return {};
+  if (auto applied = applyNext(*entry, context); !applied) return failed(applied.error());
+  if (!info) setState(*entry, EntryState::kCreated, Reason::kRequested, &job);
   return {};
 }
 
-Result<void> Supervisor::Core::applyPendingUpdates(Entry& entry, const CallContext& context) {
-  std::vector<EntryUpdate> updates;
+// ---- what the container is made anew from ----
+
+/// `info`: of its container, where it has one.
+Result<NextSpec> Supervisor::Core::nextAfter(const Entry& entry, const EntryUpdate& update,
+                                             const std::optional<ContainerInfo>& info) {
+  NextSpec next = entry.next
+                      ? *entry.next
+                      : NextSpec{.spec = info->spec, .replaces = info->id, .keeps_ports = true};
+  if (update.respec) {
+    const std::vector<PortMapping> ports = next.spec.ports;
+    auto changed = update.respec(std::move(next.spec));
+    if (!changed) return changed.error();
+    next.spec = *std::move(changed);
+    next.keeps_ports = next.keeps_ports && next.spec.ports == ports;
+  }
+  merge(next.spec.limits, update.limits);
+  return next;
+}
+
+Result<void> Supervisor::Core::keepNext(Entry& entry, NextSpec next) {
+  if (auto kept = next_specs_.set(entry.name, next); !kept) return kept;
+  const std::lock_guard lock(entry.mutex);
+  entry.next = std::move(next);
+  return {};
+}
+
+void Supervisor::Core::dropNext(Entry& entry) {
   {
     const std::lock_guard lock(entry.mutex);
-    updates = entry.pending_updates;
+    entry.next.reset();
   }
-  if (updates.empty()) return {};
-  const auto info = runtime_->inspect(*entry.container, context);
-  if (!info) return info.error();
-  if (info->running()) return {};
-  const auto wanted = specAfter(updates, info->spec);
-  if (!wanted) return wanted.error();
-  if (auto done = recreate(entry, *info, *wanted, context); !done) return done;
-  const std::lock_guard lock(entry.mutex);
-  entry.pending_updates.clear();
-  return {};
+  next_specs_.erase(entry.name);
 }
 
-/// The name is free only once the old container is gone, so the old specification is kept at hand
-/// until the new one stands.
-Result<void> Supervisor::Core::recreate(Entry& entry, const ContainerInfo& info,
-                                        const ContainerSpec& wanted, const CallContext& context) {
-  if (const auto image = runtime_->findImage(wanted.image, context); !image) return image.error();
+void Supervisor::Core::dropNextIfMade(Entry& entry, const ContainerId& container) {
+  if (entry.next && entry.next->replaces != container) dropNext(entry);
+}
+
+/// Where something is to be made anew and nothing runs.
+Result<void> Supervisor::Core::applyNext(Entry& entry, const CallContext& context) {
+  if (!entry.next) return {};
+  if (!entry.container) return makeNext(entry);
+  const auto info = runtime_->inspect(*entry.container, context);
+  if (!info && is(info.error(), ErrorCode::kNotFound) && entry.isTakenAway())
+    return makeNext(entry);
+  if (!info) return info.error();
+  dropNextIfMade(entry, info->id);
+  if (!entry.next || info->running()) return {};
+  return takeAway(entry, *info, context);
+}
+
+/// The name is free only once the old container is gone, so all that is needed to make one again is
+/// on disk before.
+Result<void> Supervisor::Core::takeAway(Entry& entry, const ContainerInfo& info,
+                                        const CallContext& context) {
+  NextSpec next = *entry.next;
+  if (const auto image = runtime_->findImage(next.spec.image, context); !image)
+    return image.error();
+  if (next.keeps_ports) next.spec.ports = info.spec.ports;
+  next.previous = info.spec;
+  // What is there already tells the next process what to make, should this one be killed.
+  if (auto kept = keepNext(entry, next); !kept) {
+    observer_.onProblem(kept.error().message);
+    const std::lock_guard lock(entry.mutex);
+    entry.next = std::move(next);
+  }
   disarmWatch(entry);
   const auto removed = runtime_->remove(info.id, {}, context);
   if (!removed) return removed.error();
-  auto created = runtime_->create(wanted, context);
-  std::optional<Error> refused;
-  if (!created) {
-    refused = created.error();
-    created = runtime_->create(info.spec, context);
-  }
-  const std::lock_guard lock(entry.mutex);
-  if (created)
-    entry.container = created->id;
-  else
+  return makeNext(entry);
+}
+
+/// Its container is gone. What is refused is dropped where there is something to go back to.
+Result<void> Supervisor::Core::makeNext(Entry& entry) {
+  const NextSpec next = *entry.next;
+  {
+    const std::lock_guard lock(entry.mutex);
     entry.container.reset();
-  entry.image = wanted.image;
-  entry.own_stop_timeout = wanted.stop_timeout.value_or(entry.own_stop_timeout);
-  if (!refused) return {};
-  entry.pending_updates.clear();
-  return *refused;
+  }
+  const auto make = [&](const ContainerSpec& spec) {
+    // Not cut off by a stop that overtakes: the server would be left without a container.
+    auto created = runtime_->create(spec, callContext());
+    if (created || (created.error().effect != Effect::kUnknown &&
+                    !is(created.error(), ErrorCode::kAlreadyExists)))
+      return created;
+    auto found = madeAllTheSame(entry);
+    return found && found->id != next.replaces ? Result(*std::move(found)) : created;
+  };
+  const ContainerSpec* spec = &next.spec;
+  auto created = make(*spec);
+  std::optional<Error> refused;
+  if (!created && !mayWorkLater(created.error()) && next.previous) {
+    refused = created.error();
+    spec = &*next.previous;
+    created = make(*spec);
+  }
+  if (!created) {
+    Error error = refused.value_or(created.error());
+    if (mayWorkLater(created.error())) error.effect = Effect::kUnknown;
+    return error;
+  }
+  {
+    const std::lock_guard lock(entry.mutex);
+    entry.container = created->id;
+    describe(entry, *spec);
+    // It was gone, and is there again.
+    if (entry.desired.wanted == Wanted::kFailed && entry.desired.reason == Reason::kRemoved)
+      want(entry, {});
+  }
+  dropNext(entry);
+  return refused ? *refused : Result<void>();
+}
+
+/// Of an entry whose container was taken away by an operation that got no further.
+void Supervisor::Core::makeAgain(const EntryPtr& entry) {
+  {
+    const std::lock_guard lock(entry->mutex);
+    entry->run.reset();
+    entry->pid.reset();
+    entry->forgetStats();
+  }
+  const auto made = makeNext(*entry);
+  Transition told;
+  if (!made && !mayWorkLater(made.error())) {
+    told.failed = OperationKind::kUpdate;
+    told.error = made.error();
+  }
+  if (!entry->container) {
+    setState(*entry, EntryState::kFailed, Reason::kRemoved, nullptr, std::move(told));
+    if (!told.failed) lookLater(entry);
+    return;
+  }
+  {
+    // As one that was found: it is started if it is wanted running.
+    const std::lock_guard lock(entry->mutex);
+    entry->in_doubt = true;
+  }
+  setState(*entry, EntryState::kCreating, Reason::kRequested, nullptr, std::move(told));
+  reconcile(entry);
 }
 
 }  // namespace control
