@@ -80,12 +80,13 @@ void LogThread::wake() noexcept {
 void LogThread::run() {
   std::array<epoll_event, 64> ready{};
   for (;;) {
-    const int count = ::epoll_wait(epoll_, ready.data(), ready.size(),
-                                   without_fd_.empty() ? -1 : kLookMilliseconds);
     {
+      // Before the wait: the wake-up of a stop may have been read together with another one.
       const std::lock_guard lock(mutex_);
       if (stopping_) break;
     }
+    const int count = ::epoll_wait(epoll_, ready.data(), ready.size(),
+                                   without_fd_.empty() ? -1 : kLookMilliseconds);
     for (int i = 0; i < count; ++i) {
       const std::uint64_t token = ready[static_cast<std::size_t>(i)].data.u64;
       if (token == kWakeToken)
