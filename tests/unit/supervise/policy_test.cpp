@@ -173,8 +173,11 @@ TEST_F(Policy, RestartDuringAShortageIsTriedAgain) {
 TEST_F(Policy, EndThatWasGivenUpIsNotTakenBackByALaterLook) {
   // None ran when the engine was found.
   createAndStart("a");
+  const std::size_t looks = callsOf(Primitive::kInspect);
   ASSERT_TRUE(control().kill(idOf("a"), Signal::kill()));
   ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  // The one that follows every end.
+  ASSERT_TRUE(eventually([&] { return callsOf(Primitive::kInspect) > looks; }));
   const std::size_t from = observer_.position();
   control().failNext(Primitive::kInspect, {.code = ErrorCode::kInternal}, 2);
   ASSERT_TRUE(supervisor_->update("a", {.limits = {.memory_bytes = 64 << 20}}, "update"));
