@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -149,12 +150,16 @@ void RawContainer::signal(int number) const {
 }
 
 void untilProcessHandles(int pid, int number) {
-  const std::uint64_t bit = std::uint64_t(1) << (number - 1);
+  const auto bit = [](int signal) { return std::uint64_t(1) << (signal - 1); };
   for (int tries = 0; tries < 1000; ++tries) {
     std::ifstream status("/proc/" + std::to_string(pid) + "/status");
     for (std::string line; std::getline(status, line);)
-      if (line.starts_with("SigCgt:") && (std::stoull(line.substr(7), nullptr, 16) & bit) != 0)
-        return;
+      if (line.starts_with("SigCgt:")) {
+        // Before its own program begins, process 1 is runc, which catches every signal and drops
+        // it. Programs in Go catch SIGURG too, shells do not.
+        const std::uint64_t caught = std::stoull(line.substr(7), nullptr, 16);
+        if ((caught & bit(number)) != 0 && (caught & bit(SIGURG)) == 0) return;
+      }
     ::usleep(10'000);
   }
   throw std::runtime_error("the process handles no signal " + std::to_string(number));
