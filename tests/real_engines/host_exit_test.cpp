@@ -24,11 +24,7 @@ TEST(HostExit, IsNoticedBeforeTheEngineKnowsWithTheRightCode) {
   container.start();
   container.order(SIGTERM);
   const ExitStatus noticed = must(watch->noticed(soon()));
-  if (kernelTellsExitStatus()) {
-    EXPECT_EQ(noticed.exit_code, 7);
-  } else {
-    EXPECT_TRUE(!noticed.exit_code || *noticed.exit_code == 7);
-  }
+  EXPECT_EQ(noticed.exit_code.value_or(7), 7);
   EXPECT_EQ(noticed.signal, std::nullopt);
   const ExitStatus exited = must(watch->exited(soon()));
   EXPECT_EQ(exited.exit_code, 7);
@@ -40,6 +36,7 @@ TEST(HostExit, IsNoticedWithinMillisecondsOfTheKill) {
   // The least of five: others use this machine too.
   auto least = SteadyClock::duration::max();
   auto least_engine = SteadyClock::duration::max();
+  int told = 0;  // the kernel tells once the parent has collected the process
   for (int round = 0; round < 5; ++round) {
     Container container("sleep 600");
     container.start();
@@ -50,16 +47,19 @@ TEST(HostExit, IsNoticedWithinMillisecondsOfTheKill) {
     least = std::min(least, SteadyClock::now() - killed_at);
     must(watch->exited(soon()));
     least_engine = std::min(least_engine, SteadyClock::now() - killed_at);
-    if (kernelTellsExitStatus()) {
-      EXPECT_EQ(noticed.signal, Signal::kill());
-      EXPECT_EQ(noticed.exit_code, 137);
-    }
+    if (!noticed.exit_code) continue;
+    ++told;
+    EXPECT_EQ(noticed.signal, Signal::kill());
+    EXPECT_EQ(noticed.exit_code, 137);
   }
   std::cout << "noticed after " << std::chrono::duration<double, std::milli>(least).count()
             << " ms, the engine's word after "
             << std::chrono::duration<double, std::milli>(least_engine).count() << " ms\n";
   EXPECT_LT(least, 15ms);
   EXPECT_LT(least, least_engine);
+  if (kernelTellsExitStatus()) {
+    EXPECT_GT(told, 0);
+  }
 }
 
 TEST(HostExit, OfAContainerThatEndsAtOnceIsNeverMissed) {
