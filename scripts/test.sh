@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds and tests everything, and says how it went.
 #
-#   scripts/test.sh                the plain build, its tests on every engine, the format
+#   scripts/test.sh                the plain build, its tests on every engine, the fuzzers for 30 s
+#                                  each, the format
 #   scripts/test.sh --sanitizers   then the unit and mock tests under the address, undefined-behaviour
-#                                  and thread sanitizers, and the fuzzers; over an hour on 2 processors
+#                                  and thread sanitizers; half an hour more on 2 processors
 #
 # clang-tidy takes as long as a build and has a script of its own: scripts/lint.sh.
 # Set LOG_DIR to keep the logs elsewhere than in build/logs.
@@ -96,11 +97,11 @@ step "packages" need_packages $(test_packages) || exit 1
 # Without optimisation a whole build from nothing takes a fifth less time, and that is most of a run.
 build dev "dev (g++)" "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1" && tests dev "tests"
 
+check "fuzzing, 30 s each" scripts/fuzz.sh 30
 check "clang-format" scripts/lint.sh --format
 
 if $sanitizers; then
   build asan "asan (clang++)" "${clang_options[@]}" && tests asan "tests, asan" -LE 'engine|install|bench|lint'
-  FUZZ_JOBS=4 check "fuzzing, 30 s each" scripts/fuzz.sh 30
   if build tsan "tsan (clang++)" "${clang_options[@]}"; then
     tsan_runner
     tests tsan "tests, tsan" -LE 'engine|install|bench|lint'
