@@ -21,9 +21,9 @@ function baseEnvironment() {
   return Object.fromEntries(kept.filter((key) => process.env[key]).map((key) => [key, process.env[key]]));
 }
 
-function launch(args, env, cwd) {
+function launch(args, env, cwd, wrapper = []) {
   assert.ok(binary, 'AGENT_BINARY names the agent to test');
-  const command = binary.endsWith('.mjs') ? [process.execPath, binary] : [binary];
+  const command = [...wrapper, ...(binary.endsWith('.mjs') ? [process.execPath, binary] : [binary])];
   const child = spawn(command[0], [...command.slice(1), ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   alive.add(child);
   child.once('exit', () => alive.delete(child));
@@ -54,6 +54,8 @@ export class Agent {
     };
     for (const key of ['DATA_DIR', 'STATE_DIR']) fs.mkdirSync(this.settings[key], { recursive: true });
     this.args = args;
+    /** A program, with its options, that runs the agent in its own place. */
+    this.wrapper = undefined;
     this.output = '';
     this.child = null;
   }
@@ -68,7 +70,7 @@ export class Agent {
 
   start() {
     this.startedAt = this.output.length;
-    this.child = launch(this.args, { ...baseEnvironment(), ...this.settings }, this.directory);
+    this.child = launch(this.args, { ...baseEnvironment(), ...this.settings }, this.directory, this.wrapper);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8');
       stream.on('data', (data) => { this.output += data; });
