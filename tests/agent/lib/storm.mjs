@@ -248,7 +248,9 @@ export class Storm {
     const asked = (serverId, wanted) => [...this.entries.values()]
       .filter(({ message }) => message.serverId === serverId && wanted(message)).length;
     for (const serverId of this.servers) {
-      const creates = asked(serverId, (m) => m.action === 'create_server');
+      // A change of environment makes a new container at the next start.
+      const creates = asked(serverId, (m) => m.action === 'create_server' ||
+        (m.action === 'update_server' && m.payload.environment));
       const starts = asked(serverId, (m) => m.action === 'start_server' || m.action === 'restart_server' ||
         (m.action === 'create_server' && m.payload.start));
       assert.ok(this.ledger.count('create', serverId) <= creates,

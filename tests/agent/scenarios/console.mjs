@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { itOnReal, target } from '../lib/target.mjs';
-import { slowness, until } from '../lib/wait.mjs';
-import { inWorld } from '../lib/world.mjs';
+import { pause, slowness, until } from '../lib/wait.mjs';
+import { inWorld, programs } from '../lib/world.mjs';
 
 /** Prints 1 to `last`, some at a time, then waits for the end. */
-const counting = (last, pause = 0.4) =>
-  `trap 'exit 0' TERM; i=0; while [ $i -lt ${last} ]; do i=$((i+1)); echo $i; [ $((i % 50)) -eq 0 ] && sleep ${pause};` +
+const counting = (last, rest = 0.4) =>
+  `trap 'exit 0' TERM; i=0; while [ $i -lt ${last} ]; do i=$((i+1)); echo $i; [ $((i % 50)) -eq 0 ] && sleep ${rest};` +
   ' done; while :; do sleep 1 & wait $!; done';
 
 /** Says what it reads: on the mock engine as it came, in a shell so that a terminal's echo is not taken for it. */
@@ -163,4 +163,27 @@ export function consoleScenarios(world) {
       for (const [seq, message] of told(own.link, id)) assert.equal(message, String(seq));
     }));
   }
+
+  itOnReal('half a minute of SIGSTOP, while servers print and end: no line and no end is missed', () => inWorld({}, async (own) => {
+    const kLines = 1000;
+    const printing = await own.run('prints', { startup: counting(kLines, 1), tty: false });
+    const ending = await own.run('ends', { startup: 'echo begun; sleep 3; echo over; exit 7', tty: false });
+    const staying = await own.run('stays', { startup: programs.stubborn, tty: false });
+    const process_ = (await target.engine.inspect(staying)).State;
+    own.link.lossy = true;
+    process.kill(own.agent.pid, 'SIGSTOP');
+    await pause(30_000);
+    process.kill(own.agent.pid, 'SIGCONT');
+    await until('connection', () => own.link.socket !== null, 30_000);
+    await until('the end that it slept through', async () => {
+      const status = await own.link.status(ending);
+      return status.status === 'failed' && status.exitCode === 7;
+    }, 2_000);
+    await untilLine(own, ending, 'over');
+    assert.deepEqual(texts(await logs(own, ending)), ['begun', 'over']);
+    await untilLine(own, printing, String(kLines), 30_000);
+    assert.deepEqual(texts(await logs(own, printing)), Array.from({ length: kLines }, (_, i) => String(i + 1)));
+    const { Pid, StartedAt } = (await target.engine.inspect(staying)).State;
+    assert.deepEqual([Pid, StartedAt], [process_.Pid, process_.StartedAt]);
+  }));
 }

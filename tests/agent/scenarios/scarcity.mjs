@@ -16,6 +16,37 @@ const kFaketime = ['/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
 const limit = (agent, what, value) =>
   execFileSync('prlimit', ['--pid', String(agent.pid), `--${what}=${value}:`]);
 
+/** A limit of memory on a running process, beyond which the kernel ends it. */
+class MemoryGroup {
+  constructor(agent, mebibytes) {
+    this.pid = agent.pid;
+    this.old = fs.existsSync('/sys/fs/cgroup/memory');
+    const root = this.old ? '/sys/fs/cgroup/memory' : '/sys/fs/cgroup';
+    if (!this.old) fs.writeFileSync(`${root}/cgroup.subtree_control`, '+memory');
+    this.root = root;
+    this.directory = `${root}/${agent.nodeId}`;
+    fs.mkdirSync(this.directory);
+    // Before the process comes: what it has is left in its old group and charged there.
+    fs.writeFileSync(`${this.directory}/${this.old ? 'memory.limit_in_bytes' : 'memory.max'}`, String(mebibytes * 2 ** 20));
+    fs.writeFileSync(`${this.directory}/cgroup.procs`, String(this.pid));
+  }
+
+  peak() {
+    const file = ['memory.max_usage_in_bytes', 'memory.peak', 'memory.current']
+      .map((name) => `${this.directory}/${name}`).find((name) => fs.existsSync(name));
+    return Number(fs.readFileSync(file, 'utf8'));
+  }
+
+  leave() {
+    try {
+      fs.writeFileSync(`${this.root}/cgroup.procs`, String(this.pid));
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error;
+    }
+    fs.rmdirSync(this.directory);
+  }
+}
+
 export function scarcityScenarios() {
   it('without room for files servers are stopped and started, and none is made', () => inWorld({}, async (world) => {
     const { agent, link } = world;
@@ -70,4 +101,24 @@ export function scarcityScenarios() {
       await link.command('kill_server', id).done();
     }).finally(() => fs.rmSync(path.dirname(file), { recursive: true }));
   });
+
+  it('in little memory it outlives a panel and a server that flood it', () => inWorld({}, async (world) => {
+    const { agent, link } = world;
+    const id = await world.run('flood', { startup: `while :; do echo ${'x'.repeat(100)}; done`, tty: false });
+    const group = new MemoryGroup(agent, 48);
+    try {
+      for (let round = 0; round < 20; round++) {
+        const burst = Array.from({ length: 200 }, () => link.command('get_server_logs', id, { lines: 500 }));
+        for (let i = 0; i < 2_000; i++) link.socket.ping();
+        link.send({ type: 'nothing', text: 'y'.repeat(900_000) });
+        await Promise.all(burst.map((one) => one.response(30_000)));
+      }
+      assert.equal((await link.status(id)).status, 'running');
+      assert.ok(agent.running && group.peak() > 0, agent.tail());
+      console.log(`at most ${(group.peak() / 2 ** 20).toFixed(1)} MiB`);
+      await link.command('kill_server', id).done();
+    } finally {
+      group.leave();
+    }
+  }));
 }
