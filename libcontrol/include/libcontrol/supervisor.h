@@ -220,6 +220,14 @@ struct SupervisorOptions {
   Duration relist_interval = std::chrono::seconds(60);
   /// Which names an entry may have, beyond those that the engine takes; empty: no more conditions.
   std::function<bool(std::string_view)> is_entry_name{};
+  /// Whether an entry may be started now that nobody asks to start: after a crash, or because it is
+  /// wanted running and was found not to run. False: not now; it is asked again every second.
+  /// Empty: always.
+  ///
+  /// It is asked once more when status() shows EntryState::kStarting, and a no then calls the start
+  /// off. So whoever makes it answer no, and after that sees the entry at rest, knows that no such
+  /// start is under way. Called from any thread; must not wait; may call status().
+  std::function<bool(std::string_view entry)> may_start{};
   /// Absolute path of the file that keeps what is wanted of each entry beyond this process; empty:
   /// nothing is kept. Its directory must exist and belong to this process alone. It is written at
   /// each change, before the engine is asked to do anything; a disk that takes longer than a second

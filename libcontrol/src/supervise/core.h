@@ -139,12 +139,15 @@ class Supervisor::Core {
   /// With the entry's mutex held: it runs, and no restart is due.
   void restarted(Entry& entry);
   void keepLater(const EntryPtr& entry);
+  void restartAfter(const EntryPtr& entry, Duration delay, std::uint64_t generation);
+  bool beginsByItself(Entry& entry, const Job& job, std::optional<Reason> reason);
   Result<void> doAutoRestart(const EntryPtr& entry, Job& job);
   Result<void> doRestore(const EntryPtr& entry, Job& job);
   void startFailed(const EntryPtr& entry, Job& job, const Error& error);
   void settle(const EntryPtr& entry, const ContainerInfo& info, bool together);
   void loseSight(const EntryPtr& entry);
   void restore(const EntryPtr& entry, const ContainerInfo& info);
+  void takeTurn(const EntryPtr& entry);
   void restoreNext();
   void endTurn(const Job& job);
 

@@ -10,6 +10,9 @@ namespace {
 /// Servers that are started again side by side, and how long one may keep the next waiting.
 constexpr std::size_t kRestoredAtOnce = 4;
 constexpr Duration kLongestTurn = std::chrono::seconds(10);
+/// Before one that may not start now is asked for again.
+constexpr Duration kAskAgainDelay = std::chrono::seconds(1);
+
 bool is(const Error& error, ErrorCode code) { return error.code == code; }
 
 /// Says nothing about the server: trying again may help.
@@ -150,6 +153,11 @@ void Supervisor::Core::planRestart(const EntryPtr& entry, bool counts) {
     generation = ++entry->restart_generation;
     entry->restart_planned = true;
   }
+  restartAfter(entry, delay, generation);
+}
+
+void Supervisor::Core::restartAfter(const EntryPtr& entry, Duration delay,
+                                    std::uint64_t generation) {
   timers_.after(delay, [this, entry, generation] {
     {
       const std::lock_guard lock(entry->mutex);
@@ -168,16 +176,38 @@ void Supervisor::Core::restarted(Entry& entry) {
   want(entry, desired);
 }
 
+/// Shows a start that nobody asked for, where that may be made now.
+bool Supervisor::Core::beginsByItself(Entry& entry, const Job& job, std::optional<Reason> reason) {
+  const auto mayStart = [&] { return !options_.may_start || options_.may_start(entry.name); };
+  if (!mayStart()) return false;
+  const EntryState rested_in = entry.state;
+  const std::optional<Reason> rested_for = entry.reason;
+  setState(entry, EntryState::kStarting, reason, &job);
+  // Whoever forbade it since may have seen it at rest.
+  if (mayStart()) return true;
+  setState(entry, rested_in, rested_for, &job);
+  return false;
+}
+
 Result<void> Supervisor::Core::doAutoRestart(const EntryPtr& entry, Job& job) {
+  std::uint64_t generation = 0;
   {
     const std::lock_guard lock(entry->mutex);
     // The engine is lost: once it is found the restart is planned again.
     if (entry->state == EntryState::kUnknown) return {};
-    entry->restart_planned = false;
+    if (entry->state != EntryState::kCrashed) entry->restart_planned = false;
     if (entry->state != EntryState::kCrashed) return {};
+    generation = entry->restart_generation;
+  }
+  if (!beginsByItself(*entry, job, entry->reason)) {
+    restartAfter(entry, kAskAgainDelay, generation);
+    return {};
+  }
+  {
+    const std::lock_guard lock(entry->mutex);
+    entry->restart_planned = false;
     ++entry->restarts;
   }
-  setState(*entry, EntryState::kStarting, entry->reason, &job);
   auto started = startContainer(entry, job);
   if (!started) startFailed(entry, job, started.error());
   return started;
@@ -275,6 +305,10 @@ void Supervisor::Core::restore(const EntryPtr& entry, const ContainerInfo& info)
   const bool never_ran = info.state == ContainerState::kCreated;
   setState(*entry, never_ran ? EntryState::kCreated : EntryState::kStopped, Reason::kEngineLost,
            nullptr, {.exit = info.exit});
+  takeTurn(entry);
+}
+
+void Supervisor::Core::takeTurn(const EntryPtr& entry) {
   {
     const std::lock_guard lock(mutex_);
     restoring_.push_back(entry);
@@ -312,10 +346,18 @@ void Supervisor::Core::endTurn(const Job& job) {
 Result<void> Supervisor::Core::doRestore(const EntryPtr& entry, Job& job) {
   {
     const std::lock_guard lock(entry->mutex);
-    if (!std::exchange(entry->restores, false) || entry->run) return {};
-    if (entry->state == EntryState::kUnknown) return {};
+    if (!entry->restores) return {};
+    entry->restores = !entry->run && entry->state != EntryState::kUnknown;
+    if (!entry->restores) return {};
   }
-  setState(*entry, EntryState::kStarting, Reason::kRestored, &job);
+  if (!beginsByItself(*entry, job, Reason::kRestored)) {
+    timers_.after(kAskAgainDelay, [this, entry] { takeTurn(entry); });
+    return {};
+  }
+  {
+    const std::lock_guard lock(entry->mutex);
+    entry->restores = false;
+  }
   auto started = startContainer(entry, job);
   if (!started) startFailed(entry, job, started.error());
   return started;

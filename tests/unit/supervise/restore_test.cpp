@@ -1,10 +1,9 @@
 // What is wanted, beyond the life of the supervisor, of the engine and of the host.
 
 #include <atomic>
-#include <filesystem>
 #include <fstream>
 
-#include "supervised_engine.h"
+#include "kept_state.h"
 
 namespace control {
 namespace {
@@ -16,37 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::Primitive;
 
-class Restored : public test::SupervisedEngine {
- protected:
-  Restored() {
-    std::string made = ::testing::TempDir() + "restore-XXXXXX";
-    directory_ = ::mkdtemp(made.data());
-    options_.state_file = directory_ / "servers";
-  }
-  ~Restored() override {
-    close();
-    std::filesystem::remove_all(directory_);
-  }
-
-  /// As a host that was rebooted: all containers dead, and the daemon came up before the engine.
-  void reboot() {
-    close();
-    control().engineRestart(true);
-    control().engineDown(true);
-    from_ = observer_.position();
-    open();
-    control().engineDown(false);
-  }
-  std::vector<Transition> since(const std::string& name) {
-    std::vector<Transition> all = observer_.transitions();
-    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(from_));
-    std::erase_if(all, [&](const Transition& one) { return one.entry != name; });
-    return all;
-  }
-
-  std::filesystem::path directory_;
-  std::size_t from_ = 0;
-};
+class Restored : public test::KeptState {};
 
 TEST_F(Restored, RunningServersComeBackAfterAReboot) {
   open();
