@@ -21,7 +21,7 @@ constexpr control::Duration kOpenTimeout = std::chrono::seconds(10);
 constexpr control::Duration kFirstInfoTimeout = std::chrono::seconds(2);
 constexpr std::chrono::seconds kDiskTimeout{1};
 
-control::SupervisorOptions supervisorOptions(const Config& config) {
+control::SupervisorOptions supervisorOptions(const Config& config, const ServerNotes& notes) {
   control::SupervisorOptions options;
   options.name_prefix = "ctrl-alt-play-";
   options.managed_label = {kManagedLabel, "true"};
@@ -30,6 +30,9 @@ control::SupervisorOptions supervisorOptions(const Config& config) {
   options.restart_label = kRestartLabel;
   options.stop_ladder_label = kStopLadderLabel;
   options.is_entry_name = isServerId;
+  options.may_start = [&notes](std::string_view server_id) {
+    return !notes.isRestoring(std::string(server_id));
+  };
   options.state_file = config.state_dir + "/servers";
   options.stats_interval = config.stats_interval;
   options.console_bytes = config.console_bytes;
@@ -63,8 +66,8 @@ class Agent::Core {
         workers_(std::make_unique<Workers>(kWorkers, Operations::kMost)),
         removals_(std::make_unique<Workers>(kRemovals, Operations::kMost)),
         server_work_(std::make_unique<ServerWork>()),
-        supervisor_(
-            std::make_unique<control::Supervisor>(runtime_, supervisorOptions(config_), reporter_)),
+        supervisor_(std::make_unique<control::Supervisor>(
+            runtime_, supervisorOptions(config_, notes_), reporter_)),
         services_{config_,    *runtime_, *supervisor_,  out_,   operations_, *workers_,
                   *removals_, files_,    suspended_,    notes_, host_,       identity_,
                   engine_,    journal_,  *server_work_, ends_,  pulled_},

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -50,6 +51,18 @@ class BackupTest : public testing::Test {
     for (const Json& backup : *listed.find("data")->find("backups")->elements())
       all.push_back(*backup.findText("backupId"));
     return all;
+  }
+  /// Within a generous time.
+  bool isTold(const std::string& server, const std::string& state, const std::string& reason) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (std::chrono::steady_clock::now() < give_up) {
+      for (const Json& event : agent_.events("server_status_changed"))
+        if (at(event, "data.serverId") == server && at(event, "data.currentStatus") == state &&
+            at(event, "data.reason") == reason)
+          return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
   }
   /// Names in the folder of the server's backups.
   std::size_t stored() const {
@@ -189,6 +202,38 @@ TEST_F(BackupTest, IsNotRestoredToAServerWhoseStartWasAcceptedBefore) {
             "INVALID_STATE");
   EXPECT_EQ(readFileAt(path("server.properties")), "motd=after");
   EXPECT_EQ(at(agent_.completed(start), "data.success"), "true");
+}
+
+/// Ended from outside, and brought back when it turns out that the engine went down then.
+TEST_F(BackupTest, ServerThatComesBackByItselfWaitsUntilItIsRestored) {
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  agent_.limitBackups(1000);
+  agent_.restart();
+  writeFileAt(path("server.properties"), "motd=after");
+  writeFileAt(path("noise"), readFileAt("/proc/self/exe").substr(0, 400'000));
+  for (const std::string server : {"a", "ab"}) {
+    const std::string start = agent_.send("start_server", "{}", server);
+    ASSERT_EQ(at(agent_.completed(start), "data.success"), "true");
+    ASSERT_TRUE(agent_.engine().kill({"ctrl-alt-play-" + server}, control::Signal::term()));
+    ASSERT_TRUE(isTold(server, "stopped", "exited"));
+  }
+  // The restore is accepted, and waits for its turn.
+  const std::size_t told = agent_.events("backup_progress").size();
+  const std::string slow = agent_.send("create_backup", "{}");
+  ASSERT_EQ(outcome(agent_.response(slow)), "ok");
+  while (agent_.events("backup_progress").size() == told) std::this_thread::yield();
+  const std::string restore = agent_.send("restore_backup", R"({"backupId":"b"})");
+  ASSERT_EQ(outcome(agent_.response(restore)), "ok");
+  agent_.engine().engineDown(true);
+  ASSERT_TRUE(isTold("a", "unknown", "engine_lost"));
+  agent_.engine().engineDown(false);
+  ASSERT_TRUE(isTold("a", "stopped", "engine_lost"));
+  ASSERT_TRUE(isTold("ab", "running", "restored"));
+  EXPECT_EQ(outcome(agent_.ask("cancel_operation", R"({"commandId":")" + slow + "\"}")), "ok");
+  const Json restored = agent_.completed(restore);
+  EXPECT_EQ(at(restored, "data.success"), "true") << restored.write();
+  EXPECT_EQ(readFileAt(path("server.properties")), "motd=before");
+  EXPECT_TRUE(isTold("a", "running", "restored"));
 }
 
 TEST_F(BackupTest, LeavesEverythingWhenTheLastLookRefuses) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <libcontrol/testing/mock_control.h>
+
 #include "agent/panel/agent.h"
 #include "agent/panel/json_text.h"
 #include "support/temp_dir.h"
@@ -40,6 +42,9 @@ class FileAgent {
   void restart();
   /// The connection is a new one from now on.
   void reconnect() { (void)agent_->greeting(); }
+  control::testing::MockControl& engine() {
+    return *runtime_->extension<control::testing::MockControl>();
+  }
   /// To the figure of the configuration, at the next restart.
   void limitBackups(std::int64_t bytes_per_second) { config_.backup_rate = bytes_per_second; }
 
