@@ -165,6 +165,7 @@ Result<void> Supervisor::Core::makeNext(Entry& entry) {
     if (entry.desired.wanted == Wanted::kFailed && entry.desired.reason == Reason::kRemoved)
       want(entry, {});
   }
+  awaitKept();
   dropNext(entry);
   return refused ? *refused : Result<void>();
 }

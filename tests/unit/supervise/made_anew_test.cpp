@@ -198,6 +198,20 @@ TEST_F(NextStart, CreationThatCameToNothingIsMadeUpFor) {
   EXPECT_EQ(valueOf("a", "MODE"), "hard");
 }
 
+TEST_F(NextStart, RequestedStartIsMadeUpForOnceTheEngineIsWell) {
+  createAndStart("a");
+  update("a", change("MODE", "hard"), "change");
+  stop("a");
+  control().failNext(Primitive::kCreate, {.code = ErrorCode::kUnavailable}, 3);
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  const auto error = endOf("start");
+  ASSERT_TRUE(error);
+  // The container is gone and will be there again, and run.
+  EXPECT_EQ(error->effect, Effect::kUnknown);
+  ASSERT_TRUE(becomesInTime("a", EntryState::kRunning));
+  EXPECT_EQ(valueOf("a", "MODE"), "hard");
+}
+
 TEST_F(NextStart, StopDuringTheCreationLeavesAContainer) {
   createAndStart("a");
   update("a", change("MODE", "hard"), "change");
@@ -227,6 +241,20 @@ TEST_F(NextStart, ServerThatOthersRemovedIsMadeByAStartAlone) {
   ASSERT_TRUE(supervisor_->start("a", "start"));
   EXPECT_FALSE(endOf("start"));
   EXPECT_EQ(valueOf("a", "MODE"), "hard");
+}
+
+TEST_F(NextStart, ServerThatOthersRemovedIsMadeByAnUpdateAndRests) {
+  createAndStart("a");
+  update("a", change("MODE", "hard"), "change");
+  ASSERT_TRUE(control().removeBehind(idOf("a")));
+  ASSERT_TRUE(becomesInTime("a", EntryState::kFailed));
+  update("a", change("MORE", "1"), "more");
+  EXPECT_EQ(stateOf("a"), EntryState::kCreated);
+  kill();
+  open();
+  EXPECT_EQ(stateOf("a"), EntryState::kCreated);
+  EXPECT_EQ(valueOf("a", "MODE"), "hard");
+  EXPECT_EQ(valueOf("a", "MORE"), "1");
 }
 
 TEST_F(NextStart, DeletedServerDoesNotComeBackWhereverItWasKilled) {
