@@ -260,7 +260,8 @@ struct SupervisorOptions {
 ///
 /// An operation that is refused changes nothing and is not told of. One that is accepted ends with
 /// exactly one onOperationEnd() that carries its `operation_id`, which is the caller's: the
-/// supervisor compares it with nothing.
+/// supervisor compares it with nothing. Operations that need the same image at the same time share
+/// one pull.
 ///
 /// Threads:  any method may run on any thread, not from the observer's calls except status(),
 ///           list() and console().

@@ -48,6 +48,7 @@ Supervisor::Core::Core(std::shared_ptr<ContainerRuntime> runtime, SupervisorOpti
       desired_(options_.state_file, [this](const std::string& text) { observer_.onProblem(text); }),
       next_specs_(options_.state_file.empty() ? "" : options_.state_file + ".next",
                   [this](const std::string& text) { observer_.onProblem(text); }),
+      pulls_(*runtime_),
       consoles_(*runtime_,
                 {.most_bytes = options_.console_bytes == 0
                                    ? 0
@@ -330,7 +331,7 @@ Result<void> Supervisor::Core::pull(const std::string& image, PullOptions option
   auto job = makeJob(Job::Type::kCreate, OperationKind::kPull, std::move(operation_id));
   executor_.submit([this, image, job, options = std::move(options)] {
     const CallContext context{.cancellation = stopping_.get_token()};
-    const auto report = runtime_->ensureImage(
+    const auto report = pulls_.ensure(
         image, PullPolicy::kAlways, options,
         [&](const PullProgress& progress) {
           observer_.onPullProgress("", job->operationId(), image, progress);

@@ -17,6 +17,7 @@
 #include "supervise/executor.h"
 #include "supervise/job.h"
 #include "supervise/next_specs.h"
+#include "supervise/pulls.h"
 #include "supervise/timers.h"
 #include "supervise/watcher.h"
 
@@ -246,6 +247,7 @@ class Supervisor::Core {
 
   DesiredFile desired_;
   NextSpecs next_specs_;
+  Pulls pulls_;
   Consoles consoles_;
   // Last, and ended first: they call the rest.
   Executor executor_;

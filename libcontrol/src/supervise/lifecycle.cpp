@@ -121,7 +121,7 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
     if (missing || job.spec->pull == PullPolicy::kAlways)
       setState(entry, EntryState::kPulling, Reason::kRequested, &job);
   }
-  const auto image = runtime_->ensureImage(
+  const auto image = pulls_.ensure(
       spec.image, job.spec->pull, job.spec->pull_options,
       [&](const PullProgress& progress) {
         setState(entry, EntryState::kPulling, Reason::kRequested, &job);

@@ -1,0 +1,82 @@
+#include "supervised_engine.h"
+
+namespace control {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Primitive;
+
+/// Images that take a while to come.
+class PullsTest : public test::SupervisedEngine {
+ protected:
+  static constexpr const char* kImage = "example/pullable:1";
+
+  PullsTest() {
+    EXPECT_TRUE(
+        control().inject({.when = {.primitive = Primitive::kPull}, .then = {.latency = 10s}}));
+    open();
+  }
+  static EntrySpec pulling() {
+    EntrySpec spec = server();
+    spec.container.image = kImage;
+    return spec;
+  }
+  bool isPulled(std::size_t times) {
+    return eventually([&] { return callsOf(Primitive::kPull) == times; });
+  }
+  void finish() { clock().advance(11s); }
+};
+
+TEST_F(PullsTest, ManyWhoNeedAnImagePullItOnce) {
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "a" + std::to_string(i);
+    ASSERT_TRUE(supervisor_->create(name, pulling(), name));
+  }
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(becomes("a" + std::to_string(i), EntryState::kPulling));
+  ASSERT_TRUE(isPulled(1));
+  finish();
+  for (int i = 0; i < 20; ++i) {
+    const auto end = observer_.waitForEnd("a" + std::to_string(i));
+    ASSERT_TRUE(end);
+    EXPECT_FALSE(end->error) << end->error->message;
+  }
+  EXPECT_EQ(callsOf(Primitive::kPull), 1U);
+  // Those who came too late for its progress found the image.
+  EXPECT_GE(observer_.pulls().size(), 2U);
+}
+
+TEST_F(PullsTest, WhoGivesUpDoesNotTakeTheOthersAlong) {
+  ASSERT_TRUE(supervisor_->create("first", pulling(), "first"));
+  ASSERT_TRUE(isPulled(1));
+  ASSERT_TRUE(supervisor_->create("second", pulling(), "second"));
+  ASSERT_TRUE(becomes("second", EntryState::kPulling));
+  ASSERT_TRUE(supervisor_->remove("first", "remove"));
+  ASSERT_TRUE(observer_.waitForEnd("remove"));
+  EXPECT_EQ(observer_.waitForEnd("first")->error->code, ErrorCode::kCancelled);
+  ASSERT_TRUE(isPulled(2));
+  // One who only waited gives up, and the pull goes on.
+  ASSERT_TRUE(supervisor_->create("third", pulling(), "third"));
+  ASSERT_TRUE(becomes("third", EntryState::kPulling));
+  ASSERT_TRUE(supervisor_->remove("third", "remove third"));
+  EXPECT_EQ(observer_.waitForEnd("third")->error->code, ErrorCode::kCancelled);
+  finish();
+  EXPECT_FALSE(observer_.waitForEnd("second")->error);
+  EXPECT_EQ(callsOf(Primitive::kPull), 2U);
+}
+
+TEST_F(PullsTest, OtherCredentialsPullForThemselves) {
+  PullOptions mine{.credentials = RegistryCredentials{.username = "me", .password = "right"}};
+  PullOptions wrong{.credentials = RegistryCredentials{.username = "me", .password = "wrong"}};
+  ASSERT_TRUE(supervisor_->pull(kImage, mine, "mine"));
+  ASSERT_TRUE(isPulled(1));
+  ASSERT_TRUE(supervisor_->pull(kImage, wrong, "wrong"));
+  ASSERT_TRUE(supervisor_->pull(kImage, mine, "again"));
+  ASSERT_TRUE(isPulled(2));
+  finish();
+  EXPECT_FALSE(observer_.waitForEnd("mine")->error);
+  EXPECT_FALSE(observer_.waitForEnd("again")->error);
+  EXPECT_EQ(observer_.waitForEnd("wrong")->error->code, ErrorCode::kPermissionDenied);
+}
+
+}  // namespace
+}  // namespace control
