@@ -31,6 +31,7 @@ struct Config {
   std::size_t backups_kept = 0;  ///< of a server; 0: all
   std::string container_data_path;
   Policy policy;                                ///< of the host's operator
+  std::string registry_auth_file;               ///< empty: none
   std::chrono::milliseconds stats_interval{0};  ///< 0: off
   std::size_t console_bytes = 256 * 1024;       ///< kept of each server's output; 0: not read
   int rate_limit = 0;                           ///< commands a second; 0: none

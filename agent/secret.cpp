@@ -47,27 +47,43 @@ Result<void> requirePrivate(const Descriptor& file, const std::string& path, Sec
   return {};
 }
 
-}  // namespace
-
-Result<std::string> readSecretFile(const std::string& path, SecretPlace place) {
+/// The first `most_bytes` of it and one more.
+Result<std::string> readPrivate(const std::string& path, SecretPlace place,
+                                std::size_t most_bytes) {
   const Descriptor file = openForReading(path);
   if (file.get() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
   if (auto checked = requirePrivate(file, path, place); !checked) return checked.error();
-  std::string secret(kLongestSecret + 3, '\0');
+  std::string text(most_bytes + 1, '\0');
   std::size_t size = 0;
-  while (size < secret.size()) {
-    const ssize_t count = ::read(file.get(), secret.data() + size, secret.size() - size);
+  while (size < text.size()) {
+    const ssize_t count = ::read(file.get(), text.data() + size, text.size() - size);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
     if (count == 0) break;
     size += static_cast<std::size_t>(count);
   }
-  secret.resize(size);
+  text.resize(size);
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> readSecretFile(const std::string& path, SecretPlace place) {
+  auto read = readPrivate(path, place, kLongestSecret + 2);
+  if (!read) return read.error();
+  std::string secret = *std::move(read);
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.ends_with('\r')) secret.pop_back();
   if (auto checked = checkSecret(secret); !checked)
     return invalid(path + " does not hold a secret: " + checked.error().message);
   return secret;
+}
+
+Result<std::string> readPrivateFile(const std::string& path, std::size_t most_bytes) {
+  auto text = readPrivate(path, SecretPlace::kFile, most_bytes);
+  if (text && text->size() > most_bytes)
+    return invalid(path + " is larger than " + std::to_string(most_bytes) + " bytes");
+  return text;
 }
 
 Result<void> requirePrivateFile(const std::string& path) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ enum class SecretPlace : int {
 /// The secret that the regular file at `path` holds, without the newline at its end.
 /// kInvalidArgument: not readable, not private, or not a secret; the message says how to mend it.
 control::Result<std::string> readSecretFile(const std::string& path, SecretPlace place);
+
+/// What a file holds that is closed to others as SecretPlace::kFile says. kInvalidArgument: not
+/// readable, not private, larger.
+control::Result<std::string> readPrivateFile(const std::string& path, std::size_t most_bytes);
 
 /// kInvalidArgument unless `path` is owned by us or root and closed to everybody else.
 control::Result<void> requirePrivateFile(const std::string& path);

@@ -15,6 +15,7 @@
 #include <libcontrol/endpoint.h>
 #include <libcontrol/version.h>
 
+#include "agent/actions/registry_auth.h"
 #include "agent/config.h"
 #include "agent/secret.h"
 
@@ -179,6 +180,13 @@ Result<void> putPolicyFile(const std::string& text, Config& config) {
   return {};
 }
 
+Result<void> putRegistryAuthFile(const std::string& text, Config& config) {
+  if (!putAbsolutePath(text, config.registry_auth_file)) return invalid("is not an absolute path");
+  if (const auto read = readCredentials(text, "any"); !read)
+    return invalid("cannot be used: " + read.error().message);
+  return {};
+}
+
 Result<void> putLogLevel(const std::string& text, Config& config) {
   constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
       {"trace", LogLevel::kTrace},     {"debug", LogLevel::kDebug},  {"info", LogLevel::kInfo},
@@ -278,6 +286,11 @@ constexpr Setting kSettings[] = {
      "What this host allows the panel: images, host ports, ceilings of limits, signals (JSON). "
      "Belongs to root. Only the default file may be missing: then everything is allowed.",
      putPolicyFile},
+    {"REGISTRY_AUTH_FILE", "FILE", "", "none: images are pulled without credentials",
+     "Credentials for registries, as `docker login` writes them (config.json), owned by the "
+     "agent's "
+     "user or root, mode 0600. Read anew for each pull; never sent to the panel.",
+     putRegistryAuthFile},
     {"STATS_INTERVAL", "SECONDS", "5", "",
      "Time between measurements of running servers; 0: never.", putStatsInterval},
     {"CONSOLE_BYTES", "NUMBER", "262144", "",

@@ -2,6 +2,7 @@
 
 #include "agent/actions/action.h"
 #include "agent/actions/create_payload.h"
+#include "agent/actions/registry_auth.h"
 
 namespace agent {
 namespace {
@@ -35,7 +36,7 @@ control::Result<void> pullImage(Services& services, const Command& command,
                                 const std::string& operation_id) {
   const std::string image = readImage(command.fields());
   requireAllowedImage(services.config.policy, image);
-  return services.supervisor.pull(image, {}, operation_id);
+  return services.supervisor.pull(image, pullOptionsFor(services.config, image), operation_id);
 }
 
 Json listImages(Services& services, const Command&, std::stop_token stop) {

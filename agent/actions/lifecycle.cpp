@@ -2,6 +2,7 @@
 
 #include "agent/actions/action.h"
 #include "agent/actions/create_payload.h"
+#include "agent/actions/registry_auth.h"
 
 namespace agent {
 namespace {
@@ -66,6 +67,7 @@ control::Result<void> createServer(Services& services, const Command& command,
   if (spec.container.stop_signal)  // else no step names one
     for (const control::StopLadder::Rung& rung : spec.stop_ladder.rungs)
       if (rung.command.empty()) requireAllowedSignal(services.config.policy, rung.signal);
+  spec.pull_options = pullOptionsFor(services.config, spec.container.image);
   refuseExisting(services, server_id);
   refuseMoreServers(services, server_id);
   if (spec.start) refuseSuspended(services, server_id);

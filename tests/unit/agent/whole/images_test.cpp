@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "unit/agent/whole/agent_on_mock.h"
 
 namespace agent {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class ImagesOfTheHost : public AgentOnMock {
  protected:
@@ -77,6 +81,25 @@ TEST_F(ImagesOfTheHost, InUseStay) {
   EXPECT_EQ(at(ask("prune_images"), "data"),
             R"({"removed":["panels/pullable:1"],"inUse":["servers/pullable:1"]})");
   EXPECT_TRUE(runtime_->findImage("servers/pullable:1", soon()));
+}
+
+/// "private" asks for credentials on the mock engine.
+TEST_F(ImagesOfTheHost, OfRegistriesThatAskForCredentialsComeWithThoseOfTheHost) {
+  const auto pull = [&] {
+    const Json answer = AgentOnMock::ask("pull_image", image("private.example/private/pullable:1"));
+    return at(answer, "success") == "true" ? panel_.completed(at(answer, "id")) : answer;
+  };
+  EXPECT_EQ(at(pull(), "data.error.code"), "IMAGE_PULL_FAILED");
+
+  config_.registry_auth_file = directory_.path() + "/auth.json";
+  std::ofstream(config_.registry_auth_file)
+      << R"({"auths":{"private.example":{"username":"me","password":"s3cret"}}})";
+  open();
+  const Json refused = pull();
+  EXPECT_EQ(at(refused, "error.code"), "IMAGE_PULL_FAILED");
+  EXPECT_THAT(at(refused, "error.message"), Not(HasSubstr(directory_.path())));
+  std::filesystem::permissions(config_.registry_auth_file, std::filesystem::perms(0600));
+  EXPECT_EQ(at(pull(), "data.success"), "true");
 }
 
 }  // namespace
