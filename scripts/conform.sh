@@ -34,6 +34,11 @@ uri_of() {
   cat "$work/$1/uri"
 }
 
+# The image in the registry beside an engine that was started here.
+pullable_of() {
+  [ ! -e "$work/$1/registry" ] || printf -- '--pullable %s/control-test-pull:latest' "$(head -n 1 "$work/$1/registry")"
+}
+
 broken=0
 columns=()
 # conform NAME LIST PROGRAM ARGUMENT...: one column of the table.
@@ -57,10 +62,10 @@ plugin() { printf '%s' "$PWD/$build/plugins/libcontrol-$1.so"; }
 conform mock "$lists/mock.txt" "$suite" --runtime 'mock:///conform?clock=virtual' --plugin "$(plugin mock)"
 uri=$(uri_of dockerd.sh "${CONTROL_TEST_DOCKER:-}")
 [ -n "${CONTROL_TEST_DOCKER:-}" ] || started+=(dockerd.sh)
-conform docker "$lists/docker.txt" "$suite" --runtime "$uri" --plugin "$(plugin docker)"
+conform docker "$lists/docker.txt" "$suite" --runtime "$uri" --plugin "$(plugin docker)" $(pullable_of dockerd.sh)
 uri=$(uri_of podman.sh "${CONTROL_TEST_PODMAN:-}")
 [ -n "${CONTROL_TEST_PODMAN:-}" ] || started+=(podman.sh)
-conform podman "$lists/podman.txt" "$suite" --runtime "$uri" --plugin "$(plugin podman)"
+conform podman "$lists/podman.txt" "$suite" --runtime "$uri" --plugin "$(plugin podman)" $(pullable_of podman.sh)
 if [ -x "$build/tests/custom_plugin/control-conform-process" ]; then
   conform process examples/custom_plugin/expected-skips.txt \
     "$build/tests/custom_plugin/control-conform-process" --runtime "process://$work/state" --image host

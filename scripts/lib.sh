@@ -44,7 +44,7 @@ need_packages() {
 build_packages="g++ cmake ninja-build libpoco-dev libssl-dev libarchive-dev libcurl4-openssl-dev libboost-dev libspdlog-dev libre2-dev openssl ca-certificates"
 
 # What private engines need (tests/engines).
-docker_packages() { printf '%s ' docker.io busybox-static iproute2 iptables util-linux curl tar; }
+docker_packages() { printf '%s ' docker.io docker-registry busybox-static iproute2 iptables util-linux curl tar; }
 engine_packages() {
   docker_packages
   printf '%s ' podman runc conmon netavark catatonit uidmap slirp4netns

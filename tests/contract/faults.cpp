@@ -77,6 +77,10 @@ class MockFaults final : public Faults {
     return std::nullopt;
   }
   std::optional<std::string> pullable() override { return "registry.test/pullable/image:1"; }
+  bool removeImage(const std::string& reference) override {
+    return control_.perform({.kind = EngineAction::Kind::kRemoveImage, .text = reference})
+        .has_value();
+  }
 
  private:
   bool inject(testing::Rule rule) { return control_.inject(std::move(rule)).has_value(); }
@@ -143,7 +147,15 @@ class ProxyFaults final : public Faults {
                   which == PullCase::kSlowRegistry ? kSlowInterval : std::chrono::milliseconds(0));
     return "registry.test/some/image:1";
   }
-  std::optional<std::string> pullable() override { return std::nullopt; }
+  std::optional<std::string> pullable() override {
+    const std::string& reference = World::instance().options().pullable;
+    if (reference.empty()) return std::nullopt;
+    removeImage(reference);
+    return reference;
+  }
+  bool removeImage(const std::string& reference) override {
+    return request("DELETE", "/images/" + reference);
+  }
 
  private:
   /// A request of another client, past the proxy.

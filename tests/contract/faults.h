@@ -64,6 +64,8 @@ class Faults {
 
   /// A reference that is not here and can be pulled.
   virtual std::optional<std::string> pullable() = 0;
+  /// As another client of the engine.
+  virtual bool removeImage(const std::string& reference) = 0;
 };
 
 }  // namespace control::conform

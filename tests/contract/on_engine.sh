@@ -13,4 +13,8 @@ if [ -z "$uri" ] && [ -n "$file" ]; then uri=$(cat "$file"); fi
   echo "on_engine.sh: set CONTROL_TEST_$engine to the URI of an engine" >&2
   exit 2
 }
+# The registry that tests/engines starts beside its engines.
+if [ -n "$file" ] && [ -e "$(dirname "$file")/registry" ]; then
+  set -- --pullable "$(head -n 1 "$(dirname "$file")/registry")/control-test-pull:latest" "$@"
+fi
 exec "$program" --runtime "$uri" "$@"

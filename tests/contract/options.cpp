@@ -14,6 +14,8 @@ const char* const kUsage =
   --runtime URI     the engine, as docker:///run/docker.sock or mock:///default?clock=virtual
   --plugin FILE     the plugin to load instead of the installed one
   --image REF       an image with /bin/sh and busybox's commands (default control-test:latest)
+  --pullable REF    an image that the engine can pull without credentials; it is removed before
+                    and after
   --expect FILE     the skips that are known, lines of `behaviour: reason`
                     (default: the installed list of that engine)
   --fixtures DIR    the broken plugins for the loader's behaviours (default: the installed ones)
@@ -36,12 +38,13 @@ struct TextOption {
   std::string Options::*member;
   bool is_path;
 };
-constexpr std::array<TextOption, 7> kTexts{{{"--runtime", &Options::runtime, false},
+constexpr std::array<TextOption, 8> kTexts{{{"--runtime", &Options::runtime, false},
                                             {"--plugin", &Options::plugin, true},
                                             {"--junit", &Options::junit, true},
                                             {"--expect", &Options::expect, true},
                                             {"--fixtures", &Options::fixtures, true},
                                             {"--image", &Options::image, false},
+                                            {"--pullable", &Options::pullable, false},
                                             {"--filter", &Options::filter, false}}};
 
 struct Flag {

@@ -15,7 +15,8 @@ struct Options {
   std::string expect{};    ///< file with the engine's list of skips; empty: the installed one
   std::string fixtures{};  ///< folder with the broken plugins of the loader group
   std::string image = "control-test:latest";
-  std::string filter{};  ///< GoogleTest's pattern over behaviours or Group.behaviour
+  std::string pullable{};  ///< an image that a registry has and that is not here; empty: none
+  std::string filter{};    ///< GoogleTest's pattern over behaviours or Group.behaviour
   bool list = false;
   bool help = false;
   bool version = false;

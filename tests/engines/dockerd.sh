@@ -11,13 +11,13 @@
 #                  nsenter --net=/run/netns/"$(cat DIR/netns)" wget http://127.0.0.1:PORT/
 #   DIR/dockerd.pid, DIR/containerd.pid, DIR/dockerd.log, DIR/containerd.log
 # The image control-test:latest (Debian's static busybox with all its applets, CMD /bin/sh) is
-# there; nothing is pulled.
+# there, and a registry with it under another name (registry.sh).
 #
 # Both verbs may be repeated: start leaves a running engine as it is, and clears away what a
 # killed run left behind; stop succeeds when nothing is there. With --owner the engine is stopped
 # as soon as that process has ended, however it ended.
 #
-# Needs root and: docker.io (dockerd, containerd, runc), busybox-static, iproute2, util-linux,
+# Needs root and: docker.io (dockerd, containerd, runc), docker-registry, busybox-static, iproute2, util-linux,
 # curl, tar. iptables is used when it works in a new network namespace.
 # shellcheck disable=SC2034,SC2154
 set -euo pipefail
@@ -32,7 +32,7 @@ requireEngine() {
 }
 
 isEngineProcess() {
-  case $1 in dockerd | containerd | containerd-shim* | runc* | docker-proxy) ;; *) return 1 ;; esac
+  case $1 in dockerd | containerd | containerd-shim* | runc* | docker-proxy | docker-registry) ;; *) return 1 ;; esac
 }
 
 containerIds() { ls "$dir/data/containers" 2>/dev/null || true; }

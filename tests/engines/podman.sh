@@ -14,7 +14,7 @@
 # With --rootless it is the service of an ordinary user, who exists inside its mount namespace only:
 # with subordinate ids, an XDG_RUNTIME_DIR, vfs storage, and without cgroups unless the host is on v2.
 #
-# Needs root and: podman, runc, conmon, netavark, iptables, catatonit, busybox-static, iproute2,
+# Needs root and: podman, runc, conmon, netavark, iptables, catatonit, docker-registry, busybox-static, iproute2,
 # util-linux, curl, tar; with --rootless uidmap and slirp4netns too. The storage driver is overlay where DIR's file system can carry it, else vfs.
 # shellcheck disable=SC2034,SC2154
 set -euo pipefail
@@ -34,7 +34,7 @@ requireEngine() {
 
 isEngineProcess() {
   case $1 in
-    podman | conmon | runc* | netavark | aardvark-dns | catatonit | slirp4netns | rootlessport* | exe) ;;
+    podman | conmon | runc* | netavark | aardvark-dns | catatonit | slirp4netns | rootlessport* | exe | docker-registry) ;;
     *) return 1 ;;
   esac
 }
@@ -90,6 +90,7 @@ END
   mkdir -p "$dir/home/.config/containers"
   echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$dir/home/.config/containers/policy.json"
   echo 'unqualified-search-registries = []' >"$dir/registries.conf"
+  printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' $registry_ports >>"$dir/registries.conf"
 }
 
 # Ids of the user and of those that containers may use, unlike those of any other engine here.

@@ -12,6 +12,8 @@
 #   leftovers          removes what the engine keeps outside DIR
 # and call `runVerb "$@"` last.
 
+. "$(dirname "${BASH_SOURCE[0]}")/registry.sh"
+
 readonly image=control-test:latest
 readonly wait_seconds=60
 # A folder with the packages of another Debian, unpacked: the engine is that one's.
@@ -28,10 +30,10 @@ requireTools() {  # requireTools "DEBIAN PACKAGES" TOOL...
   local packages=$1 tool missing=""
   shift
   [ -z "$engine_root" ] || set --
-  for tool in "$@" ip nsenter unshare curl tar busybox setsid; do
+  for tool in "$@" ip nsenter unshare curl tar busybox setsid docker-registry; do
     command -v "$tool" >/dev/null || missing+=" $tool"
   done
-  [ -z "$missing" ] || fail "not installed:$missing (Debian: $packages busybox-static iproute2 util-linux curl tar)"
+  [ -z "$missing" ] || fail "not installed:$missing (Debian: $packages docker-registry busybox-static iproute2 util-linux curl tar)"
 }
 
 request() {  # request METHOD PATH [curl options]
@@ -251,6 +253,7 @@ startEngine() {
     stopEngineKeepLogs
     fail "the engine did not import the test image; its answer is above"
   fi
+  startRegistry
   echo "$engine://$socket" >"$dir/uri"
   if [ -n "$owner" ]; then
     setsid "$0" watch "$dir" "$owner" </dev/null >/dev/null 2>&1 &
