@@ -61,16 +61,17 @@ std::optional<ArchiveFormat> formatOfName(std::string_view name) {
 struct ArchiveWriter::State {
   explicit State(Sink where) : sink(std::move(where)) {}
 
-  /// libarchive is C: what the sink throws must not pass through it.
+  /// libarchive is C: what the sink throws must not pass through it. Nor is it told: after an error
+  /// it frees no more what it holds.
   static la_ssize_t write(archive*, void* self, const void* bytes, std::size_t size) {
     State& state = *static_cast<State*>(self);
+    if (state.abandoned) return -1;
     try {
-      state.sink(bytes, size);
-      return static_cast<la_ssize_t>(size);
+      if (!state.failure) state.sink(bytes, size);
     } catch (...) {
       state.failure = std::current_exception();
-      return -1;
     }
+    return static_cast<la_ssize_t>(size);
   }
 
   void require(int done) {
@@ -95,6 +96,7 @@ struct ArchiveWriter::State {
 
   Sink sink;
   std::exception_ptr failure{};
+  bool abandoned = false;  ///< nothing more is written
   std::vector<char> buffer = std::vector<char>(kBuffer);
   std::unique_ptr<archive, int (*)(archive*)> writer{::archive_write_new(), ::archive_write_free};
 };
@@ -114,10 +116,7 @@ ArchiveWriter::ArchiveWriter(ArchiveFormat format, Sink sink)
 }
 
 /// One that was not finished writes no end: freeing it would.
-ArchiveWriter::~ArchiveWriter() {
-  state_->sink = [](const void*, std::size_t) {};
-  ::archive_write_fail(state_->writer.get());
-}
+ArchiveWriter::~ArchiveWriter() { state_->abandoned = true; }
 
 void ArchiveWriter::addDirectory(const std::string& path, const struct stat& status) {
   const Utf8Names utf8;

@@ -79,7 +79,7 @@ class LinkFloods : public LinkFixture {
 
 TEST_F(LinkFloods, AnswersAMillionPings) {
   expectNoGrowth([](WsConnection& connection) {
-    constexpr std::size_t kPings = 1'000'000, kTogether = 10'000;
+    constexpr std::size_t kPings = kSanitized ? 100'000 : 1'000'000, kTogether = 10'000;
     const std::string pings = repeated(wsFrame(kPing, ""), kTogether);
     std::thread reader([&] {
       std::size_t left = kPings * 6;  // an empty masked pong each

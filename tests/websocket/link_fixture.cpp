@@ -25,6 +25,7 @@ Holdings holdings() {
   std::size_t virtual_pages = 0;
   std::size_t resident_pages = 0;
   std::ifstream("/proc/self/statm") >> virtual_pages >> resident_pages;
+  if (kSanitized) resident_pages = 0;
   return {.resident_bytes = resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)),
           .descriptors = entries("/proc/self/fd"),
           .threads = entries("/proc/self/task")};

@@ -58,7 +58,8 @@ TEST_P(ManyWithOneThatHangs, TheOthersAreServedWhileTimeStandsStill) {
   spec.container.open_stdin = true;
   spec.stop_ladder.rungs = {{.command = "stop", .timeout = 1h}};
   create("hung", spec);
-  const auto& [primitive, name] = GetParam();
+  const Primitive primitive = GetParam().primitive;
+  const char* const name = GetParam().name;
   if (primitive != Primitive::kStart) {
     ASSERT_TRUE(supervisor_->start("hung", "first"));
     ASSERT_FALSE(observer_.waitForEnd("first")->error);
