@@ -3,6 +3,7 @@
 
 #include "agent/actions/files.h"
 #include "agent/actions/files_fields.h"
+#include "agent/actions/quiet_server.h"
 #include "agent/files/backup.h"
 #include "agent/files/tree.h"
 #include "agent/panel/message.h"
@@ -137,15 +138,20 @@ control::Result<void> beginBackupWork(Services& services, const Command& command
 control::Result<void> createBackup(Services& services, const Command& command,
                                    const std::string& operation_id) {
   const files::BackupOptions options = readOptions(services, command.fields());
+  const ConsoleAround around = readConsoleAround(command.fields());
   (void)openFiles(services, command);  // refuses before it is accepted
   return beginBackupWork(
-      services, command, operation_id, [&services, command, options](std::stop_token stop) {
+      services, command, operation_id, [&services, command, options, around](std::stop_token stop) {
         ProgressEvents events(services, command, "backup_progress");
+        const files::ArchiveWork work = backupWork(std::move(stop), events);
         Backups backups = backupsOf(services, command);
-        const BackupInfo made = backups.create(openFiles(services, command), options,
-                                               backupWork(std::move(stop), events));
+        std::optional<QuietServer> quiet(std::in_place, services.supervisor, command.server_id,
+                                         around, work.patience);
+        const BackupInfo made = backups.create(openFiles(services, command), options, work);
+        const bool was_told = quiet->wasTold();
+        quiet.reset();
         backups.keepNewest(services.config.backups_kept);
-        return encodeBackup(made);
+        return encodeBackup(made).set("consoleTold", was_told);
       });
 }
 

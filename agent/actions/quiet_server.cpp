@@ -1,0 +1,128 @@
+#include "agent/actions/quiet_server.h"
+
+#include <algorithm>
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "agent/log.h"
+#include "agent/panel/refusal.h"
+
+namespace agent {
+namespace {
+
+/// How long a server may leave a line before its stdin.
+constexpr std::chrono::seconds kInputTimeout{5};
+constexpr std::chrono::milliseconds kGlance{50};
+constexpr std::size_t kMostLines = 16;
+constexpr std::size_t kLongestLine = 4095;
+
+bool isLine(const std::string& text) {
+  const auto is_control = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\t') || byte == 0x7f;
+  };
+  return !text.empty() && text.size() <= kLongestLine &&
+         std::none_of(text.begin(), text.end(), is_control);
+}
+
+std::vector<std::string> readLines(const Fields& fields, std::string_view name) {
+  std::vector<std::string> lines;
+  const Json* const given = fields.find(name);
+  if (given == nullptr) return lines;
+  if (given->elements() == nullptr) fields.refuse(name, "must be a list of lines");
+  for (const Json& one : *given->elements()) {
+    if (one.text() == nullptr || !isLine(*one.text()))
+      fields.refuse(name, "must hold lines of 1 to 4095 bytes without control characters");
+    lines.push_back(*one.text());
+  }
+  if (lines.size() > kMostLines) fields.refuse(name, "must hold at most 16 lines");
+  return lines;
+}
+
+}  // namespace
+
+ConsoleAround readConsoleAround(const Fields& payload) {
+  const Fields fields = payload.object("console");
+  ConsoleAround around;
+  around.before = readLines(fields, "before");
+  around.after = readLines(fields, "after");
+  around.saved = fields.text("saved").value_or("");
+  if (around.saved.size() > 256) fields.refuse("saved", "must be at most 256 bytes");
+  if (!around.saved.empty() && around.before.empty())
+    fields.refuse("saved", "needs lines in before");
+  if (const auto seconds = fields.number("timeout", 0.1, 600))
+    around.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+  return around;
+}
+
+QuietServer::QuietServer(control::Supervisor& supervisor, std::string server_id,
+                         const ConsoleAround& around, const files::Patience& patience)
+    : supervisor_(supervisor), server_id_(std::move(server_id)), around_(around) {
+  try {
+    hush(patience);
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+QuietServer::~QuietServer() { release(); }
+
+void QuietServer::hush(const files::Patience& patience) {
+  const auto page = supervisor_.console(server_id_, {.lines = 1});
+  const std::uint64_t last = page ? page->last : 0;
+  for (const std::string& line : around_.before) {
+    patience.check();
+    const auto written = write(line);
+    if (!told_ && !written && written.error().code == control::ErrorCode::kWrongState) return;
+    if (!written)
+      throw Refusal(written.error().code == control::ErrorCode::kDeadlineExceeded ? "TIMEOUT"
+                                                                                  : "INVALID_STATE",
+                    "the console did not take '" + line +
+                        "', so no backup was made: " + written.error().message);
+    told_ = true;
+  }
+  if (told_ && !around_.saved.empty()) awaitSaved(last, patience);
+}
+
+void QuietServer::awaitSaved(std::uint64_t after, const files::Patience& patience) const {
+  const auto give_up = std::chrono::steady_clock::now() + around_.timeout;
+  for (;;) {
+    const auto page = supervisor_.console(server_id_, {.after = after, .newest = false});
+    if (page) {
+      for (const control::ConsoleLine& line : page->lines) {
+        if (line.text.find(around_.saved) != std::string::npos) return;
+        after = line.number;
+      }
+    }
+    if (std::chrono::steady_clock::now() >= give_up)
+      throw Refusal("TIMEOUT", "the console did not say '" + around_.saved +
+                                   "' in time, so no backup was made");
+    patience.wait(kGlance);
+    patience.check();
+  }
+}
+
+void QuietServer::release() noexcept {
+  if (!told_) return;
+  for (const std::string& line : around_.after) {
+    const auto written = write(line);
+    // It may have ended meanwhile: then it begins anew by itself.
+    if (!written && written.error().code != control::ErrorCode::kWrongState)
+      log::warning("files", "server '" + server_id_ + "' was not told '" + line +
+                                "' after its backup: " + written.error().message);
+  }
+}
+
+control::Result<void> QuietServer::write(const std::string& line) const {
+  const auto told = std::make_shared<std::promise<control::Result<void>>>();
+  auto end = told->get_future();
+  auto accepted = supervisor_.sendLine(
+      server_id_, line, kInputTimeout,
+      [told](const control::Result<void>& written) { told->set_value(written); });
+  if (!accepted) return accepted;
+  return end.get();
+}
+
+}  // namespace agent
