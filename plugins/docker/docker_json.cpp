@@ -168,6 +168,7 @@ Result<Inspection> parseInspect(std::string text) {
   readConfig(config, info.id, info.spec);
   readHostConfig(root["HostConfig"], info.spec);
   const JsonValue bound = root["NetworkSettings"]["Ports"];
+  if (info.running()) info.health = healthIn(state, config);
   if (info.running()) readPorts(bound, info.spec.ports);
   if (info.spec.ports.empty()) readPorts(root["HostConfig"]["PortBindings"], info.spec.ports);
   joinAllAddresses(info.spec.ports);

@@ -120,6 +120,19 @@ std::optional<Signal> readSignal(const JsonValue& value) {
   return signal ? std::optional<Signal>(*signal) : std::nullopt;
 }
 
+std::optional<Health> healthIn(const JsonValue& state, const JsonValue& config) {
+  const JsonValue told = state["Health"];
+  Health health{.raw_state = told["Status"].stringOrEmpty()};
+  if (health.raw_state.empty() || health.raw_state == "none") return std::nullopt;
+  if (health.raw_state == "starting") health.state = Health::State::kStarting;
+  if (health.raw_state == "healthy") health.state = Health::State::kHealthy;
+  if (health.raw_state == "unhealthy") health.state = Health::State::kUnhealthy;
+  told["Log"].forEachElement([&](const JsonValue&) { health.checked = true; });
+  if (const auto interval = positive(config["Healthcheck"]["Interval"]))
+    health.interval = std::chrono::nanoseconds(*interval);
+  return health;
+}
+
 std::optional<int> numberIn(const std::map<std::string, std::string>& map, const char* key) {
   const auto found = map.find(key);
   if (found == map.end()) return std::nullopt;

@@ -41,6 +41,8 @@ void readPorts(const JsonValue& bindings, std::vector<PortMapping>& ports);
 void joinAllAddresses(std::vector<PortMapping>& ports);
 /// ["NAME=value"]
 std::vector<std::pair<std::string, std::string>> environmentIn(const JsonValue& list);
+/// What `State` and `Config` of a container that runs say of its check; absent: it has none.
+std::optional<Health> healthIn(const JsonValue& state, const JsonValue& config);
 /// A decimal number that is a text of the map.
 std::optional<int> numberIn(const std::map<std::string, std::string>& map, const char* key);
 

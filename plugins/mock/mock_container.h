@@ -39,6 +39,7 @@ struct Container {
   int pid = 0;
   std::optional<ExitStatus> over{};  // the process ended, and the engine has not recorded it
   std::optional<ExitStatus> exit{};
+  std::optional<WallTime> finished_at{};  // of the latest run that has
   bool oom = false;
   std::vector<PortMapping> bound_ports{};
   bool stop_asked = false;  // by another client

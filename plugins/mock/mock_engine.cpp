@@ -15,6 +15,16 @@ Duration roundedUp(Duration duration, Duration unit) {
   return (duration + unit - Duration(1)) / unit * unit;
 }
 
+std::optional<Health> healthOf(const Container& container, WallTime now) {
+  const auto& after = container.behaviour.healthy_after;
+  if (!after) return std::nullopt;
+  Health health{.state = Health::State::kStarting, .raw_state = "starting", .checked = true};
+  if (now - container.run_id.started_at < *after) return health;
+  health.state = Health::State::kHealthy;
+  health.raw_state = "healthy";
+  return health;
+}
+
 }  // namespace
 
 /// Tells the engine what a container's run does.
@@ -117,7 +127,8 @@ Result<ContainerInfo> Engine::inspect(const ContainerId& id) const {
     info.started_at = container.run_id.started_at;
     info.oom_killed = oomKilled(container);
   }
-  if (container.exit) info.finished_at = container.exit->finished_at;
+  info.finished_at = container.exit ? container.exit->finished_at : container.finished_at;
+  if (container.running()) info.health = healthOf(container, clock_->wallNow());
   info.exit = container.exit;
   return info;
 }

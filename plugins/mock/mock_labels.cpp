@@ -126,6 +126,7 @@ const std::map<std::string_view, Setter>& setters() {
       {"mock.cpu_percent", setCpu},
       {"mock.memory_bytes", setMemory},
       {"mock.echo_stdin", setEcho},
+      {"mock.healthy_after", setDuration<&Behaviour::healthy_after, false>},
   };
   return kSetters;
 }

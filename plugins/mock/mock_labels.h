@@ -34,6 +34,7 @@ struct SignalAction {
 ///   mock.start_error=TEXT      the start fails
 ///   mock.cpu_percent=25, mock.memory_bytes=1048576   what statistics show
 ///   mock.echo_stdin=true       prints what it reads
+///   mock.healthy_after=2s      its image has a check, which passes from then on
 ///
 /// With any of the first six the command is not looked at: the labels are the process.
 struct Behaviour {
@@ -52,6 +53,7 @@ struct Behaviour {
   double cpu_percent = 2;
   std::uint64_t memory_bytes = 20u << 20;
   bool echoes_input = false;
+  std::optional<Duration> healthy_after{};
   bool replaces_command = false;
 };
 

@@ -62,6 +62,7 @@ void Engine::beginRun(Container& container) {
   timers_->cancel(std::exchange(container.record_timer, 0));
   container.run_id = {.container = container.id, .started_at = last_start_};
   container.pid = kFirstPid + ++last_pid_;
+  if (container.exit) container.finished_at = container.exit->finished_at;
   container.exit.reset();
   container.oom = false;
   container.stop_asked = false;

@@ -236,6 +236,7 @@ Result<Inspection> parseInspect(std::string text) {
   info.image_id = root["Image"].stringOrEmpty();
   info.created_at = engine::timeIn(root["Created"]);
   readState(root["State"], info);
+  if (info.running()) info.health = engine::healthIn(root["State"], root["Config"]);
   info.spec.name = root["Name"].stringOrEmpty();
   readConfig(root, info.id, info.spec);
   readHostConfig(root, info.spec);

@@ -152,6 +152,17 @@ struct CreatedContainer {
   std::vector<std::string> warnings{};
 };
 
+/// What the check that an image brings along (HEALTHCHECK) says of a container.
+struct Health {
+  enum class State : int { kUnknown = 0, kStarting = 1, kHealthy = 2, kUnhealthy = 3 };
+  State state = State::kUnknown;
+  std::string raw_state{};  ///< the engine's own word
+  /// A result of the check is on record. Podman leaves the running of checks to systemd: where that
+  /// is not there, none ever is.
+  bool checked = false;
+  std::optional<Duration> interval{};  ///< between two checks; absent: the engine's usual one
+};
+
 /// What an engine says about one container at one moment.
 struct ContainerInfo {
   ContainerId id{};
@@ -168,6 +179,7 @@ struct ContainerInfo {
   std::optional<WallTime> finished_at{};  ///< end of the latest finished run
   std::optional<ExitStatus> exit{};       ///< of the latest run, when it is over
   std::optional<bool> oom_killed{};       ///< of the latest run, running or not
+  std::optional<Health> health{};         ///< while it runs; absent: its image has no check
 
   /// A process of this container exists (running, paused or stopping).
   bool running() const noexcept {

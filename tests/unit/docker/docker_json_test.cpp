@@ -55,6 +55,24 @@ TEST(DockerInspect, ReadsPortsAsTheyAreBound) {
   EXPECT_EQ(read->info.spec.ports[0].host_port, 31099);
 }
 
+TEST(DockerInspect, ReadsWhatTheHealthCheckSays) {
+  const auto health = [](const std::string& name) {
+    const auto read = parseInspect(reply(name));
+    return read ? read->info.health : std::nullopt;
+  };
+  const auto starting = health("inspect_health_starting.json");
+  ASSERT_TRUE(starting);
+  EXPECT_EQ(starting->state, Health::State::kStarting);
+  EXPECT_EQ(starting->raw_state, "starting");
+  EXPECT_FALSE(starting->checked);
+  EXPECT_EQ(starting->interval, std::chrono::seconds(1));
+  const auto unhealthy = health("inspect_health_unhealthy.json");
+  EXPECT_EQ(unhealthy->state, Health::State::kUnhealthy);
+  EXPECT_TRUE(unhealthy->checked);
+  EXPECT_EQ(health("inspect_health_healthy.json")->state, Health::State::kHealthy);
+  EXPECT_FALSE(health("inspect_running.json"));
+}
+
 TEST(DockerInspect, KeepsAStateNobodyHasHeardOf) {
   const auto read = parseInspect(R"({"Id":"a","State":{"Status":"dreaming"}})");
   ASSERT_TRUE(read) << read.error().message;

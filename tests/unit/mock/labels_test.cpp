@@ -49,7 +49,7 @@ TEST(Labels, BadValuesAreRefusedByName) {
       {"mock.oom_after", "-1s"},         {"mock.stdout_every", "0"},
       {"mock.start_error", ""},          {"mock.cpu_percent", "much"},
       {"mock.cpu_percent", "-1"},        {"mock.memory_bytes", "20M"},
-      {"mock.echo_stdin", "yes"}};
+      {"mock.echo_stdin", "yes"},        {"mock.healthy_after", "soon"}};
   for (const auto& [label, value] : bad) {
     const auto behaviour = parseLabels({{label, value}});
     ASSERT_FALSE(behaviour) << label << "=" << value;

@@ -157,5 +157,13 @@ MOCK_OPTION(LabelEchoStdin, "label mock.echo_stdin") {
   EXPECT_EQ(engine.logged("web"), "said");
 }
 
+MOCK_OPTION(LabelHealthyAfter, "label mock.healthy_after") {
+  const Opened engine = labelled("'mock.healthy_after': '2s'");
+  EXPECT_EQ(engine.look("web").health->state, Health::State::kStarting);
+  engine.clock->advance(2s);
+  EXPECT_EQ(engine.look("web").health->state, Health::State::kHealthy);
+  EXPECT_FALSE(labelled("'mock.cpu_percent': '1'").look("web").health);
+}
+
 }  // namespace
 }  // namespace control::mock
