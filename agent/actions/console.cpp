@@ -34,11 +34,13 @@ control::Result<void> sendCommand(Services& services, const Command& command, Ac
   const std::string& server_id = command.server_id;
   auto accepted = services.supervisor.sendLine(
       server_id, readLine(fields), kInputTimeout,
-      [server_id, done = std::move(done)](const control::Result<void>& written) {
+      [server_id, &readiness = services.readiness,
+       done = std::move(done)](const control::Result<void>& written) {
         if (written) {
           Json data;
           data.set("serverId", server_id);
-          data.set("status", control::toString(control::EntryState::kRunning)).set("sent", true);
+          data.set("status", control::toString(readiness.shownRunning(server_id)))
+              .set("sent", true);
           return done(data);
         }
         control::Error error = written.error();

@@ -236,11 +236,24 @@ void applyEnvironment(control::ContainerSpec& spec, const Environment& changed,
   }
 }
 
+/// A rule that asks a port asks one of the server's own.
+void setReadiness(control::ContainerSpec& spec, const std::optional<ReadinessRule>& rule) {
+  spec.labels.erase(kReadinessLabel);
+  if (!rule) return;
+  if (rule->asksPort()) {
+    const auto address = probeAddress(*rule, spec);
+    if (!address && address.error().code == control::ErrorCode::kInvalidArgument)
+      throw Refusal("INVALID_PAYLOAD", "payload.readiness.port: " + address.error().message);
+  }
+  spec.labels[kReadinessLabel] = rule->toLabel();
+}
+
 struct ServerChange {
   PayloadLimits limits{};
   Environment environment{};
   std::vector<std::string> removed{};
   std::optional<std::string> startup{};
+  std::optional<std::optional<ReadinessRule>> readiness{};
 };
 
 /// An engine's update has no word for "no limit any more", and swap counts on top of a memory limit
@@ -263,6 +276,7 @@ control::Result<control::ContainerSpec> applyChange(const ServerChange& change,
         kept == spec.labels.end() ? std::nullopt : std::optional(kept->second);
     if (change.startup || old)
       setStartup(spec, change.startup ? *change.startup : *old, spec.environment);
+    if (change.readiness) setReadiness(spec, *change.readiness);
     return spec;
   } catch (const Refusal& refusal) {
     return control::Error{control::ErrorCode::kInvalidArgument, control::Effect::kNone,
@@ -305,6 +319,12 @@ Environment readEnvironment(const Fields& payload, std::vector<std::string>* rem
   return variables;
 }
 
+std::optional<std::optional<ReadinessRule>> readReadinessOf(const Fields& payload) {
+  const Fields readiness = holderOf("readiness", payload).object("readiness");
+  if (!readiness.present()) return std::nullopt;
+  return readReadiness(readiness);
+}
+
 control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings& settings) {
   refuseForbiddenFields(payload);
   const auto with = [&](std::string_view name) { return holderOf(name, payload); };
@@ -325,6 +345,7 @@ control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings
   if (const auto startup = readStartup(with("startup")))
     setStartup(spec, *startup, spec.environment);
   setPolicy(spec, settings);
+  if (const auto readiness = readReadinessOf(payload)) setReadiness(spec, *readiness);
   entry.pull = readPullPolicy(with("pull"));
   entry.restart = readRestartPolicy(with("restart"));
   entry.start = with("start").boolean("start").value_or(false);
@@ -337,10 +358,12 @@ control::EntryUpdate readUpdatePayload(const Fields& payload) {
   change.limits = readLimits(limitsOf(payload));
   change.environment = readEnvironment(holderOf("environment", payload), &change.removed);
   change.startup = readStartup(holderOf("startup", payload));
+  change.readiness = readReadinessOf(payload);
   control::EntryUpdate update;
   update.limits = change.limits.toResourceLimits({});
-  const bool respec = change.startup || change.limits.disk_bytes || !change.environment.empty() ||
-                      !change.removed.empty() || needsSpecification(change.limits);
+  const bool respec = change.startup || change.readiness || change.limits.disk_bytes ||
+                      !change.environment.empty() || !change.removed.empty() ||
+                      needsSpecification(change.limits);
   if (respec)
     update.respec = [change](control::ContainerSpec current) {
       return applyChange(change, std::move(current));

@@ -9,6 +9,7 @@
 #include "agent/actions/limits.h"
 #include "agent/actions/startup_template.h"
 #include "agent/panel/fields.h"
+#include "agent/probes/readiness_rule.h"
 
 namespace agent {
 
@@ -20,8 +21,9 @@ inline constexpr const char* kNodeLabel = "ctrl-alt-play.node";
 inline constexpr const char* kRestartLabel = "ctrl-alt-play.restart";
 inline constexpr const char* kStartupLabel = "ctrl-alt-play.startup";  ///< the template, unfilled
 inline constexpr const char* kStopTimeoutLabel = "ctrl-alt-play.stop-timeout";  ///< seconds
-inline constexpr const char* kStopLadderLabel = "ctrl-alt-play.stop";  ///< the supervisor's
-inline constexpr const char* kDiskLabel = "ctrl-alt-play.disk";        ///< bytes
+inline constexpr const char* kStopLadderLabel = "ctrl-alt-play.stop";      ///< the supervisor's
+inline constexpr const char* kDiskLabel = "ctrl-alt-play.disk";            ///< bytes
+inline constexpr const char* kReadinessLabel = "ctrl-alt-play.readiness";  ///< ReadinessRule
 
 inline constexpr std::int64_t kDefaultPids = 512;
 inline constexpr control::Duration kDefaultStopTimeout = std::chrono::seconds(30);
@@ -46,6 +48,9 @@ struct CreateSettings {
 /// The server that a `create_server` payload describes, with everything set that policy sets
 /// whatever the payload says. INVALID_PAYLOAD, POLICY_VIOLATION.
 control::EntrySpec readCreatePayload(const Fields& payload, const CreateSettings& settings);
+
+/// Whether the payload has `readiness`, and what it says: a rule or none.
+std::optional<std::optional<ReadinessRule>> readReadinessOf(const Fields& payload);
 
 /// What `update_server` changes. INVALID_PAYLOAD, POLICY_VIOLATION.
 control::EntryUpdate readUpdatePayload(const Fields& payload);

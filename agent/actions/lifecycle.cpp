@@ -73,6 +73,7 @@ control::Result<void> createServer(Services& services, const Command& command,
   if (spec.start) refuseSuspended(services, server_id);
   if (auto made = services.files.create(server_id); !made) return made;
   services.notes.learn(server_id, spec.container.labels);
+  services.readiness.learn(server_id, "", spec.container.labels);
   return services.supervisor.create(server_id, std::move(spec), operation_id);
 }
 
@@ -128,6 +129,8 @@ control::Result<void> updateServer(Services& services, const Command& command,
   control::Result<void> accepted =
       services.supervisor.update(server_id, std::move(update), operation_id);
   if (accepted && disk) services.notes.setDiskLimit(server_id, *disk);
+  if (const auto readiness = readReadinessOf(command.fields()); accepted && readiness)
+    services.readiness.setRule(server_id, *readiness);
   return accepted;
 }
 

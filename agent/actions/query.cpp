@@ -36,8 +36,7 @@ void refuseUntilListed(const Services& services) {
 Json getStatus(Services& services, const Command& command, std::stop_token stop) {
   const control::EntryStatus status = readStatus(services, command, std::move(stop));
   refreshDiskUse(services, command.server_id);
-  return encodeStatus(status, services.notes.disk(command.server_id),
-                      services.runtime.clock().wallNow());
+  return encodeStatus(status, services.factsOf(status), services.runtime.clock().wallNow());
 }
 
 void sendStatusEvent(Services& services, const Json& data) {
@@ -48,10 +47,12 @@ Json getMetrics(Services& services, const Command& command, std::stop_token stop
   const control::EntryStatus status = readStatus(services, command, std::move(stop));
   refreshDiskUse(services, command.server_id);
   Json data;
-  data.set("serverId", status.name).set("status", control::toString(status.state));
+  const ServerFacts facts = services.factsOf(status);
+  data.set("serverId", status.name).set("status", shownState(status.state, facts.liveness));
   if (status.state != control::EntryState::kRunning) return data;
-  Json resources = encodeResources(status, services.notes.disk(command.server_id));
+  Json resources = encodeResources(status, facts.disk);
   if (!resources.isNull()) data.set("resources", std::move(resources));
+  if (facts.liveness.players) data.set("players", encodePlayers(*facts.liveness.players));
   return data;
 }
 
@@ -60,8 +61,11 @@ Json listServers(Services& services, const Command&, std::stop_token) {
   const std::vector<control::EntryStatus> known = services.supervisor.list();
   if (known.empty()) refuseUntilListed(services);
   Json servers = Json::array();
-  for (const control::EntryStatus& status : known)
-    servers.add(encodeStatus(status, services.notes.disk(status.name), now));
+  for (const control::EntryStatus& status : known) {
+    ServerFacts facts = services.factsOf(status);
+    if (facts.liveness.players) facts.liveness.players->list.reset();  // one message holds them all
+    servers.add(encodeStatus(status, facts, now));
+  }
   Json data;
   data.set("servers", std::move(servers));
   Json orphans = Json::array();

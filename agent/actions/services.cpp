@@ -157,7 +157,9 @@ void learnFromEngine(Services& services, const control::CallContext& context) {
   }
   for (const control::ContainerSummary& container : *containers) {
     const auto server = container.labels.find(kServerIdLabel);
-    if (server != container.labels.end()) services.notes.learn(server->second, container.labels);
+    if (server == container.labels.end()) continue;
+    services.notes.learn(server->second, container.labels);
+    services.readiness.learn(server->second, container.id.value, container.labels);
   }
 }
 

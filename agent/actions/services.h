@@ -21,6 +21,7 @@
 #include "agent/panel/journal.h"
 #include "agent/panel/operations.h"
 #include "agent/panel/outgoing.h"
+#include "agent/panel/readiness.h"
 #include "agent/panel/server_work.h"
 #include "agent/panel/workers.h"
 
@@ -102,7 +103,14 @@ struct Services {
   ServerWork& server_work;
   Ends& ends;
   PulledImages& pulled;
+  Readiness& readiness;
 
+  ServerFacts factsOf(const control::EntryStatus& status) const {
+    return {notes.disk(status.name), readiness.of(status)};
+  }
+  std::string_view shownStateOf(const control::EntryStatus& status) const {
+    return shownState(status.state, readiness.of(status));
+  }
   HostPaths paths() const {
     return {config.data_dir, config.state_dir, config.container_data_path};
   }

@@ -84,11 +84,27 @@ Json encodeResources(const control::EntryStatus& status, const DiskUse& disk) {
   return resources;
 }
 
-Json encodeStatus(const control::EntryStatus& status, const DiskUse& disk, control::WallTime now) {
+std::string_view shownState(control::EntryState state, const Liveness& liveness) {
+  return control::toString(liveness.starting ? control::EntryState::kStarting : state);
+}
+
+Json encodePlayers(const Players& players) {
+  Json json;
+  json.set("online", players.online).setIf("max", players.max);
+  if (!players.list) return json;
+  Json list = Json::array();
+  for (const std::string& name : *players.list) list.add(name);
+  json.set("list", std::move(list));
+  return json;
+}
+
+Json encodeStatus(const control::EntryStatus& status, const ServerFacts& facts,
+                  control::WallTime now) {
+  const Liveness& liveness = facts.liveness;
   const bool runs = status.state == control::EntryState::kRunning ||
                     status.state == control::EntryState::kStopping;
   Json data;
-  data.set("serverId", status.name).set("status", control::toString(status.state));
+  data.set("serverId", status.name).set("status", shownState(status.state, liveness));
   if (status.reason) data.set("reason", control::toString(*status.reason));
   if (status.container) data.set("containerId", status.container->value);
   if (!status.image.empty()) data.set("image", status.image);
@@ -98,7 +114,10 @@ Json encodeStatus(const control::EntryStatus& status, const DiskUse& disk, contr
   if (status.started_at) data.set("startedAt", formatTimestamp(*status.started_at));
   data.set("restarts", status.restarts);
   if (status.state == control::EntryState::kRunning)
-    setUnlessNull(data, "resources", encodeResources(status, disk));
+    setUnlessNull(data, "resources", encodeResources(status, facts.disk));
+  if (liveness.players) data.set("players", encodePlayers(*liveness.players));
+  data.setIf("responding", liveness.responding);
+  if (!liveness.warning.empty()) data.set("warning", liveness.warning);
   const std::optional<control::ExitStatus> exit = runs ? std::nullopt : status.exit;
   data.set("exitCode", exit && exit->exit_code ? Json(*exit->exit_code) : Json());
   if (exit && exit->signal) data.set("signal", exit->signal->name());
@@ -109,16 +128,21 @@ Json encodeStatus(const control::EntryStatus& status, const DiskUse& disk, contr
   return data;
 }
 
-Json encodeLegacyStats(const control::EntryStatus& status, const DiskUse& disk,
+Json encodeLegacyStats(const control::EntryStatus& status, const ServerFacts& facts,
                        control::WallTime now) {
-  if (status.state != control::EntryState::kRunning || !status.stats) return {};
+  const auto& players = facts.liveness.players;
+  if (status.state != control::EntryState::kRunning || (!status.stats && !players)) return {};
   Json stats;
   if (status.rates && status.rates->cpu_percent)
     stats.set("cpu", rounded(*status.rates->cpu_percent, 100));
-  stats.setIf("memory", usedMemory(*status.stats)).setIf("disk", disk.used_bytes);
-  Json network;
-  network.setIf("in", status.stats->network_rx_bytes).setIf("out", status.stats->network_tx_bytes);
-  setUnlessNull(stats, "network", std::move(network));
+  if (status.stats) {
+    stats.setIf("memory", usedMemory(*status.stats)).setIf("disk", facts.disk.used_bytes);
+    Json network;
+    network.setIf("in", status.stats->network_rx_bytes)
+        .setIf("out", status.stats->network_tx_bytes);
+    setUnlessNull(stats, "network", std::move(network));
+  }
+  if (players) stats.set("players", players->online);
   stats.set("timestamp", formatTimestamp(now));
   return stats;
 }

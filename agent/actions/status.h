@@ -7,6 +7,7 @@
 #include <libcontrol/supervisor.h>
 
 #include "agent/panel/json_text.h"
+#include "agent/probes/run_readiness.h"
 
 namespace agent {
 
@@ -16,14 +17,26 @@ struct DiskUse {
   std::optional<std::int64_t> limit_bytes{};
 };
 
+/// What the agent knows of a server beside what the supervisor does.
+struct ServerFacts {
+  DiskUse disk{};
+  Liveness liveness{};
+};
+
+/// The state as a panel is told it: one that runs and is not ready is starting.
+std::string_view shownState(control::EntryState state, const Liveness& liveness);
+
+Json encodePlayers(const Players& players);
+
 /// `resources` of get_status; null when nothing is known.
 Json encodeResources(const control::EntryStatus& status, const DiskUse& disk);
 
 /// The data of get_status. `now` is for the uptime.
-Json encodeStatus(const control::EntryStatus& status, const DiskUse& disk, control::WallTime now);
+Json encodeStatus(const control::EntryStatus& status, const ServerFacts& facts,
+                  control::WallTime now);
 
 /// The figures of a legacy `server_status`; null when nothing is known.
-Json encodeLegacyStats(const control::EntryStatus& status, const DiskUse& disk,
+Json encodeLegacyStats(const control::EntryStatus& status, const ServerFacts& facts,
                        control::WallTime now);
 
 /// `data` of `server_status_changed`. `command_id` may be empty; `code` and `error` are for a

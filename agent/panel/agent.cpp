@@ -62,7 +62,8 @@ class Agent::Core {
         journal_(config.state_dir),
         pulled_(config.state_dir),
         console_feed_(out_, config_.panel_legacy_events),
-        reporter_(config_, out_, operations_, console_feed_),
+        readiness_(out_, config_.panel_legacy_events),
+        reporter_(config_, out_, operations_, console_feed_, readiness_),
         workers_(std::make_unique<Workers>(kWorkers, Operations::kMost)),
         removals_(std::make_unique<Workers>(kRemovals, Operations::kMost)),
         server_work_(std::make_unique<ServerWork>()),
@@ -70,10 +71,11 @@ class Agent::Core {
             runtime_, supervisorOptions(config_, notes_), reporter_)),
         services_{config_,    *runtime_, *supervisor_,  out_,   operations_, *workers_,
                   *removals_, files_,    suspended_,    notes_, host_,       identity_,
-                  engine_,    journal_,  *server_work_, ends_,  pulled_},
+                  engine_,    journal_,  *server_work_, ends_,  pulled_,     readiness_},
         dispatcher_(services_) {
     reporter_.lend(services_);
     console_feed_.start(*supervisor_);
+    readiness_.start(services_);
   }
 
   ~Core() { close(); }
@@ -101,6 +103,7 @@ class Agent::Core {
     removals_->close();
     server_work_->close();
     console_feed_.stop();
+    readiness_.stop();
     supervisor_.reset();
   }
 
@@ -133,7 +136,8 @@ class Agent::Core {
     for (const control::EntryStatus& server : servers)
       messages.push_back(out_.numbered("server_status", [&] {
         const auto status = supervisor_->status(server.name);
-        return encodeStatus(status ? *status : server, notes_.disk(server.name), now);
+        const control::EntryStatus& latest = status ? *status : server;
+        return encodeStatus(latest, services_.factsOf(latest), now);
       }));
     if (!config_.panel_legacy_events) return messages;
     for (const control::EntryStatus& server : servers)
@@ -197,8 +201,9 @@ class Agent::Core {
 
   std::string legacyStatus(const control::EntryStatus& server, control::WallTime now) const {
     Json data;
-    data.set("serverId", server.name).set("status", control::toString(server.state));
-    Json stats = encodeLegacyStats(server, notes_.disk(server.name), now);
+    const ServerFacts facts = services_.factsOf(server);
+    data.set("serverId", server.name).set("status", shownState(server.state, facts.liveness));
+    Json stats = encodeLegacyStats(server, facts, now);
     if (!stats.isNull()) data.set("stats", std::move(stats));
     return writeLegacy("server_status", std::move(data));
   }
@@ -218,6 +223,7 @@ class Agent::Core {
   Ends ends_;
   PulledImages pulled_;
   ConsoleFeed console_feed_;
+  Readiness readiness_;
   Reporter reporter_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<Workers> removals_;

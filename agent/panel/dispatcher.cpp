@@ -269,7 +269,7 @@ void Dispatcher::unsuspend(const Command& command) {
   if (!status) throw requestRefusal(status.error(), server_id, services_.paths());
   services_.suspended.remove(server_id);
   Json data;
-  data.set("serverId", server_id).set("status", control::toString(status->state));
+  data.set("serverId", server_id).set("status", services_.shownStateOf(*status));
   succeed(command, std::move(data));
 }
 

@@ -86,9 +86,9 @@ Json InheritedCommands::observed(const std::string& server_id) const {
   const auto status = services_.supervisor.status(server_id);
   const bool absent = !status && status.error().code == control::ErrorCode::kNotFound;
   data.set("serverId", server_id);
-  data.set("status", control::toString(status   ? status->state
-                                       : absent ? control::EntryState::kDeleted
-                                                : control::EntryState::kUnknown));
+  data.set("status", status   ? services_.shownStateOf(*status)
+                     : absent ? control::toString(control::EntryState::kDeleted)
+                              : control::toString(control::EntryState::kUnknown));
   return data;
 }
 

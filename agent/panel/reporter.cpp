@@ -20,8 +20,12 @@ ErrorPlace placeOf(const control::Transition& transition) {
 }  // namespace
 
 Reporter::Reporter(const Config& config, Outgoing& out, Operations& operations,
-                   ConsoleFeed& console)
-    : config_(config), out_(out), operations_(operations), console_(console) {}
+                   ConsoleFeed& console, Readiness& readiness)
+    : config_(config),
+      out_(out),
+      operations_(operations),
+      console_(console),
+      readiness_(readiness) {}
 
 HostPaths Reporter::paths() const {
   return {config_.data_dir, config_.state_dir, config_.container_data_path};
@@ -44,12 +48,14 @@ void Reporter::onTransition(const control::Transition& transition) {
                                 error.message +
                                 (error.native.empty() ? "" : " (" + error.native + ")"));
   }
-  out_.event("server_status_changed", encodeTransition(transition, text));
-  if (!config_.panel_legacy_events) return;
-  Json legacy;
-  legacy.set("serverId", transition.entry).set("status", transitionStatus(transition));
-  if (transition.failed) legacy.set("error", text.error);
-  out_.legacy("server_status", std::move(legacy));
+  readiness_.pass(transition, text.command_id, [&](const control::Transition& shown) {
+    out_.event("server_status_changed", encodeTransition(shown, text));
+    if (!config_.panel_legacy_events) return;
+    Json legacy;
+    legacy.set("serverId", shown.entry).set("status", transitionStatus(shown));
+    if (shown.failed) legacy.set("error", text.error);
+    out_.legacy("server_status", std::move(legacy));
+  });
 }
 
 /// A pull of its own names the image; a server's is the one that it is made from.
@@ -110,7 +116,7 @@ void Reporter::tellLegacyEnd(const Operation& operation, const control::Operatio
   const auto status = services->supervisor.status(end.entry);
   if (!status) return;
   Json data;
-  data.set("serverId", end.entry).set("status", control::toString(status->state));
+  data.set("serverId", end.entry).set("status", services->shownStateOf(*status));
   if (end.error) data.set("error", withoutHostPaths(end.error->message, end.entry, paths()));
   out_.legacy("server_status", std::move(data));
 }
@@ -205,10 +211,14 @@ void Reporter::onStats(const std::vector<control::EntryStatus>& running) {
   Services* const services = services_;
   if (services == nullptr) return;
   for (const control::EntryStatus& status : running) {
-    Json resources = encodeResources(status, services->notes.disk(status.name));
-    if (resources.isNull()) continue;
+    const ServerFacts facts = services->factsOf(status);
+    Json resources = encodeResources(status, facts.disk);
+    const auto& players = facts.liveness.players;
+    if (resources.isNull() && !players) continue;
     Json data;
-    data.set("serverId", status.name).set("resources", std::move(resources));
+    data.set("serverId", status.name);
+    if (!resources.isNull()) data.set("resources", std::move(resources));
+    if (players) data.set("players", encodePlayers(*players));
     out_.event("resource_update", std::move(data), Delivery::kStream);
     refreshDiskUse(*services, status.name);
   }

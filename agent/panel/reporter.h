@@ -21,7 +21,8 @@ namespace agent {
 class Reporter : public control::SupervisorObserver {
  public:
   /// Without services, before they are lent and after they are gone, nothing is told.
-  Reporter(const Config& config, Outgoing& out, Operations& operations, ConsoleFeed& console);
+  Reporter(const Config& config, Outgoing& out, Operations& operations, ConsoleFeed& console,
+           Readiness& readiness);
 
   /// The services that follow-up work needs; they must outlive the supervisor.
   void lend(Services& services) { services_ = &services; }
@@ -35,7 +36,10 @@ class Reporter : public control::SupervisorObserver {
   void onStats(const std::vector<control::EntryStatus>& running) override;
   void onEngine(bool reachable, const std::string& reason) override;
   void onProblem(const std::string& problem) override;
-  void onConsole(const std::string& entry) override { console_.notice(entry); }
+  void onConsole(const std::string& entry) override {
+    console_.notice(entry);
+    readiness_.onConsole(entry);
+  }
 
  private:
   struct Layer {
@@ -59,6 +63,7 @@ class Reporter : public control::SupervisorObserver {
   Outgoing& out_;
   Operations& operations_;
   ConsoleFeed& console_;
+  Readiness& readiness_;
   std::atomic<Services*> services_{nullptr};
   std::atomic<bool> shutting_down_{false};
   std::mutex mutex_;

@@ -107,7 +107,8 @@ Result<bool> MinecraftPing::take(std::string_view bytes) {
 
 Result<bool> MinecraftPing::readStatus(std::string_view json) {
   const JsonReading status = readJsonObject(json);
-  if (!status.value) return noStatus(status.problem);
+  // What is wrong with it may quote it, in whatever encoding.
+  if (!status.value) return noStatus("its text is no JSON object");
   answer_.players = playersIn(*status.value);
   return true;
 }

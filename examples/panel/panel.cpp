@@ -68,6 +68,14 @@ std::string describeResources(const Object& resources) {
   return line;
 }
 
+std::string describePlayers(const Object& players) {
+  std::string line;
+  if (players.isNull()) return line;
+  line = ", " + text(players, "online");
+  if (const std::string max = text(players, "max"); !max.empty()) line += " of " + max;
+  return line + " playing";
+}
+
 }  // namespace
 
 std::string text(const Object& object, const std::string& key) {
@@ -90,6 +98,8 @@ std::string describe(const Object& status) {
   if (const std::string uptime = text(status, "uptime"); !uptime.empty())
     line += " for " + uptime + " s";
   line += describeResources(inner(status, "resources"));
+  line += describePlayers(inner(status, "players"));
+  if (const std::string warning = text(status, "warning"); !warning.empty()) line += ", " + warning;
   if (const std::string code = text(status, "exitCode"); !code.empty())
     line += ", exit code " + code;
   if (text(status, "oomKilled") == "true") line += ", out of memory";

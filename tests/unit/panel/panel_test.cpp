@@ -39,6 +39,16 @@ TEST(Words, OfAnEmptyLineAreNone) { EXPECT_TRUE(splitWords("  \t ")->empty()); }
 
 TEST(Words, WithAnOpenQuoteAreRefused) { EXPECT_FALSE(splitWords("say 'hello")); }
 
+TEST(Describe, SaysWhoPlaysAndWhatIsWrong) {
+  const auto described = [](const std::string& status) {
+    return describe(Poco::JSON::Parser().parse(status).extract<Poco::JSON::Object::Ptr>());
+  };
+  EXPECT_EQ(described(R"({"serverId":"a","status":"running","players":{"online":2,"max":20}})"),
+            "a: running, 2 of 20 playing");
+  EXPECT_EQ(described(R"({"serverId":"a","status":"starting","warning":"not ready after 9 s: x"})"),
+            "a: starting, not ready after 9 s: x");
+}
+
 std::string payloadOf(const Words& words) {
   std::string problem;
   const auto payload = createPayload(words, problem);

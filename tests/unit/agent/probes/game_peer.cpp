@@ -35,7 +35,7 @@ const std::string GamePeer::kClose = "<close>";
 GamePeer::GamePeer(Kind kind, Script script)
     : script_(std::move(script)),
       socket_(
-          ::socket(AF_INET, (kind == Kind::kTcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0)) {
+          ::socket(AF_INET, (kind == Kind::kUdp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -45,12 +45,13 @@ GamePeer::GamePeer(Kind kind, Script script)
       (kind == Kind::kTcp && ::listen(socket_.get(), 16) != 0))
     throw std::runtime_error("no port for a peer");
   port_ = ntohs(address.sin_port);
-  thread_ = std::thread([this, kind] { kind == Kind::kTcp ? serveTcp() : serveUdp(); });
+  if (kind != Kind::kClosed)
+    thread_ = std::thread([this, kind] { kind == Kind::kTcp ? serveTcp() : serveUdp(); });
 }
 
 GamePeer::~GamePeer() {
   stopping_ = true;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 bool GamePeer::send(int to, const std::vector<std::string>& pieces) const {

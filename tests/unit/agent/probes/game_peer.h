@@ -13,10 +13,10 @@
 namespace agent {
 
 /// A server on a free port of 127.0.0.1 that is told what to answer. Its socket is there from the
-/// beginning; a TCP peer that does not listen refuses.
+/// beginning. One that is kClosed has a TCP port that nobody listens on.
 class GamePeer {
  public:
-  enum class Kind { kTcp, kUdp };
+  enum class Kind { kTcp, kUdp, kClosed };
   /// What it answers to what it got so far of one connection, or to one datagram: pieces, each sent
   /// by itself. `kClose`: it closes the connection.
   using Script = std::function<std::vector<std::string>(std::string_view got)>;

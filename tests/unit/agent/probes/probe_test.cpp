@@ -42,8 +42,6 @@ std::string problemOf(const control::Result<ProbeAnswer>& answer) {
   return answer ? "answered" : answer.error().message;
 }
 
-std::uint16_t closedPort() { return GamePeer().port(); }
-
 std::vector<std::string> bytewise(const std::string& text) {
   std::vector<std::string> pieces;
   for (const char byte : text) pieces.emplace_back(1, byte);
@@ -53,7 +51,8 @@ std::vector<std::string> bytewise(const std::string& text) {
 TEST(Probe, APortIsOpenWhenAConnectionStands) {
   const GamePeer peer;
   EXPECT_EQ(problemOf(askPort(peer.port())), "answered");
-  EXPECT_THAT(problemOf(askPort(closedPort())),
+  const GamePeer closed(GamePeer::Kind::kClosed, {});
+  EXPECT_THAT(problemOf(askPort(closed.port())),
               AllOf(StartsWith("127.0.0.1:"), HasSubstr("Connection refused")));
 }
 

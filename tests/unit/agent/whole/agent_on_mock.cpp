@@ -21,7 +21,8 @@ std::shared_ptr<control::ContainerRuntime> mockRuntime() {
   return *runtime;
 }
 
-AgentOnMock::AgentOnMock() {
+AgentOnMock::AgentOnMock(std::shared_ptr<control::ContainerRuntime> runtime)
+    : runtime_(std::move(runtime)) {
   config_.node_id = "node-1";
   config_.data_dir = directory_.path("data");
   config_.state_dir = directory_.path("state");

@@ -15,10 +15,10 @@ namespace agent {
 /// A runtime on an engine in memory that nobody else has, in real time.
 std::shared_ptr<control::ContainerRuntime> mockRuntime();
 
-/// An agent on such an engine, once open() was called, and the panel that hears it.
+/// An agent on such an engine, or another one, once open() was called, and the panel that hears it.
 class AgentOnMock : public testing::Test {
  protected:
-  AgentOnMock();
+  explicit AgentOnMock(std::shared_ptr<control::ContainerRuntime> runtime = mockRuntime());
   ~AgentOnMock() override;
 
   /// Begins an agent with the configuration as it is now; one that is there ends first.
@@ -38,7 +38,7 @@ class AgentOnMock : public testing::Test {
 
   const test_support::TempDir directory_;
   Config config_{};
-  const std::shared_ptr<control::ContainerRuntime> runtime_ = mockRuntime();
+  const std::shared_ptr<control::ContainerRuntime> runtime_;
   RecordingPanel panel_;
   std::unique_ptr<Agent> agent_;
   int last_id_ = 0;
