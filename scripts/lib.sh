@@ -52,7 +52,7 @@ engine_packages() {
 
 test_packages() {
   printf '%s ' "$build_packages" libgtest-dev libgmock-dev "$(engine_packages)" \
-    clang clang-tidy clang-format libclang-rt-14-dev procps binutils libfaketime strace
+    clang clang-tidy clang-format libclang-rt-14-dev procps binutils libfaketime teeworlds-server strace
   # Debian's packages of Node.js conflict with those of others: take what is there.
   command -v node >/dev/null 2>&1 || printf 'nodejs '
   command -v npm >/dev/null 2>&1 || printf 'npm '
