@@ -38,7 +38,8 @@ std::string Certificate::pem() const {
 
 Certificate issue(const CertificateWish& wish, const Certificate* issuer) {
   static std::atomic<long> serial{1};
-  Certificate made{{::X509_new(), ::X509_free}, {::EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), ::EVP_PKEY_free}};
+  Certificate made{{::X509_new(), ::X509_free},
+                   {::EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), ::EVP_PKEY_free}};
   X509* const certificate = made.certificate.get();
   require(certificate != nullptr && made.key != nullptr);
   ::X509_set_version(certificate, 2);
