@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
 
+#include "agent/actions/disk.h"
 #include "agent/actions/files.h"
 #include "agent/actions/files_fields.h"
 
@@ -40,17 +43,19 @@ std::vector<CheckedPath> readPaths(const Fields& fields, const CheckedPath& dire
   return paths;
 }
 
-/// What the server may still take, when it has a limit and its use is known.
-files::ArchiveWork workFor(const Services& services, const Command& command, std::stop_token stop,
+/// No more than the server may still take. Holes count for that and not on the host, whose reserve
+/// is looked after on the way.
+files::ArchiveWork workFor(Services& services, const Command& command, std::stop_token stop,
                            ProgressEvents& events) {
   files::ArchiveWork work;
   work.patience = files::Patience(std::move(stop), kSlowFilesTimeout);
-  const DiskUse disk = services.notes.disk(command.server_id);
-  if (disk.limit_bytes.value_or(0) > 0)
-    work.limits.bytes =
-        std::min(work.limits.bytes,
-                 std::max<std::int64_t>(0, *disk.limit_bytes - disk.used_bytes.value_or(0)));
-  work.progress = [&events](const files::ArchiveProgress& progress) { events.tell(progress); };
+  work.limits.bytes = std::min(work.limits.bytes, limitRoomOf(services, command.server_id));
+  work.progress =
+      [&events, meter = std::make_shared<ReserveMeter>(services.reserve, services.config.data_dir)](
+          const files::ArchiveProgress& progress) {
+        meter->passed(progress.bytes);
+        events.tell(progress);
+      };
   return work;
 }
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <memory>
 
+#include "agent/actions/disk.h"
 #include "agent/actions/files.h"
 #include "agent/actions/files_fields.h"
 #include "agent/actions/quiet_server.h"
@@ -83,11 +85,17 @@ Json encodeBackup(const BackupInfo& backup) {
   return data;
 }
 
-files::ArchiveWork backupWork(std::stop_token stop, ProgressEvents& events) {
+/// `path`: what is written to. The host's reserve is looked after on the way.
+files::ArchiveWork backupWork(const Services& services, const std::string& path,
+                              std::stop_token stop, ProgressEvents& events) {
   files::ArchiveWork work;
   work.patience = files::Patience(std::move(stop), kBackupTimeout);
   work.limits = {.entries = INT64_MAX, .depth = 2 * files::TreeWalk::kDeepest, .bytes = INT64_MAX};
-  work.progress = [&events](const files::ArchiveProgress& progress) { events.tell(progress); };
+  work.progress = [&events, meter = std::make_shared<ReserveMeter>(services.reserve, path)](
+                      const files::ArchiveProgress& progress) {
+    meter->passed(progress.bytes);
+    events.tell(progress);
+  };
   return work;
 }
 
@@ -143,7 +151,8 @@ control::Result<void> createBackup(Services& services, const Command& command,
   return beginBackupWork(
       services, command, operation_id, [&services, command, options, around](std::stop_token stop) {
         ProgressEvents events(services, command, "backup_progress");
-        const files::ArchiveWork work = backupWork(std::move(stop), events);
+        const files::ArchiveWork work =
+            backupWork(services, services.config.backup_dir, std::move(stop), events);
         Backups backups = backupsOf(services, command);
         std::optional<QuietServer> quiet(std::in_place, services.supervisor, command.server_id,
                                          around, work.patience);
@@ -224,11 +233,19 @@ control::Result<void> restoreBackup(Services& services, const Command& command,
         // Before the end is told: the panel may start the server at once.
         const std::shared_ptr<void> ending(nullptr, [&mark](void*) { mark->end(); });
         ProgressEvents events(services, command, "backup_progress");
-        const files::ArchiveWork restoring = backupWork(std::move(stop), events);
+        const std::string& data_dir = services.config.data_dir;
+        const files::ArchiveWork restoring =
+            backupWork(services, data_dir, std::move(stop), events);
+        const files::RestoreTo place{
+            .data_dir = data_dir,
+            .quota = services.files.quota(),
+            .limit_bytes = services.notes.disk(command.server_id).limit_bytes.value_or(0)};
         const files::Archived done =
-            backupsOf(services, command).restore(id, services.config.data_dir, restoring, [&] {
+            backupsOf(services, command).restore(id, place, restoring, [&](int restored) {
+              requireWithinLimit(services, command.server_id, restored);
               requireStillAtRest(services, command, restoring.patience);
             });
+        services.disk.replaced(command.server_id);
         Json result;
         result.set("backupId", id).set("entries", done.entries).set("bytes", done.bytes);
         return result;

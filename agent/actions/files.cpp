@@ -1,4 +1,5 @@
 #include "agent/actions/files.h"
+#include "agent/actions/disk.h"
 
 #include <array>
 
@@ -137,7 +138,10 @@ Json writeFile(Services& services, const Command& command, std::stop_token) {
   const CheckedPath path = readPath(fields);
   const std::optional<std::string> content = readContent(fields, Encoding::kUtf8);
   if (!content) fields.refuse("content", "is required and must be text; it may be empty");
-  files::writeFile(openFiles(services, command), path, *content, readPutOptions(fields, true));
+  const files::PutOptions put = readPutOptions(fields, true);
+  const ServerRoot root = openFiles(services, command);
+  requireRoom(services, command.server_id, static_cast<std::int64_t>(content->size()));
+  files::writeFile(root, path, *content, put);
   Json data = answerFor(command, path);
   data.set("size", content->size()).set("success", true);
   return data;
@@ -161,8 +165,9 @@ Json uploadFile(Services& services, const Command& command, std::stop_token stop
   // A piece that says nothing of others is the whole file.
   const bool whole = !size && !last && !offset;
   piece.last = last.value_or(whole || (size && piece.offset + length == *size));
-  const std::int64_t there =
-      files::upload(openFiles(services, command), path, piece, quick(std::move(stop)));
+  const ServerRoot root = openFiles(services, command);
+  if (length > 0) requireRoom(services, command.server_id, length);
+  const std::int64_t there = files::upload(root, path, piece, quick(std::move(stop)));
   Json data = answerFor(command, path);
   const bool complete = piece.bytes && piece.last;
   data.set("offset", there).set("complete", complete);
@@ -217,8 +222,10 @@ Json copyFile(Services& services, const Command& command, std::stop_token stop) 
   const Fields fields = command.fields();
   const CheckedPath from = readPath(fields, {"source", "from", "path", "oldPath"});
   const CheckedPath to = readPath(fields, {"destination", "to", "newPath"});
-  const files::Copied copied = files::copy(openFiles(services, command), from, to,
-                                           readPutOptions(fields, false), slow(std::move(stop)));
+  const files::PutOptions put = readPutOptions(fields, false);
+  const ServerRoot root = openFiles(services, command);
+  const files::Copied copied =
+      files::copy(root, from, to, put, slow(std::move(stop)), roomOf(services, command.server_id));
   Json data = movedAnswer(command, from, to);
   data.set("files", copied.files).set("directories", copied.directories);
   data.set("bytes", copied.bytes).set("skipped", copied.skipped);

@@ -2,6 +2,7 @@
 
 #include "agent/actions/action.h"
 #include "agent/actions/create_payload.h"
+#include "agent/actions/disk.h"
 #include "agent/actions/registry_auth.h"
 
 namespace agent {
@@ -71,7 +72,8 @@ control::Result<void> createServer(Services& services, const Command& command,
   refuseExisting(services, server_id);
   refuseMoreServers(services, server_id);
   if (spec.start) refuseSuspended(services, server_id);
-  if (auto made = services.files.create(server_id); !made) return made;
+  const std::int64_t disk_bytes = readLimits(limitsOf(command.fields())).disk_bytes.value_or(0);
+  if (auto made = services.files.create(server_id, disk_bytes); !made) return made;
   services.notes.learn(server_id, spec.container.labels);
   services.readiness.learn(server_id, "", spec.container.labels);
   return services.supervisor.create(server_id, std::move(spec), operation_id);
@@ -128,7 +130,10 @@ control::Result<void> updateServer(Services& services, const Command& command,
   const std::optional<std::int64_t> disk = readLimits(limits).disk_bytes;
   control::Result<void> accepted =
       services.supervisor.update(server_id, std::move(update), operation_id);
-  if (accepted && disk) services.notes.setDiskLimit(server_id, *disk);
+  if (accepted && disk) {
+    services.notes.setDiskLimit(server_id, *disk);
+    services.disk.changed(server_id);
+  }
   if (const auto readiness = readReadinessOf(command.fields()); accepted && readiness)
     services.readiness.setRule(server_id, *readiness);
   return accepted;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <span>
 #include <system_error>
 
 #include "agent/actions/image_reference.h"
@@ -25,8 +26,9 @@ using control::ErrorCode;
 using control::Result;
 
 constexpr std::size_t kLargestFile = 1024 * 1024;
-constexpr std::array<std::string_view, 7> kKeys = {"images",  "ports",      "maxMemory",  "maxCpu",
-                                                   "maxPids", "maxServers", "stopSignals"};
+constexpr std::array<std::string_view, 8> kKeys = {"images",  "ports",      "maxMemory",   "maxCpu",
+                                                   "maxPids", "maxServers", "stopSignals", "disk"};
+constexpr std::array<std::string_view, 2> kDiskKeys = {"reserve", "onExceeded"};
 
 Error invalid(std::string message) {
   return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
@@ -104,15 +106,29 @@ control::Signal readSignal(const Fields& fields, const std::string& text) {
   return *signal;
 }
 
-Policy readPolicy(const Json& json) {
-  const Fields fields(&json, "policy");
-  for (const auto& [key, value] : *json.members())
-    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
+void requireKnown(const Fields& fields, std::span<const std::string_view> keys) {
+  for (const auto& [key, value] : *fields.value()->members())
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
       std::string known;
-      for (const std::string_view one : kKeys)
+      for (const std::string_view one : keys)
         known += (known.empty() ? "" : ", ") + std::string(one);
       fields.refuse(key, "is unknown; known are " + known);
     }
+}
+
+void readDisk(const Fields& fields, Policy& policy) {
+  if (!fields.present()) return;
+  requireKnown(fields, kDiskKeys);
+  policy.disk_reserve_bytes = readSize(fields, "reserve");
+  const std::string action = fields.text("onExceeded").value_or("event");
+  if (action != "event" && action != "stop")
+    fields.refuse("onExceeded", "must be \"event\" or \"stop\"");
+  if (action == "stop") policy.on_disk_exceeded = Policy::OnDiskExceeded::kStop;
+}
+
+Policy readPolicy(const Json& json) {
+  const Fields fields(&json, "policy");
+  requireKnown(fields, kKeys);
   Policy policy;
   policy.images = readTexts(fields, "images");
   for (const std::string& range : readTexts(fields, "ports"))
@@ -127,6 +143,7 @@ Policy readPolicy(const Json& json) {
                   "must not be 0; leave it out for no ceiling");
   if (const auto servers = fields.integer("maxServers", 0, 1'000'000))
     policy.most_servers = static_cast<std::size_t>(*servers);
+  readDisk(fields.object("disk"), policy);
   return policy;
 }
 

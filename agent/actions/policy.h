@@ -31,6 +31,11 @@ struct Policy {
   std::optional<std::int64_t> most_pids{};
   std::optional<std::size_t> most_servers{};
   std::vector<control::Signal> stop_signals{};
+  /// Of the host's disks, never written to. Absent: 1 GiB or 5 %, whichever is less.
+  std::optional<std::int64_t> disk_reserve_bytes{};
+  enum class OnDiskExceeded { kEvent, kStop };
+  /// What is done with a server that takes more than its limit, beside telling the panel.
+  OnDiskExceeded on_disk_exceeded = OnDiskExceeded::kEvent;
 
   bool allowsImage(std::string_view image) const;
 };

@@ -1,6 +1,7 @@
 #include <libcontrol/call.h>
 
 #include "agent/actions/action.h"
+#include "agent/actions/disk.h"
 
 namespace agent {
 namespace {
@@ -35,7 +36,7 @@ void refuseUntilListed(const Services& services) {
 
 Json getStatus(Services& services, const Command& command, std::stop_token stop) {
   const control::EntryStatus status = readStatus(services, command, std::move(stop));
-  refreshDiskUse(services, command.server_id);
+  services.disk.want(command.server_id);
   return encodeStatus(status, services.factsOf(status), services.runtime.clock().wallNow());
 }
 
@@ -45,7 +46,7 @@ void sendStatusEvent(Services& services, const Json& data) {
 
 Json getMetrics(Services& services, const Command& command, std::stop_token stop) {
   const control::EntryStatus status = readStatus(services, command, std::move(stop));
-  refreshDiskUse(services, command.server_id);
+  services.disk.want(command.server_id);
   Json data;
   const ServerFacts facts = services.factsOf(status);
   data.set("serverId", status.name).set("status", shownState(status.state, facts.liveness));

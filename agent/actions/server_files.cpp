@@ -7,17 +7,16 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
-#include <vector>
 
 #include "agent/descriptor.h"
 #include "agent/files/beneath.h"
 #include "agent/files/tree.h"
+#include "agent/log.h"
 
 namespace agent {
 namespace {
 
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-constexpr std::size_t kMostCounted = 200'000;
 
 control::Error failure(int error, const std::string& doing) {
   using control::ErrorCode;
@@ -31,16 +30,6 @@ control::Error failure(int error, const std::string& doing) {
   if (error == EXDEV || error == EBUSY) reason = "something is mounted in it; unmount it first";
   return {code, control::Effect::kUnknown, "cannot " + doing + " the server's directory: " + reason,
           std::to_string(error)};
-}
-
-/// Names in the directory `fd`; nullopt when they cannot be read.
-std::optional<std::vector<std::string>> namesIn(int fd, std::size_t most) {
-  std::vector<std::string> names;
-  const int error = files::forEachName(fd, [&](const char* name) {
-    names.emplace_back(name);
-    return names.size() < most;
-  });
-  return error == 0 ? std::optional(std::move(names)) : std::nullopt;
 }
 
 /// The server's whole directory goes, on a kernel without openat2 too: names of directories alone
@@ -57,49 +46,28 @@ Descriptor openByName(int directory, const char* name) noexcept {
   return Descriptor();
 }
 
-struct Count {
-  std::int64_t bytes = 0;
-  std::size_t entries = 0;
-  bool complete = true;
-};
-
-void countBelow(int directory, int depth, Count& count) {
-  // Counted when they are read: names of all levels above are in memory.
-  const auto names = namesIn(directory, kMostCounted + 1 - count.entries);
-  if (names) count.entries += names->size();
-  if (!names || depth > 64 || count.entries > kMostCounted) {
-    count.complete = false;
-    return;
-  }
-  for (const std::string& name : *names) {
-    struct stat status {};
-    if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    count.bytes += static_cast<std::int64_t>(status.st_blocks) * 512;
-    if (!S_ISDIR(status.st_mode)) continue;
-    const Descriptor below(::openat(directory, name.c_str(), kOpenDirectory));
-    if (below) countBelow(below.get(), depth + 1, count);
-    if (!count.complete) return;
-  }
-}
-
 }  // namespace
 
 /// An image's user is known to the image alone, so a server's directory is open to every user who
 /// can reach it: to nobody but the container, as long as the directory above is closed. Below one
 /// that the operator opened to others it belongs to root alone.
-control::Result<void> ServerFiles::create(const std::string& server_id) const {
+control::Result<void> ServerFiles::create(const std::string& server_id,
+                                          std::int64_t disk_bytes) const {
   std::error_code ignored;  // the open that follows tells
   std::filesystem::create_directories(std::filesystem::path(root_).parent_path(), ignored);
   ::mkdir(root_.c_str(), 0700);
   const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return failure(errno, "make");
-  const bool is_new = ::mkdirat(root.get(), server_id.c_str(), 0700) == 0;
-  if (!is_new && errno != EEXIST) return failure(errno, "make");
+  const int error = quota().make(root.get(), server_id.c_str());
+  const bool is_new = error == 0;
+  if (!is_new && error != EEXIST) return failure(error, "make");
   const Descriptor made(::openat(root.get(), server_id.c_str(), kOpenDirectory));
   if (!made) return failure(errno, "open");
   struct stat above {};
   if (::fstat(root.get(), &above) != 0) return failure(errno, "look at");
   const bool closed = (above.st_mode & (S_IXGRP | S_IXOTH)) == 0;
+  // What the file system does not limit is measured.
+  if (disk_bytes > 0) (void)quota().limit(made.get(), disk_bytes);
   if (is_new && ::fchmod(made.get(), closed ? 0777 : 0755) != 0) return failure(errno, "open up");
   return {};
 }
@@ -107,6 +75,7 @@ control::Result<void> ServerFiles::create(const std::string& server_id) const {
 control::Result<void> ServerFiles::remove(const std::string& server_id) const {
   const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return errno == ENOENT ? control::Result<void>() : failure(errno, "remove");
+  if (quota().remove(root.get(), server_id.c_str()) == 0) return {};
   {
     const Descriptor top(::openat(root.get(), server_id.c_str(), kOpenDirectory));
     if (!top) return errno == ENOENT ? control::Result<void>() : failure(errno, "remove");
@@ -118,14 +87,22 @@ control::Result<void> ServerFiles::remove(const std::string& server_id) const {
   return {};
 }
 
-std::optional<std::int64_t> ServerFiles::usedBytes(const std::string& server_id) const {
+Descriptor ServerFiles::open(const std::string& server_id) const noexcept {
   const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root) return std::nullopt;
-  const Descriptor top(::openat(root.get(), server_id.c_str(), kOpenDirectory));
-  if (!top) return std::nullopt;
-  Count count;
-  countBelow(top.get(), 0, count);
-  return count.complete ? std::optional(count.bytes) : std::nullopt;
+  if (!root) return Descriptor();
+  return Descriptor(::openat(root.get(), server_id.c_str(), kOpenDirectory));
+}
+
+const DiskQuota& ServerFiles::quota() const {
+  static const std::unique_ptr<DiskQuota> none = noDiskQuota();
+  const std::lock_guard lock(mutex_);
+  if (quota_) return *quota_;
+  const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return *none;
+  ChosenQuota chosen = chooseDiskQuota(root.get());
+  log::info("disk", chosen.reason);
+  quota_ = std::move(chosen.quota);
+  return *quota_;
 }
 
 bool SuspendedServers::contains(const std::string& server_id) const {

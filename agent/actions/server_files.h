@@ -1,10 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include <libcontrol/result.h>
+
+#include "agent/descriptor.h"
+#include "agent/disk/disk_quota.h"
 
 namespace agent {
 
@@ -20,15 +24,20 @@ class ServerFiles {
   /// The server's directory as a host path, for the engine.
   std::string pathOf(const std::string& server_id) const { return root_ + '/' + server_id; }
 
-  /// Makes the directory unless it is there. kPermissionDenied, kResourceExhausted.
-  control::Result<void> create(const std::string& server_id) const;
+  /// Makes the directory unless it is there, limited to `disk_bytes` where the file system can; 0:
+  /// not limited. kPermissionDenied, kResourceExhausted.
+  control::Result<void> create(const std::string& server_id, std::int64_t disk_bytes = 0) const;
   /// Removes the directory and all in it; one that is not there is fine.
   control::Result<void> remove(const std::string& server_id) const;
-  /// Bytes taken on disk by the server's files; absent when they could not all be counted.
-  std::optional<std::int64_t> usedBytes(const std::string& server_id) const;
+  /// The directory; nothing and errno.
+  Descriptor open(const std::string& server_id) const noexcept;
+  /// What the file system offers, looked at once, when the directory of all is there.
+  const DiskQuota& quota() const;
 
  private:
   std::string root_;
+  mutable std::mutex mutex_;
+  mutable std::unique_ptr<DiskQuota> quota_;
 };
 
 /// The servers whose start is refused until they are unsuspended: one empty file each below the

@@ -1,5 +1,6 @@
 #include "agent/actions/services.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <libcontrol/images.h>
@@ -61,20 +62,34 @@ DiskUse ServerNotes::disk(const std::string& server_id) const {
   return note == notes_.end() ? DiskUse{} : note->second.disk;
 }
 
+bool ServerNotes::knows(const std::string& server_id) const {
+  const std::lock_guard lock(mutex_);
+  return notes_.contains(server_id);
+}
+
+void ServerNotes::beginMeasuring(const std::string& server_id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto note = notes_.find(server_id); note != notes_.end())
+    note->second.disk_grew = false;
+}
+
 void ServerNotes::setDiskUsed(const std::string& server_id, std::optional<std::int64_t> bytes,
-                              control::TimePoint now) {
+                              bool enforced) {
   const std::lock_guard lock(mutex_);
   const auto note = notes_.find(server_id);
   if (note == notes_.end()) return;
-  note->second.disk.used_bytes = bytes;
-  note->second.disk_measured = now;
+  DiskUse& disk = note->second.disk;
+  if (bytes && note->second.disk_grew) bytes = std::max(*bytes, disk.used_bytes.value_or(0));
+  disk.used_bytes = bytes;
+  disk.enforced = enforced;
 }
 
-bool ServerNotes::diskIsOld(const std::string& server_id, control::TimePoint now) const {
+void ServerNotes::addDiskUsed(const std::string& server_id, std::int64_t bytes) {
   const std::lock_guard lock(mutex_);
   const auto note = notes_.find(server_id);
-  if (note == notes_.end()) return false;
-  return !note->second.disk_measured || now - *note->second.disk_measured >= kDiskAge;
+  if (note == notes_.end() || !note->second.disk.used_bytes) return;
+  *note->second.disk.used_bytes += bytes;
+  note->second.disk_grew = true;
 }
 
 void ServerNotes::markRemoving(const std::string& server_id) {
@@ -126,17 +141,6 @@ std::optional<control::RuntimeInfo> EngineFacts::info() const {
 std::string EngineFacts::problem() const {
   const std::lock_guard lock(mutex_);
   return problem_;
-}
-
-void refreshDiskUse(Services& services, const std::string& server_id) {
-  static std::atomic<bool> measuring{false};
-  const control::TimePoint now = services.runtime.clock().now();
-  if (!services.notes.diskIsOld(server_id, now) || measuring.exchange(true)) return;
-  const bool posted = services.workers.post([&services, server_id, now](const std::stop_token&) {
-    services.notes.setDiskUsed(server_id, services.files.usedBytes(server_id), now);
-    measuring = false;
-  });
-  if (!posted) measuring = false;
 }
 
 void learnFromEngine(Services& services, const control::CallContext& context) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -27,12 +26,13 @@
 
 namespace agent {
 
+class DiskWatch;
+class HostReserve;
+
 /// What the agent keeps in mind of a server beside what the supervisor knows. It is all in labels
 /// of the container and files, and read again after a restart. Threads: any.
 class ServerNotes {
  public:
-  static constexpr control::Duration kDiskAge = std::chrono::seconds(60);
-
   /// From the labels of a server's container.
   void learn(const std::string& server_id, const std::map<std::string, std::string>& labels);
   void forget(const std::string& server_id);
@@ -40,10 +40,14 @@ class ServerNotes {
 
   /// Absent: it has a ladder to stop by.
   std::optional<control::Duration> stopTimeout(const std::string& server_id) const;
+  bool knows(const std::string& server_id) const;
+
   DiskUse disk(const std::string& server_id) const;
-  void setDiskUsed(const std::string& server_id, std::optional<std::int64_t> bytes,
-                   control::TimePoint now);
-  bool diskIsOld(const std::string& server_id, control::TimePoint now) const;
+  /// What is added from here on may or may not be in the figure that is coming.
+  void beginMeasuring(const std::string& server_id);
+  void setDiskUsed(const std::string& server_id, std::optional<std::int64_t> bytes, bool enforced);
+  /// We write so much more.
+  void addDiskUsed(const std::string& server_id, std::int64_t bytes);
 
   /// While a server's files are being removed no new server may take its id. Each mark is ended
   /// once: a second delete that is refused must not end the mark of the first.
@@ -61,7 +65,7 @@ class ServerNotes {
     std::optional<control::Duration> stop_timeout{};
     bool has_stop_ladder = false;
     DiskUse disk{};
-    std::optional<control::TimePoint> disk_measured{};
+    bool disk_grew = false;  ///< since measuring began
   };
 
   mutable std::mutex mutex_;
@@ -97,6 +101,8 @@ struct Services {
   const SuspendedServers& suspended;
   ServerNotes& notes;
   HostReadings& host;
+  DiskWatch& disk;
+  const HostReserve& reserve;
   const AgentIdentity& identity;
   EngineFacts& engine;
   CommandJournal& journal;
@@ -115,9 +121,6 @@ struct Services {
     return {config.data_dir, config.state_dir, config.container_data_path};
   }
 };
-
-/// Measures the server's files behind the scenes when the last figure is old; one at a time.
-void refreshDiskUse(Services& services, const std::string& server_id);
 
 /// Asks the engine who it is and reads the labels of our containers.
 void learnFromEngine(Services& services, const control::CallContext& context);

@@ -15,6 +15,7 @@ namespace agent {
 struct DiskUse {
   std::optional<std::int64_t> used_bytes{};
   std::optional<std::int64_t> limit_bytes{};
+  bool enforced = false;  ///< by the file system
 };
 
 /// What the agent knows of a server beside what the supervisor does.

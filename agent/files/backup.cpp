@@ -153,8 +153,8 @@ void dressAsBefore(int fd, const ArchiveEntry& entry) {
 /// The directory that takes a server's place, beside it.
 class Replacement {
  public:
-  Replacement(const std::string& data_dir, const std::string& server_id)
-      : server_id_(server_id), all_(openOwnDirectory(data_dir)) {
+  Replacement(const RestoreTo& to, const std::string& server_id)
+      : server_id_(server_id), quota_(to.quota), all_(openOwnDirectory(to.data_dir)) {
     if (!all_) refuseErrno(errno, "/");
     const std::string prefix = ".restoring-" + server_id + '-';
     std::vector<std::string> left;  // by an agent that was killed
@@ -165,14 +165,16 @@ class Replacement {
         left.emplace_back(name);
       return true;
     });
-    for (const std::string& name : left) removeEntry(all_.get(), name.c_str());
+    for (const std::string& name : left) remove(name);
     name_ = randomName(prefix);
-    if (::mkdirat(all_.get(), name_.c_str(), 0700) != 0) refuseErrno(errno, "/");
+    if (const int error = quota_.make(all_.get(), name_.c_str()); error != 0)
+      refuseErrno(error, "/");
     made_ = openDirectoryIn(all_.get(), name_.c_str());
     if (!made_) refuseErrno(errno, "/");
+    if (to.limit_bytes > 0) (void)quota_.limit(made_.get(), to.limit_bytes);
   }
   /// Whatever is in it now: what was made, or what was there before.
-  ~Replacement() { removeEntry(all_.get(), name_.c_str()); }
+  ~Replacement() { remove(name_); }
   Replacement(const Replacement&) = delete;
   Replacement& operator=(const Replacement&) = delete;
 
@@ -194,7 +196,12 @@ class Replacement {
   }
 
  private:
+  void remove(const std::string& name) const {
+    if (quota_.remove(all_.get(), name.c_str()) != 0) removeEntry(all_.get(), name.c_str());
+  }
+
   const std::string server_id_;
+  const DiskQuota& quota_;
   Descriptor all_;
   std::string name_;
   Descriptor made_;
@@ -318,21 +325,21 @@ Piece Backups::read(const std::string& id, std::int64_t offset, std::int64_t len
   return readPiece(open(id).get(), "the backup", offset, length);
 }
 
-Archived Backups::restore(const std::string& id, const std::string& data_dir,
-                          const ArchiveWork& work, const std::function<void()>& before_exchange) {
+Archived Backups::restore(const std::string& id, const RestoreTo& to, const ArchiveWork& work,
+                          const std::function<void(int directory)>& before_exchange) {
   const BackupInfo info = find(id);
   const Descriptor archive = open(id);
   if (sha256(archive.get(), "the backup", work.patience) != info.sha256)
     throw Refusal("INVALID_STATE", "the backup '" + id +
                                        "' is damaged: its SHA-256 is not what it was when it was "
                                        "made; nothing was restored");
-  Replacement replacement(data_dir, server_id_);
+  Replacement replacement(to, server_id_);
   ArchiveWork unlimited = work;
   unlimited.limits.ratio = 0;  // it is our own
   const Archived done = unpack(archive.get(), "the backup", replacement.fd(), unlimited,
                                dressAsBefore, UnpackLinks::kMake);
   work.patience.check();
-  before_exchange();
+  before_exchange(replacement.fd());
   replacement.exchange();
   return done;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/disk/disk_quota.h"
 #include "agent/files/archive.h"
 #include "agent/files/read.h"
 
@@ -30,6 +31,13 @@ struct BackupOptions {
   std::int64_t bytes_per_second = 0;  ///< 0: no limit
 };
 
+/// Where the directories of servers are, and how one is made.
+struct RestoreTo {
+  const std::string& data_dir;
+  const DiskQuota& quota;
+  std::int64_t limit_bytes = 0;  ///< of the server; 0: none
+};
+
 /// The backups of one server: `<id>.tar.zst` with `<id>.info` beside it, in a directory that no
 /// server reaches. A backup is there when both are; they get these names when they are whole.
 ///
@@ -49,10 +57,10 @@ class Backups {
   void keepNewest(std::size_t most);
   Piece read(const std::string& id, std::int64_t offset, std::int64_t length) const;
   /// Unpacks a backup, whose checksum must be right, beside the server's directory and exchanges
-  /// the two; what was there is removed then. The server must not run: `before_exchange` is called
-  /// last and refuses when it does, and nothing is changed then.
-  Archived restore(const std::string& id, const std::string& data_dir, const ArchiveWork& work,
-                   const std::function<void()>& before_exchange);
+  /// the two; what was there is removed then. The server must not run: `before_exchange`, given
+  /// what was unpacked, is called last and refuses when it does, and nothing is changed then.
+  Archived restore(const std::string& id, const RestoreTo& to, const ArchiveWork& work,
+                   const std::function<void(int directory)>& before_exchange);
 
  private:
   Descriptor open(const std::string& id) const;

@@ -14,11 +14,28 @@
 namespace agent::files {
 namespace {
 
+/// What a copy may take on the disk. Holes take nothing.
+class Room {
+ public:
+  explicit Room(std::int64_t bytes) : left_(bytes) {}
+
+  void take(const struct stat& status, const std::string& shown) {
+    left_ -= static_cast<std::int64_t>(status.st_blocks) * 512;
+    if (left_ < 0)
+      throw Refusal("DISK_FULL", '\'' + shown +
+                                     "' is not copied: there is no room for it within the "
+                                     "server's disk limit or on the host");
+  }
+
+ private:
+  std::int64_t left_;
+};
+
 /// Copies a walked tree to another directory, level by level.
 class TreeCopy {
  public:
-  TreeCopy(const ServerRoot& root, int to, const Patience& patience)
-      : root_(root), patience_(patience) {
+  TreeCopy(const ServerRoot& root, int to, const Patience& patience, std::int64_t room)
+      : root_(root), patience_(patience), room_(room) {
     levels_.push_back(openAgain(to));
   }
 
@@ -31,7 +48,9 @@ class TreeCopy {
     const Descriptor from = openBeneath(entry.directory, entry.name, O_RDONLY, Links::kNone);
     if (!from && (errno == ENOENT || errno == ELOOP)) return skip();
     if (!from) refuseErrno(errno, shown);
-    if (!isRegular(statusOf(from.get()))) return skip();
+    const struct stat status = statusOf(from.get());
+    if (!isRegular(status)) return skip();
+    room_.take(status, shown);
     const Descriptor to = createFileIn(levels_.back().get(), entry.name, 0600);
     if (!to) refuseErrno(errno, shown);
     copied.bytes += copyBytes(from.get(), to.get(), shown, patience_);
@@ -56,15 +75,16 @@ class TreeCopy {
 
   const ServerRoot& root_;
   const Patience& patience_;
+  Room room_;
   std::vector<Descriptor> levels_{};
 };
 
 Copied copyTree(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
-                const PutOptions& options, const Patience& patience) {
+                const PutOptions& options, const Patience& patience, std::int64_t room) {
   checkTarget(root, to, options, true);
   const Descriptor source = root.directory(from);
   NewTree made(root, to);
-  TreeCopy copying(root, made.fd(), patience);
+  TreeCopy copying(root, made.fd(), patience, room);
   TreeWalk walk(source.get(), from.isRoot(), TreeWalk::Missing::kRefuse);
   while (const TreeWalk::Entry* entry = walk.next()) copying.take(*entry);
   root.dressNew(made.fd(), statusOf(source.get()).st_mode | S_IRWXU);
@@ -75,9 +95,10 @@ Copied copyTree(const ServerRoot& root, const CheckedPath& from, const CheckedPa
 }
 
 Copied copyFile(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
-                const PutOptions& options, const Patience& patience) {
+                const PutOptions& options, const Patience& patience, std::int64_t room) {
   const Descriptor source = root.file(from);
   checkTarget(root, to, options, false);
+  Room(room).take(statusOf(source.get()), from.shown());
   NewFile made(root, to);
   Copied copied{.files = 1};
   copied.bytes = copyBytes(source.get(), made.fd(), to.shown(), patience);
@@ -165,12 +186,12 @@ void move(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to
 }
 
 Copied copy(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
-            const PutOptions& options, const Patience& patience) {
+            const PutOptions& options, const Patience& patience, std::int64_t room) {
   if (to == from)
     throw Refusal("INVALID_PAYLOAD", '\'' + from.shown() + "' cannot be copied to itself");
   const bool directory = isDirectory(root.status(from));
-  return directory ? copyTree(root, from, to, options, patience)
-                   : copyFile(root, from, to, options, patience);
+  return directory ? copyTree(root, from, to, options, patience, room)
+                   : copyFile(root, from, to, options, patience, room);
 }
 
 /// The descriptor is that of the thing itself: the last part is opened without following it.

@@ -45,9 +45,9 @@ struct Copied {
 };
 
 /// A file, or a directory with all in it (PutOptions::overwrite is then of no use). What is copied
-/// appears when it is whole.
+/// appears when it is whole. DISK_FULL: it would take more than `room` bytes.
 Copied copy(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
-            const PutOptions& options, const Patience& patience);
+            const PutOptions& options, const Patience& patience, std::int64_t room = INT64_MAX);
 
 /// `permissions` beyond 0777 are dropped. Returns what is in force.
 mode_t setPermissions(const ServerRoot& root, const CheckedPath& path, mode_t permissions);

@@ -114,7 +114,8 @@ int removeEntry(int directory, const char* name, const Patience& patience) {
   return ::unlinkat(directory, name, AT_REMOVEDIR) == 0 ? 0 : errno;
 }
 
-TreeWalk::TreeWalk(int top, bool at_root, Missing missing) : at_root_(at_root), missing_(missing) {
+TreeWalk::TreeWalk(int top, bool at_root, Missing missing, std::size_t deepest)
+    : at_root_(at_root), missing_(missing), deepest_(deepest) {
   if (!enter(openAgain(top), 0)) refuseErrno(errno, "/");
 }
 
@@ -150,7 +151,7 @@ bool TreeWalk::enter(Descriptor directory, std::size_t path_size) {
 
 void TreeWalk::descend() {
   descend_ = false;
-  if (levels_.size() >= kDeepest) return passOver(ENAMETOOLONG);
+  if (levels_.size() >= deepest_) return passOver(ENAMETOOLONG);
   if (!enter(openDirectoryIn(entry_.directory, entry_.name), entry_.path.size())) passOver(errno);
 }
 
@@ -160,7 +161,7 @@ void TreeWalk::passOver(int error) {
   if (missing_ == Missing::kCount || error == ENOENT || error == ENOTDIR || error == ELOOP) return;
   if (error == ENAMETOOLONG)
     throw Refusal("INVALID_PAYLOAD", "'/" + entry_.path + "' lies deeper than " +
-                                         std::to_string(kDeepest) + " levels");
+                                         std::to_string(deepest_) + " levels");
   refuseErrno(error, '/' + entry_.path);
 }
 

@@ -45,7 +45,7 @@ class TreeWalk {
   };
 
   /// `top` is borrowed. `at_root`: it is a server's root, whose staging directory is not met.
-  TreeWalk(int top, bool at_root, Missing missing);
+  TreeWalk(int top, bool at_root, Missing missing, std::size_t deepest = kDeepest);
 
   /// Null: that was all. What is returned lives until the next call.
   const Entry* next();
@@ -65,6 +65,7 @@ class TreeWalk {
 
   const bool at_root_;
   const Missing missing_;
+  const std::size_t deepest_;
   std::vector<Level> levels_{};
   Entry entry_{};
   bool descend_ = false;

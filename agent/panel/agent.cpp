@@ -6,6 +6,7 @@
 #include <shared_mutex>
 
 #include "agent/actions/create_payload.h"
+#include "agent/actions/disk.h"
 #include "agent/log.h"
 #include "agent/panel/command.h"
 #include "agent/panel/dispatcher.h"
@@ -69,13 +70,16 @@ class Agent::Core {
         server_work_(std::make_unique<ServerWork>()),
         supervisor_(std::make_unique<control::Supervisor>(
             runtime_, supervisorOptions(config_, notes_), reporter_)),
-        services_{config_,    *runtime_, *supervisor_,  out_,   operations_, *workers_,
-                  *removals_, files_,    suspended_,    notes_, host_,       identity_,
-                  engine_,    journal_,  *server_work_, ends_,  pulled_,     readiness_},
+        reserve_(config_.policy.disk_reserve_bytes),
+        disk_(files_, notes_, diskHooks(), {}),
+        services_{config_, *runtime_,  *supervisor_,  out_,  operations_, *workers_, *removals_,
+                  files_,  suspended_, notes_,        host_, disk_,       reserve_,  identity_,
+                  engine_, journal_,   *server_work_, ends_, pulled_,     readiness_},
         dispatcher_(services_) {
     reporter_.lend(services_);
     console_feed_.start(*supervisor_);
     readiness_.start(services_);
+    disk_.start();
   }
 
   ~Core() { close(); }
@@ -104,6 +108,7 @@ class Agent::Core {
     server_work_->close();
     console_feed_.stop();
     readiness_.stop();
+    disk_.close();
     supervisor_.reset();
   }
 
@@ -169,6 +174,19 @@ class Agent::Core {
   }
 
  private:
+  DiskWatch::Hooks diskHooks() {
+    return {.running =
+                [this] {
+                  const std::shared_lock lock(life_);
+                  return closed_ ? std::vector<std::string>() : serversThatRun(*supervisor_);
+                },
+            .exceeded =
+                [this](const std::string& server_id, const DiskUse& use, bool is_new) {
+                  const std::shared_lock lock(life_);
+                  return !closed_ && onDiskExceeded(services_, server_id, use, is_new);
+                }};
+  }
+
   /// Behind the scenes, unless it is being read at this moment.
   std::future<void> readDisk() {
     auto done = std::make_shared<std::promise<void>>();
@@ -229,6 +247,8 @@ class Agent::Core {
   std::unique_ptr<Workers> removals_;
   std::unique_ptr<ServerWork> server_work_;
   std::unique_ptr<control::Supervisor> supervisor_;
+  const HostReserve reserve_;
+  DiskWatch disk_;
   Services services_;
   Dispatcher dispatcher_;
   /// Held shared by whoever uses the supervisor from outside, alone by close().

@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "agent/actions/create_payload.h"
+#include "agent/disk/disk_watch.h"
 #include "agent/log.h"
 #include "agent/panel/message.h"
 
@@ -228,6 +229,7 @@ void Dispatcher::accept(const Action& action, const Command& command) {
 void Dispatcher::answerOnWorker(const Action& action, const Command& command) {
   auto task = [this, &action, command](std::stop_token stop) {
     guarded(command, [&] { answer(action, command, std::move(stop)); });
+    if (action.on_files && !action.only_reads) services_.disk.changed(command.server_id);
   };
   const bool posted = action.on_files ? services_.server_work.post(command.server_id, action.pace,
                                                                    command.id, std::move(task))

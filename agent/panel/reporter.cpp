@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agent/disk/disk_watch.h"
 #include "agent/log.h"
 #include "agent/panel/message.h"
 
@@ -56,6 +57,9 @@ void Reporter::onTransition(const control::Transition& transition) {
     if (shown.failed) legacy.set("error", text.error);
     out_.legacy("server_status", std::move(legacy));
   });
+  if (Services* const services = services_;
+      services != nullptr && transition.current == control::EntryState::kRunning)
+    services->disk.changed(transition.entry);
 }
 
 /// A pull of its own names the image; a server's is the one that it is made from.
@@ -220,7 +224,6 @@ void Reporter::onStats(const std::vector<control::EntryStatus>& running) {
     if (!resources.isNull()) data.set("resources", std::move(resources));
     if (players) data.set("players", encodePlayers(*players));
     out_.event("resource_update", std::move(data), Delivery::kStream);
-    refreshDiskUse(*services, status.name);
   }
 }
 

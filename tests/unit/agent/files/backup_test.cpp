@@ -242,7 +242,8 @@ TEST_F(BackupTest, LeavesEverythingWhenTheLastLookRefuses) {
   files::Backups backups(agent_.backups(), "a");
   const std::string data_dir = fs::path(agent_.root()).parent_path().string();
   EXPECT_EQ(refused([&] {
-              backups.restore("b", data_dir, {}, [] { throw Refusal("INVALID_STATE", "it runs"); });
+              backups.restore("b", {.data_dir = data_dir, .quota = *noDiskQuota()}, {},
+                              [](int) { throw Refusal("INVALID_STATE", "it runs"); });
             }),
             "INVALID_STATE it runs");
   EXPECT_EQ(readFileAt(path("server.properties")), "motd=after");

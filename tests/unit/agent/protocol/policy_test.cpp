@@ -46,7 +46,8 @@ control::ContainerSpec game() {
 
 TEST(PolicyFile, EveryKeyIsRead) {
   const Policy policy = policyOf(R"({"images":["ghcr.io/example/*"],"ports":["25565","27000-27100"],
-      "maxMemory":"4g","maxCpu":200,"maxPids":256,"maxServers":8,"stopSignals":["TERM","SIGINT"]})");
+      "maxMemory":"4g","maxCpu":200,"maxPids":256,"maxServers":8,"stopSignals":["TERM","SIGINT"],
+      "disk":{"reserve":"2g","onExceeded":"stop"}})");
   EXPECT_EQ(policy.images.size(), 1U);
   ASSERT_EQ(policy.host_ports.size(), 2U);
   EXPECT_EQ(policy.host_ports[1].first, 27000);
@@ -56,6 +57,9 @@ TEST(PolicyFile, EveryKeyIsRead) {
   EXPECT_EQ(policy.most_pids, 256);
   EXPECT_EQ(policy.most_servers, 8U);
   EXPECT_EQ(policy.stop_signals.size(), 2U);
+  EXPECT_EQ(policy.disk_reserve_bytes, std::int64_t{2} << 30);
+  EXPECT_EQ(policy.on_disk_exceeded, Policy::OnDiskExceeded::kStop);
+  EXPECT_EQ(policyOf("{}").on_disk_exceeded, Policy::OnDiskExceeded::kEvent);
 }
 
 TEST(PolicyFile, WhatIsWrongIsNamed) {
@@ -72,6 +76,11 @@ TEST(PolicyFile, WhatIsWrongIsNamed) {
   EXPECT_THAT(problemOf(R"({"maxCpu":"x"})"), HasSubstr("policy.maxCpu must be"));
   EXPECT_THAT(problemOf(R"({"maxPids":0})"), HasSubstr("policy.maxPids"));
   EXPECT_THAT(problemOf(R"({"stopSignals":["BANG"]})"), HasSubstr("BANG"));
+  EXPECT_THAT(problemOf(R"({"disk":{"reserved":1}})"),
+              AllOf(HasSubstr("policy.disk.reserved is unknown"), HasSubstr("onExceeded")));
+  EXPECT_THAT(problemOf(R"({"disk":"2g"})"), HasSubstr("policy.disk"));
+  EXPECT_THAT(problemOf(R"({"disk":{"onExceeded":"kill"}})"), HasSubstr("policy.disk.onExceeded"));
+  EXPECT_THAT(problemOf(R"({"disk":{"reserve":"much"}})"), HasSubstr("policy.disk.reserve"));
   EXPECT_THAT(problemOf(R"({"maxPids":1,"maxPids":2})"), HasSubstr("no JSON object"));
 }
 

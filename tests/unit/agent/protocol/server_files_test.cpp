@@ -90,17 +90,6 @@ TEST_F(ServerFilesTest, RemovesNothingOfWhatIsMountedInATree) {
   EXPECT_NE(removed.error().message.find("unmount it first"), std::string::npos);
 }
 
-TEST_F(ServerFilesTest, CountsWhatIsOnDisk) {
-  ASSERT_TRUE(files_.create("a"));
-  fs::create_directory(files_.pathOf("a") + "/d");
-  std::ofstream(files_.pathOf("a") + "/d/file") << std::string(100'000, 'x');
-  const auto used = files_.usedBytes("a");
-  ASSERT_TRUE(used);
-  EXPECT_GE(*used, 100'000);
-  EXPECT_LT(*used, 200'000);
-  EXPECT_FALSE(files_.usedBytes("absent"));
-}
-
 TEST_F(ServerFilesTest, KeepsTheMarksOfSuspendedServers) {
   const SuspendedServers suspended((directory_ / "state").string());
   EXPECT_FALSE(suspended.contains("a"));
