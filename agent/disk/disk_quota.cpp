@@ -4,6 +4,9 @@
 
 #include <cerrno>
 
+#include "agent/disk/btrfs_quota.h"
+#include "agent/disk/project_quota.h"
+
 namespace agent {
 namespace {
 
@@ -21,8 +24,15 @@ class NoQuota : public DiskQuota {
 
 std::unique_ptr<DiskQuota> noDiskQuota() { return std::make_unique<NoQuota>(); }
 
-ChosenQuota chooseDiskQuota(int) {
-  return {noDiskQuota(), "the file system below DATA_DIR offers no limit of a directory"};
+ChosenQuota chooseDiskQuota(int data_dir) {
+  for (const auto choose : {chooseBtrfsQuota, chooseProjectQuota}) {
+    ChosenQuota chosen = choose(data_dir);
+    if (chosen.reason.empty()) continue;  // it is another file system's
+    if (!chosen.quota) chosen.quota = noDiskQuota();
+    return chosen;
+  }
+  return {noDiskQuota(),
+          "limits are not enforced by the file system below DATA_DIR, which offers none"};
 }
 
 }  // namespace agent
