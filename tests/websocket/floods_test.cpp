@@ -23,6 +23,7 @@ using test_support::wsFrame;
 using test_support::WsPeer;
 
 constexpr std::size_t kMostGrowth = 4 * 1024 * 1024;
+constexpr milliseconds kFrameGap{1000};
 
 std::string repeated(const std::string& piece, std::size_t times) {
   std::string all;
@@ -35,7 +36,7 @@ class LinkFloods : public LinkFixture {
  protected:
   LinkFloods() {
     LinkSettings settings = settingsFor(peer_.port());
-    settings.timing.frame_gap = milliseconds(500);
+    settings.timing.frame_gap = kFrameGap;
     start(settings);
     // What a first message needs once.
     auto connection = accepted(peer_);

@@ -33,7 +33,7 @@ Holdings holdings() {
 
 LinkFixture::LinkFixture() { agent::log::setUp(agent::LogLevel::kOff, agent::LogFormat::kText); }
 
-LinkFixture::~LinkFixture() {
+void LinkFixture::TearDown() {
   if (link_) link_->stop();
 }
 

@@ -38,7 +38,8 @@ Holdings holdings();
 class LinkFixture : public testing::Test, public agent::LinkListener {
  protected:
   LinkFixture();
-  ~LinkFixture() override;
+  /// Before the destructors: the link calls this object.
+  void TearDown() override;
 
   agent::LinkSettings settingsFor(int port) const;
   agent::PanelLink& start(agent::LinkSettings settings);

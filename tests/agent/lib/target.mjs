@@ -38,5 +38,8 @@ export const target = {
 /** A test of what only a real engine has: there is none of it on the mock, so none that cannot fail. */
 export const itOnReal = real ? it : () => {};
 
+/** A test that a sanitizer's own memory, or its view of foreign libraries, would make fail. */
+export const itAsShipped = process.env.E2E_SANITIZED === '1' ? () => {} : it;
+
 /** A test that needs what only the mock engine can be told to do. */
 export const itOnMock = real ? () => {} : it;

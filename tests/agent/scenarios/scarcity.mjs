@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { it } from 'node:test';
 import path from 'node:path';
+import { itAsShipped } from '../lib/target.mjs';
 import { until } from '../lib/wait.mjs';
 import { World, inWorld, programs, uniqueId } from '../lib/world.mjs';
 
@@ -79,7 +80,7 @@ export function scarcityScenarios() {
     await link.command('kill_server', id).done();
   }));
 
-  it('the clock of the host jumps by an hour and by ten years, either way, and nothing stops', () => {
+  itAsShipped('the clock of the host jumps by an hour and by ten years, either way, and nothing stops', () => {
     assert.ok(kFaketime, 'libfaketime is missing: apt-get install libfaketime');
     const file = path.join(fs.mkdtempSync('/tmp/agent-clock-'), 'now');
     const jump = (offset) => fs.writeFileSync(file, `${offset}\n`);
@@ -102,7 +103,7 @@ export function scarcityScenarios() {
     }).finally(() => fs.rmSync(path.dirname(file), { recursive: true }));
   });
 
-  it('in little memory it outlives a panel and a server that flood it', () => inWorld({}, async (world) => {
+  itAsShipped('in little memory it outlives a panel and a server that flood it', () => inWorld({}, async (world) => {
     const { agent, link } = world;
     const id = await world.run('flood', { startup: `while :; do echo ${'x'.repeat(100)}; done`, tty: false });
     const group = new MemoryGroup(agent, 48);

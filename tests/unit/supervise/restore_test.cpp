@@ -102,8 +102,8 @@ TEST_F(Restored, OneWhoseStartHangsHoldsUpNoOther) {
 TEST_F(Restored, StopCallsItOff) {
   open();
   for (int i = 0; i < 6; ++i) createAndStart("s" + std::to_string(i));
-  ASSERT_TRUE(
-      control().inject({.when = {.primitive = Primitive::kStart}, .then = {.latency = 5s}}));
+  ASSERT_TRUE(control().inject(
+      {.when = {.primitive = Primitive::kStart}, .then = {.hang = testing::CallPhase::kBefore}}));
   reboot();
   ASSERT_TRUE(passUntil([&] {
     std::size_t starting = 0;
