@@ -1,11 +1,12 @@
 // Files through the agent on the mock engine: up and down, against the same messages over `ws` alone,
 // and a large directory. Prints rows of the table that engine_bench begins. Run by scripts/bench.sh.
 
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
 import { pause } from '../agent/lib/wait.mjs';
 import { World } from '../agent/lib/world.mjs';
 
@@ -87,7 +88,7 @@ await world.close();
 // Another agent, whose memory no other work has grown.
 const measuring = await World.open();
 const many = await measuring.create('million');
-execFileSync('sh', ['-c', 'for d in $(seq 1000); do mkdir $d; (cd $d && seq 1000 | xargs touch); done'],
+await promisify(execFile)('sh', ['-c', 'for d in $(seq 1000); do mkdir $d; (cd $d && seq 1000 | xargs touch); done'],
   { cwd: path.join(measuring.agent.dataDir, many) });
 await measuring.start(many);
 const began = process.hrtime.bigint();
