@@ -120,6 +120,7 @@ export function configScenarios() {
   it('the secret comes from a file as well, which must be private', () => inWorld({ connect: false }, async (world) => {
     const { agent, link } = world;
     await agent.kill('SIGKILL');
+    await until('the end of its connection', () => link.socket === null);
     const file = path.join(agent.directory, 'secret');
     fs.writeFileSync(file, `${world.secret}\n`, { mode: 0o644 });
     const { AGENT_SECRET, ...settings } = agent.settings;
