@@ -19,8 +19,9 @@ readonly server=/usr/games/teeworlds-server data=/usr/share/games/teeworlds/data
 request() { curl --silent --show-error --fail --unix-socket "$socket" "http://engine$1" "${@:2}"; }
 request "/images/$name:latest/json" >/dev/null 2>&1 && exit 0
 
-root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
 mkdir -p "$root"/{bin,tmp} "$root$data"/{maps,mapres}
 cp "$(command -v busybox)" "$root/bin/busybox"
 for applet in sh cat sleep netstat grep; do ln -s busybox "$root/bin/$applet"; done
@@ -34,5 +35,5 @@ cp "$data/maps/dm1.map" "$root$data/maps/"
 changes='changes=ENV%20PATH%3D%2Fbin&changes=HEALTHCHECK%20--interval%3D1s%20CMD%20netstat%20-lun%20%7C%20grep%20-q%20%3A8303'
 tar --create --numeric-owner --owner 0 --group 0 --directory "$root" . |
   request "/images/create?fromSrc=-&repo=$name&tag=latest&$changes" --request POST \
-    --header 'Content-Type: application/x-tar' --data-binary @- >"$root/answer" ||
+    --header 'Content-Type: application/x-tar' --data-binary @- >"$work/answer" ||
   fail "the engine did not import the image"

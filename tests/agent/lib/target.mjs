@@ -41,5 +41,8 @@ export const itOnReal = real ? it : () => {};
 /** A test that a sanitizer's own memory, or its view of foreign libraries, would make fail. */
 export const itAsShipped = process.env.E2E_SANITIZED === '1' ? () => {} : it;
 
+/** One that keeps this process so busy that others beside it, which wait for a real engine, starve. */
+export const itBusily = real ? () => {} : itAsShipped;
+
 /** A test that needs what only the mock engine can be told to do. */
 export const itOnMock = real ? () => {} : it;

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { it } from 'node:test';
 import path from 'node:path';
-import { itAsShipped } from '../lib/target.mjs';
+import { itAsShipped, itBusily } from '../lib/target.mjs';
 import { until } from '../lib/wait.mjs';
 import { World, inWorld, programs, uniqueId } from '../lib/world.mjs';
 
@@ -103,7 +103,7 @@ export function scarcityScenarios() {
     }).finally(() => fs.rmSync(path.dirname(file), { recursive: true }));
   });
 
-  itAsShipped('in little memory it outlives a panel and a server that flood it', () => inWorld({}, async (world) => {
+  itBusily('in little memory it outlives a panel and a server that flood it', () => inWorld({}, async (world) => {
     const { agent, link } = world;
     const id = await world.run('flood', { startup: `while :; do echo ${'x'.repeat(100)}; done`, tty: false });
     const group = new MemoryGroup(agent, 48);
