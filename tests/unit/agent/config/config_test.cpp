@@ -96,7 +96,9 @@ TEST_F(Configuration, LetsOptionsBeatTheEnvironmentAndThatTheFile) {
 TEST_F(Configuration, TakesEverySettingInAllThreeForms) {
   const std::string ca_file = files_.write("ca.pem", "-----BEGIN CERTIFICATE-----\n");
   const std::string policy_file = files_.write("policy.json", R"({"maxServers":1})");
+  const std::string auth_file = files_.write("auth.json", R"({"auths":{}})");
   const std::map<std::string_view, std::string> values{{"PANEL_URL", "wss://a/"},
+                                                       {"REGISTRY_AUTH_FILE", auth_file},
                                                        {"POLICY_FILE", policy_file},
                                                        {"NODE_ID", "n"},
                                                        {"PANEL_CA_FILE", ca_file},
