@@ -82,7 +82,8 @@ export function consoleScenarios(world) {
   });
 
   it('what a run wrote is there after it, and lines go on with the next', async () => {
-    const id = await world().run('runs', { startup: 'echo begun; sleep 0.5; exit 3', tty: false });
+    const id = await world().create('runs', { startup: 'echo begun; sleep 0.5; exit 3', tty: false });
+    await world().start(id);
     await world().link.event('server_status_changed', (d) => d.serverId === id && d.currentStatus === 'failed');
     await until('the first run', async () => texts(await logs(world(), id)).length === 1);
     await world().start(id);
