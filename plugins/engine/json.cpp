@@ -231,24 +231,32 @@ class JsonParser {
     }
   }
 
-  bool escape(bool& high_surrogate) {
-    if (++at_ == end_) return fail("the text ends early");
-    if (*at_ != 'u') {
-      high_surrogate = false;
-      return std::strchr("\"\\/bfnrt", *at_) != nullptr && *at_ != '\0'
-                 ? (++at_, true)
-                 : fail("an escape is unknown");
-    }
+  /// From the 'u' of an escape to behind its four digits.
+  bool unicode(std::uint32_t& code) {
     if (end_ - at_ < 5) return fail("the text ends early");
     for (int i = 1; i <= 4; ++i)
       if (hexDigit(at_[i]) < 0) return fail("an escape is not hexadecimal");
-    const std::uint32_t code = fourHex({at_ + 1, 4});
+    code = fourHex({at_ + 1, 4});
     at_ += 5;
-    const bool low = code >= 0xDC00 && code < 0xE000;
-    if (low != high_surrogate) return fail("half of a surrogate pair is missing");
-    high_surrogate = code >= 0xD800 && code < 0xDC00;
-    return !high_surrogate || (at_ != end_ && *at_ == '\\') ||
-           fail("half of a surrogate pair is missing");
+    return true;
+  }
+
+  bool escape() {
+    if (++at_ == end_) return fail("the text ends early");
+    if (*at_ != 'u') {
+      if (*at_ == '\0' || std::strchr("\"\\/bfnrt", *at_) == nullptr)
+        return fail("an escape is unknown");
+      ++at_;
+      return true;
+    }
+    constexpr std::string_view kHalf = "half of a surrogate pair is missing";
+    std::uint32_t code = 0;
+    if (!unicode(code)) return false;
+    if (code < 0xD800 || code >= 0xE000) return true;
+    if (code >= 0xDC00 || end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') return fail(kHalf);
+    ++at_;
+    if (!unicode(code)) return false;
+    return (code >= 0xDC00 && code < 0xE000) || fail(kHalf);
   }
 
   /// Skips what a string holds mostly, eight bytes at a time: printable ASCII but '"' and '\\'.
@@ -273,7 +281,6 @@ class JsonParser {
     const std::size_t self = open(Kind::kString);
     const char* const first = at_;
     bool ascii = true;
-    bool high_surrogate = false;
     skipPlain();
     for (;;) {
       if (at_ == end_) return fail("a string does not end");
@@ -282,14 +289,12 @@ class JsonParser {
       if (byte < 0x20) return fail("a string holds a control character");
       if (byte == '\\') {
         nodes_[self].escaped = true;
-        if (!escape(high_surrogate)) return false;
+        if (!escape()) return false;
         continue;
       }
-      if (high_surrogate) return fail("half of a surrogate pair is missing");
       if (byte >= 0x80) ascii = false;
       ++at_;
     }
-    if (high_surrogate) return fail("half of a surrogate pair is missing");
     if (!ascii && !isUtf8({first, static_cast<std::size_t>(at_ - first)}))
       return fail("a string is not UTF-8");
     close(self);
