@@ -315,6 +315,8 @@ void Readiness::learnRun(const std::string& server_id, Server& server, const Con
   Run& run = *server.run;
   run.inspected = true;
   server.container = info.id.value;
+  // A container that was made anew may have been asked for by an agent before this one.
+  services_->notes.learn(server_id, info.spec.labels);
   const auto rule = ruleIn(server_id, info.spec.labels);
   const bool was_starting = run.starting();
   if (rule != (run.watch ? std::optional(run.watch->rule) : std::nullopt)) {
