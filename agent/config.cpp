@@ -19,14 +19,9 @@ namespace agent {
 namespace {
 
 using control::Error;
-using control::ErrorCode;
 using control::Result;
 
 constexpr std::size_t kLongestFile = 1024 * 1024;
-
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
 
 /// A value as it was given, before it is checked.
 struct Given {
@@ -81,7 +76,7 @@ class OptionReader {
   Result<void> readOne(std::string_view name, std::optional<std::string> value) {
     if (name == "--config") {
       if (!value && !rest_.empty()) value = take();
-      if (!value || value->empty()) return invalid("--config needs a file");
+      if (!value || value->empty()) return Error::invalid("--config needs a file");
       options_.file = *std::move(value);
       return {};
     }
@@ -90,7 +85,7 @@ class OptionReader {
           std::pair{"--version", Invocation::kVersion},
           std::pair{"--check-config", Invocation::kCheckConfig}}) {
       if (name != word) continue;
-      if (value) return invalid(std::string(name) + " takes no value");
+      if (value) return Error::invalid(std::string(name) + " takes no value");
       // Help beats the others, so that it can be asked for at the end of any line.
       if (options_.invocation != Invocation::kHelp) options_.invocation = invocation;
       return {};
@@ -101,16 +96,16 @@ class OptionReader {
   Result<void> readSetting(std::string_view name, std::optional<std::string> value) {
     const Setting* setting = findOption(name);
     if (setting == nullptr)
-      return invalid("unknown option '" + log::escape(name, LogFormat::kText) +
-                     "'; --help lists all options");
+      return Error::invalid("unknown option '" + log::escape(name, LogFormat::kText) +
+                            "'; --help lists all options");
     if (setting->secret)
-      return invalid("there is no option " + std::string(name) +
-                     ", because every user of this host can read command lines; use "
-                     "AGENT_SECRET_FILE");
+      return Error::invalid("there is no option " + std::string(name) +
+                            ", because every user of this host can read command lines; use "
+                            "AGENT_SECRET_FILE");
     if (!value && setting->value_form == "BOOL")
       value = !rest_.empty() && isBooleanWord(rest_.front()) ? std::string(take()) : "true";
     if (!value && !rest_.empty()) value = take();
-    if (!value) return invalid(std::string(name) + " needs a value");
+    if (!value) return Error::invalid(std::string(name) + " needs a value");
     options_.values[setting->name] = {*std::move(value), "option", std::string(name)};
     return {};
   }
@@ -122,12 +117,12 @@ class OptionReader {
 Result<std::string> readFile(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   std::string text(kLongestFile + 1, '\0');
-  if (!stream) return invalid("cannot read the configuration file " + path);
+  if (!stream) return Error::invalid("cannot read the configuration file " + path);
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad()) return invalid("cannot read the configuration file " + path);
+  if (stream.bad()) return Error::invalid("cannot read the configuration file " + path);
   text.resize(static_cast<std::size_t>(stream.gcount()));
   if (text.size() > kLongestFile)
-    return invalid("the configuration file " + path + " is larger than 1 MiB");
+    return Error::invalid("the configuration file " + path + " is larger than 1 MiB");
   return text;
 }
 
@@ -154,21 +149,22 @@ Result<GivenValues> valuesOfFile(const std::string& path) {
       for (const Setting& setting : settings())
         if (setting.fileKey() == key) found = &setting;
       if (found == nullptr)
-        return invalid("unknown key '" + log::escape(key, LogFormat::kText) + "' in " + path +
-                       "; --help lists all settings");
+        return Error::invalid("unknown key '" + log::escape(key, LogFormat::kText) + "' in " +
+                              path + "; --help lists all settings");
       Poco::Util::AbstractConfiguration::Keys inner;
       file->keys(key, inner);
-      if (!inner.empty()) return invalid(key + " in " + path + " is not a single value");
+      if (!inner.empty()) return Error::invalid(key + " in " + path + " is not a single value");
       // Raw: "${...}" in a value is text, not a reference.
       values[found->name] = {file->getRawString(key), "file " + path, key + " in " + path};
     }
   } catch (const Poco::Exception& problem) {
-    return invalid("the configuration file " + path + " cannot be understood" + key_in_work + ": " +
-                   problem.displayText());
+    return Error::invalid("the configuration file " + path + " cannot be understood" + key_in_work +
+                          ": " + problem.displayText());
   }
   if (values.contains("AGENT_SECRET"))
     if (auto checked = requirePrivateFile(path); !checked)
-      return invalid("agent_secret in " + path + " cannot be used: " + checked.error().message);
+      return Error::invalid("agent_secret in " + path +
+                            " cannot be used: " + checked.error().message);
   return values;
 }
 
@@ -207,9 +203,10 @@ Result<void> requireSafeUrl(const Config& config) {
   std::string host = url.getHost();
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   if (url.getScheme() == "wss" || config.panel_allow_insecure || isLoopback(host)) return {};
-  return invalid("PANEL_URL " + withoutQuery(config.panel_url) +
-                 " would send the secret through the network in the clear; use wss://, or set "
-                 "PANEL_ALLOW_INSECURE=true if that network is yours alone");
+  return Error::invalid(
+      "PANEL_URL " + withoutQuery(config.panel_url) +
+      " would send the secret through the network in the clear; use wss://, or set "
+      "PANEL_ALLOW_INSECURE=true if that network is yours alone");
 }
 
 /// Fills in a secret that was given as systemd credential, and makes sure there is exactly one.
@@ -217,21 +214,21 @@ Result<void> settleSecret(CommandLine& line, const GivenValues& values,
                           const Surroundings& surroundings) {
   const bool direct = values.contains("AGENT_SECRET");
   if (direct && values.contains("AGENT_SECRET_FILE"))
-    return invalid("AGENT_SECRET (" + values.at("AGENT_SECRET").origin +
-                   ") and AGENT_SECRET_FILE (" + values.at("AGENT_SECRET_FILE").origin +
-                   ") are both set; remove one");
+    return Error::invalid("AGENT_SECRET (" + values.at("AGENT_SECRET").origin +
+                          ") and AGENT_SECRET_FILE (" + values.at("AGENT_SECRET_FILE").origin +
+                          ") are both set; remove one");
   if (!line.config.secret.empty()) return {};
   if (const auto folder = surroundings.environment("CREDENTIALS_DIRECTORY");
       folder && !folder->empty()) {
     auto secret = readSecretFile(*folder + "/agent-secret", SecretPlace::kSystemdCredential);
     if (!secret)
-      return invalid("no secret: the systemd credential agent-secret cannot be used: " +
-                     secret.error().message);
+      return Error::invalid("no secret: the systemd credential agent-secret cannot be used: " +
+                            secret.error().message);
     line.config.secret = *std::move(secret);
     line.in_force.push_back({"AGENT_SECRET", "(set)", "systemd credential"});
     return {};
   }
-  return invalid(
+  return Error::invalid(
       "no secret: set AGENT_SECRET_FILE to a file (mode 0600) that holds the panel's secret for "
       "this node, or AGENT_SECRET in the environment");
 }
@@ -255,7 +252,7 @@ Result<CommandLine> readConfiguration(std::span<const char* const> arguments,
       // A URL may hold a password or a token.
       const bool hidden = setting.secret || setting.name == "PANEL_URL";
       const std::string shown = hidden ? " " : " '" + log::escape(text, LogFormat::kText) + "' ";
-      return invalid(name + shown + applied.error().message);
+      return Error::invalid(name + shown + applied.error().message);
     }
     const std::string shown = setting.secret                ? "(set)"
                               : setting.name == "PANEL_URL" ? withoutQuery(text)

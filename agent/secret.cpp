@@ -16,14 +16,9 @@ namespace agent {
 namespace {
 
 using control::Error;
-using control::ErrorCode;
 using control::Result;
 
 constexpr std::size_t kLongestSecret = 4096;
-
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
 
 /// O_NONBLOCK: opening a FIFO must not wait for its writer.
 Descriptor openForReading(const std::string& path) {
@@ -33,17 +28,18 @@ Descriptor openForReading(const std::string& path) {
 Result<void> requirePrivate(const Descriptor& file, const std::string& path, SecretPlace place) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0)
-    return invalid("cannot look at " + path + ": " + ::strerror(errno));
-  if (!S_ISREG(status.st_mode)) return invalid(path + " is not a regular file");
+    return Error::invalid("cannot look at " + path + ": " + ::strerror(errno));
+  if (!S_ISREG(status.st_mode)) return Error::invalid(path + " is not a regular file");
   if (place == SecretPlace::kSystemdCredential) {
-    if ((status.st_mode & 007) != 0) return invalid(path + " can be read by everybody");
+    if ((status.st_mode & 007) != 0) return Error::invalid(path + " can be read by everybody");
     return {};
   }
   if (status.st_uid != ::geteuid() && status.st_uid != 0)
-    return invalid(path + " belongs to user " + std::to_string(status.st_uid) +
-                   "; it must belong to the agent's user (" + std::to_string(::geteuid()) +
-                   ") or root");
-  if ((status.st_mode & 077) != 0) return invalid(path + " is open to other users; chmod 0600 it");
+    return Error::invalid(path + " belongs to user " + std::to_string(status.st_uid) +
+                          "; it must belong to the agent's user (" + std::to_string(::geteuid()) +
+                          ") or root");
+  if ((status.st_mode & 077) != 0)
+    return Error::invalid(path + " is open to other users; chmod 0600 it");
   return {};
 }
 
@@ -51,14 +47,14 @@ Result<void> requirePrivate(const Descriptor& file, const std::string& path, Sec
 Result<std::string> readPrivate(const std::string& path, SecretPlace place,
                                 std::size_t most_bytes) {
   const Descriptor file = openForReading(path);
-  if (file.get() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
+  if (file.get() < 0) return Error::invalid("cannot read " + path + ": " + ::strerror(errno));
   if (auto checked = requirePrivate(file, path, place); !checked) return checked.error();
   std::string text(most_bytes + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const ssize_t count = ::read(file.get(), text.data() + size, text.size() - size);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
+    if (count < 0) return Error::invalid("cannot read " + path + ": " + ::strerror(errno));
     if (count == 0) break;
     size += static_cast<std::size_t>(count);
   }
@@ -75,31 +71,32 @@ Result<std::string> readSecretFile(const std::string& path, SecretPlace place) {
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.ends_with('\r')) secret.pop_back();
   if (auto checked = checkSecret(secret); !checked)
-    return invalid(path + " does not hold a secret: " + checked.error().message);
+    return Error::invalid(path + " does not hold a secret: " + checked.error().message);
   return secret;
 }
 
 Result<std::string> readPrivateFile(const std::string& path, std::size_t most_bytes) {
   auto text = readPrivate(path, SecretPlace::kFile, most_bytes);
   if (text && text->size() > most_bytes)
-    return invalid(path + " is larger than " + std::to_string(most_bytes) + " bytes");
+    return Error::invalid(path + " is larger than " + std::to_string(most_bytes) + " bytes");
   return text;
 }
 
 Result<void> requirePrivateFile(const std::string& path) {
   const Descriptor file = openForReading(path);
-  if (file.get() < 0) return invalid("cannot read " + path + ": " + ::strerror(errno));
+  if (file.get() < 0) return Error::invalid("cannot read " + path + ": " + ::strerror(errno));
   return requirePrivate(file, path, SecretPlace::kFile);
 }
 
 Result<void> checkSecret(std::string_view secret) {
-  if (secret.empty()) return invalid("it is empty");
+  if (secret.empty()) return Error::invalid("it is empty");
   if (secret.size() > kLongestSecret)
-    return invalid("it is longer than " + std::to_string(kLongestSecret) + " characters");
+    return Error::invalid("it is longer than " + std::to_string(kLongestSecret) + " characters");
   const bool printable =
       std::all_of(secret.begin(), secret.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (!printable)
-    return invalid("only printable ASCII characters without spaces and line ends can be sent");
+    return Error::invalid(
+        "only printable ASCII characters without spaces and line ends can be sent");
   return {};
 }
 

@@ -23,12 +23,7 @@ namespace agent {
 namespace {
 
 using control::Error;
-using control::ErrorCode;
 using control::Result;
-
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
 
 bool isPrintable(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
@@ -39,8 +34,8 @@ Result<int> toInteger(const std::string& text, int lowest, int highest) {
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (problem != std::errc() || end != text.data() + text.size() || value < lowest ||
       value > highest)
-    return invalid("is not a whole number from " + std::to_string(lowest) + " to " +
-                   std::to_string(highest));
+    return Error::invalid("is not a whole number from " + std::to_string(lowest) + " to " +
+                          std::to_string(highest));
   return value;
 }
 
@@ -49,7 +44,7 @@ Result<bool> toBoolean(const std::string& text) {
     if (text == yes) return true;
   for (const char* no : {"false", "no", "off", "0"})
     if (text == no) return false;
-  return invalid("is not true or false");
+  return Error::invalid("is not true or false");
 }
 
 Result<void> putBoolean(const std::string& text, bool& target) {
@@ -61,25 +56,27 @@ Result<void> putBoolean(const std::string& text, bool& target) {
 
 Result<void> putAbsolutePath(const std::string& text, std::string& target) {
   if (!text.starts_with('/') || text.find('\0') != std::string::npos)
-    return invalid("is not an absolute path");
+    return Error::invalid("is not an absolute path");
   target = text;
   return {};
 }
 
 Result<void> putPanelUrl(const std::string& text, Config& config) {
   constexpr const char* kForm = "; it must look like wss://panel.example.com/path";
-  if (!isPrintable(text)) return invalid(std::string("holds characters no URL has") + kForm);
+  if (!isPrintable(text)) return Error::invalid(std::string("holds characters no URL has") + kForm);
   try {
     const Poco::URI url(text);
     if (url.getScheme() != "ws" && url.getScheme() != "wss")
-      return invalid(std::string("does not begin with ws:// or wss://") + kForm);
+      return Error::invalid(std::string("does not begin with ws:// or wss://") + kForm);
     if (!url.getUserInfo().empty() || url.getAuthority().find('@') != std::string::npos)
-      return invalid("names a user; the agent identifies itself by NODE_ID and AGENT_SECRET");
-    if (url.getHost().empty()) return invalid(std::string("names no host") + kForm);
-    if (url.getPort() == 0) return invalid("has a port that is not from 1 to 65535");
-    if (!url.getFragment().empty()) return invalid("has a fragment (#), which cannot be sent");
+      return Error::invalid(
+          "names a user; the agent identifies itself by NODE_ID and AGENT_SECRET");
+    if (url.getHost().empty()) return Error::invalid(std::string("names no host") + kForm);
+    if (url.getPort() == 0) return Error::invalid("has a port that is not from 1 to 65535");
+    if (!url.getFragment().empty())
+      return Error::invalid("has a fragment (#), which cannot be sent");
   } catch (const Poco::Exception&) {
-    return invalid(std::string("is not a URL") + kForm);
+    return Error::invalid(std::string("is not a URL") + kForm);
   }
   config.panel_url = text;
   return {};
@@ -87,14 +84,14 @@ Result<void> putPanelUrl(const std::string& text, Config& config) {
 
 Result<void> putNodeId(const std::string& text, Config& config) {
   if (text.empty() || text.size() > 128 || !isPrintable(text))
-    return invalid("is not 1 to 128 printable ASCII characters without spaces");
+    return Error::invalid("is not 1 to 128 printable ASCII characters without spaces");
   config.node_id = text;
   return {};
 }
 
 Result<void> putSecret(const std::string& text, Config& config) {
   if (auto checked = checkSecret(text); !checked)
-    return invalid("cannot be used: " + checked.error().message);
+    return Error::invalid("cannot be used: " + checked.error().message);
   config.secret = text;
   return {};
 }
@@ -110,14 +107,14 @@ Result<void> putHealthBind(const std::string& text, Config& config) {
   unsigned char address[sizeof(in6_addr)];
   if (::inet_pton(AF_INET, text.c_str(), address) != 1 &&
       ::inet_pton(AF_INET6, text.c_str(), address) != 1)
-    return invalid("is not an IP address, as 127.0.0.1 or ::1");
+    return Error::invalid("is not an IP address, as 127.0.0.1 or ::1");
   config.health_bind = text;
   return {};
 }
 
 Result<void> putRuntime(const std::string& text, Config& config) {
   if (auto endpoint = control::Endpoint::parse(text); !endpoint)
-    return invalid("is not an engine's address: " + endpoint.error().message);
+    return Error::invalid("is not an engine's address: " + endpoint.error().message);
   config.runtime = text;
   return {};
 }
@@ -129,7 +126,7 @@ Result<void> putStatsInterval(const std::string& text, Config& config) {
   const bool number = problem == std::errc() && end == text.data() + text.size() &&
                       std::isfinite(seconds) && !std::signbit(seconds);
   if (!number || (seconds != 0 && (seconds < 0.1 || seconds > 86'400)))
-    return invalid("is not a number of seconds from 0.1 to 86400, or 0 for never");
+    return Error::invalid("is not a number of seconds from 0.1 to 86400, or 0 for never");
   config.stats_interval = std::chrono::milliseconds(std::llround(seconds * 1000));
   return {};
 }
@@ -148,7 +145,7 @@ Result<void> putConsoleBytes(const std::string& text, Config& config) {
   const auto bytes = toInteger(text, 0, kMostConsole);
   if (!bytes) return bytes.error();
   if (*bytes != 0 && *bytes < kLeastConsole)
-    return invalid("is less than " + std::to_string(kLeastConsole) + " and not 0");
+    return Error::invalid("is less than " + std::to_string(kLeastConsole) + " and not 0");
   config.console_bytes = static_cast<std::size_t>(*bytes);
   return {};
 }
@@ -160,11 +157,11 @@ Result<void> putCaFile(const std::string& text, Config& config) {
   std::ifstream file(text, std::ios::binary);
   std::string content(kLongestCaFile, '\0');
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  if (!file.is_open() || file.bad()) return invalid("names a file that cannot be read");
+  if (!file.is_open() || file.bad()) return Error::invalid("names a file that cannot be read");
   content.resize(static_cast<std::size_t>(file.gcount()));
   // Without one, every connection would fail.
   if (content.find("CERTIFICATE-----") == std::string::npos)
-    return invalid("names a file without a certificate (PEM)");
+    return Error::invalid("names a file without a certificate (PEM)");
   return {};
 }
 
@@ -172,18 +169,20 @@ constexpr const char* kPolicyFile = "/etc/ctrl-alt-play/policy.json";
 
 /// Without a policy everything is allowed; only the default one may be missing.
 Result<void> putPolicyFile(const std::string& text, Config& config) {
-  if (std::string path; !putAbsolutePath(text, path)) return invalid("is not an absolute path");
+  if (std::string path; !putAbsolutePath(text, path))
+    return Error::invalid("is not an absolute path");
   if (text == kPolicyFile && ::access(kPolicyFile, F_OK) != 0 && errno == ENOENT) return {};
   auto policy = readPolicyFile(text);
-  if (!policy) return invalid("cannot be used: " + policy.error().message);
+  if (!policy) return Error::invalid("cannot be used: " + policy.error().message);
   config.policy = *std::move(policy);
   return {};
 }
 
 Result<void> putRegistryAuthFile(const std::string& text, Config& config) {
-  if (!putAbsolutePath(text, config.registry_auth_file)) return invalid("is not an absolute path");
+  if (!putAbsolutePath(text, config.registry_auth_file))
+    return Error::invalid("is not an absolute path");
   if (const auto read = readCredentials(text, "any"); !read)
-    return invalid("cannot be used: " + read.error().message);
+    return Error::invalid("cannot be used: " + read.error().message);
   return {};
 }
 
@@ -197,11 +196,11 @@ Result<void> putLogLevel(const std::string& text, Config& config) {
       config.log_level = level;
       return {};
     }
-  return invalid("is not trace, debug, info, warning, error or off");
+  return Error::invalid("is not trace, debug, info, warning, error or off");
 }
 
 Result<void> putLogFormat(const std::string& text, Config& config) {
-  if (text != "text" && text != "json") return invalid("is not text or json");
+  if (text != "text" && text != "json") return Error::invalid("is not text or json");
   config.log_format = text == "json" ? LogFormat::kJson : LogFormat::kText;
   return {};
 }
@@ -209,7 +208,7 @@ Result<void> putLogFormat(const std::string& text, Config& config) {
 /// Where a secret file is read is not a value of its own; readConfiguration reads the file.
 Result<void> putSecretFile(const std::string& text, Config& config) {
   auto secret = readSecretFile(text, SecretPlace::kFile);
-  if (!secret) return invalid("cannot be used: " + secret.error().message);
+  if (!secret) return Error::invalid("cannot be used: " + secret.error().message);
   config.secret = *std::move(secret);
   return {};
 }

@@ -30,10 +30,6 @@ constexpr std::array<std::string_view, 8> kKeys = {"images",  "ports",      "max
                                                    "maxPids", "maxServers", "stopSignals", "disk"};
 constexpr std::array<std::string_view, 2> kDiskKeys = {"reserve", "onExceeded"};
 
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
-
 // ---- Images ----
 
 /// Engines take a bare run of hexadecimal digits for the id of whatever image they have.
@@ -150,13 +146,13 @@ Policy readPolicy(const Json& json) {
 Result<void> requireOwn(int fd, const std::string& what) {
   struct stat status {};
   if (::fstat(fd, &status) != 0)
-    return invalid(what + " cannot be looked at: " + std::generic_category().message(errno));
+    return Error::invalid(what + " cannot be looked at: " + std::generic_category().message(errno));
   if (status.st_uid != 0 && status.st_uid != ::geteuid())
-    return invalid(what + " belongs to user " + std::to_string(status.st_uid) +
-                   "; it must belong to root");
+    return Error::invalid(what + " belongs to user " + std::to_string(status.st_uid) +
+                          "; it must belong to root");
   const bool sticky_folder = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;
   if ((status.st_mode & 022) != 0 && !sticky_folder)
-    return invalid(what + " is writable by others; chmod go-w it");
+    return Error::invalid(what + " is writable by others; chmod go-w it");
   return {};
 }
 
@@ -216,11 +212,11 @@ bool Policy::allowsImage(std::string_view image) const {
 
 Result<Policy> parsePolicy(std::string_view text) {
   const JsonReading reading = readJsonObject(text);
-  if (!reading.value) return invalid("is no JSON object: " + reading.problem);
+  if (!reading.value) return Error::invalid("is no JSON object: " + reading.problem);
   try {
     return readPolicy(*reading.value);
   } catch (const Refusal& refusal) {
-    return invalid(refusal.message());
+    return Error::invalid(refusal.message());
   }
 }
 
@@ -228,7 +224,7 @@ Result<Policy> readPolicyFile(const std::string& path) {
   const Descriptor folder(
       ::open(std::filesystem::path(path).parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return invalid("cannot be read: " + std::generic_category().message(errno));
+  if (!file) return Error::invalid("cannot be read: " + std::generic_category().message(errno));
   if (folder)
     if (auto own = requireOwn(folder.get(), "its folder"); !own) return own.error();
   if (auto own = requireOwn(file.get(), "it"); !own) return own.error();
@@ -236,11 +232,12 @@ Result<Policy> readPolicyFile(const std::string& path) {
   std::size_t size = 0;
   for (;;) {
     const ssize_t count = ::read(file.get(), text.data() + size, text.size() - size);
-    if (count < 0) return invalid("cannot be read: " + std::generic_category().message(errno));
+    if (count < 0)
+      return Error::invalid("cannot be read: " + std::generic_category().message(errno));
     size += static_cast<std::size_t>(count);
     if (count == 0 || size == text.size()) break;
   }
-  if (size > kLargestFile) return invalid("is larger than 1 MiB");
+  if (size > kLargestFile) return Error::invalid("is larger than 1 MiB");
   return parsePolicy(std::string_view(text).substr(0, size));
 }
 

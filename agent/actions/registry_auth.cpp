@@ -14,15 +14,10 @@ namespace agent {
 namespace {
 
 using control::Error;
-using control::ErrorCode;
 using control::RegistryCredentials;
 using control::Result;
 
 constexpr std::size_t kLargestFile = 1 << 20;
-
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
 
 /// A name as images begin with it: without a scheme and the path of a registry's API.
 std::string_view nameOf(std::string_view key) {
@@ -47,7 +42,7 @@ Result<RegistryCredentials> credentialsOf(const std::string& key, const Json& en
     const auto plain = decodeBase64(*auth);
     const std::size_t colon = plain ? plain->find(':') : std::string::npos;
     if (colon == std::string::npos)
-      return invalid("auth of " + key + " is not the base64 form of user:password");
+      return Error::invalid("auth of " + key + " is not the base64 form of user:password");
     credentials.username = plain->substr(0, colon);
     credentials.password = plain->substr(colon + 1);
     return credentials;
@@ -55,7 +50,7 @@ Result<RegistryCredentials> credentialsOf(const std::string& key, const Json& en
   const std::string* const username = entry.findText("username");
   const std::string* const password = entry.findText("password");
   if (username == nullptr || password == nullptr)
-    return invalid(key + " has neither auth nor username and password");
+    return Error::invalid(key + " has neither auth nor username and password");
   credentials.username = *username;
   credentials.password = *password;
   return credentials;
@@ -66,9 +61,10 @@ Result<RegistryCredentials> credentialsOf(const std::string& key, const Json& en
 Result<std::optional<RegistryCredentials>> findCredentials(std::string_view text,
                                                            std::string_view image) {
   const JsonReading reading = readJsonObject(text);
-  if (!reading.value) return invalid("it is no JSON object");
+  if (!reading.value) return Error::invalid("it is no JSON object");
   const Json* const auths = reading.value->find("auths");
-  if (auths == nullptr || auths->members() == nullptr) return invalid("it has no object \"auths\"");
+  if (auths == nullptr || auths->members() == nullptr)
+    return Error::invalid("it has no object \"auths\"");
   const std::string full = fullReference(image);
   const std::string_view repository = repositoryOf(full);
   const Json::Member* best = nullptr;
@@ -88,7 +84,7 @@ Result<std::optional<RegistryCredentials>> readCredentials(const std::string& fi
   const auto text = readPrivateFile(file, kLargestFile);
   if (!text) return text.error();
   auto found = findCredentials(*text, image);
-  if (!found) return invalid(file + ": " + found.error().message);
+  if (!found) return Error::invalid(file + ": " + found.error().message);
   return found;
 }
 

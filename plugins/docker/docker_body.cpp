@@ -9,7 +9,6 @@ namespace control::docker {
 namespace {
 
 using engine::array;
-using engine::invalid;
 using engine::isText;
 using engine::labelFilter;
 using engine::object;
@@ -85,7 +84,8 @@ Result<void> putLogging(const ContainerSpec& spec, Object& host) {
     std::string list;
     for (const std::string_view driver : kLogDrivers)
       list.append(list.empty() ? "" : ", ").append(driver);
-    return invalid("unknown log driver '" + spec.log_driver.substr(0, 64) + "'; known: " + list);
+    return Error::invalid("unknown log driver '" + spec.log_driver.substr(0, 64) +
+                          "'; known: " + list);
   }
   Object logging;
   if (spec.log_limit_bytes) {
@@ -106,14 +106,15 @@ Result<void> putLogging(const ContainerSpec& spec, Object& host) {
 
 Result<void> putEngineOptions(const std::map<std::string, std::string>& options, Object& host) {
   for (const auto& [key, value] : options) {
-    if (!isText(value) || value.empty()) return invalid("engine option '" + key + "' has no value");
+    if (!isText(value) || value.empty())
+      return Error::invalid("engine option '" + key + "' has no value");
     if (key == "runtime") {
       host.set("Runtime", value);
     } else if (key == "cgroup_parent") {
       host.set("CgroupParent", value);
     } else {
-      return invalid("engine option '" + key.substr(0, 64) +
-                     "' is unknown to Docker; known: cgroup_parent, runtime");
+      return Error::invalid("engine option '" + key.substr(0, 64) +
+                            "' is unknown to Docker; known: cgroup_parent, runtime");
     }
   }
   return {};

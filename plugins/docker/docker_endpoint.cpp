@@ -14,13 +14,9 @@ constexpr std::size_t kMaxSocketPath = 107;
 constexpr int kTcpPort = 2375;
 constexpr int kTlsPort = 2376;
 
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
-
 Result<engine::Address> unixAddress(std::string path) {
   if (path.size() > kMaxSocketPath)
-    return invalid("the path of a Unix socket has at most 107 bytes: " + path);
+    return Error::invalid("the path of a Unix socket has at most 107 bytes: " + path);
   return engine::Address{.socket_path = std::move(path)};
 }
 
@@ -32,16 +28,19 @@ std::string valueOf(const Endpoint& endpoint, const char* key) {
 Result<void> checkReadable(const char* key, const std::string& file) {
   if (file.empty()) return {};
   if (!file.starts_with('/'))
-    return invalid(std::string(key) + " must be an absolute path: " + file);
-  if (::access(file.c_str(), R_OK) != 0) return invalid(std::string(key) + ": cannot read " + file);
+    return Error::invalid(std::string(key) + " must be an absolute path: " + file);
+  if (::access(file.c_str(), R_OK) != 0)
+    return Error::invalid(std::string(key) + ": cannot read " + file);
   return {};
 }
 
 Result<engine::Address> tcpAddress(const Endpoint& endpoint, bool tls) {
-  if (endpoint.host.empty()) return invalid("docker+" + endpoint.transport + ":// needs a host");
+  if (endpoint.host.empty())
+    return Error::invalid("docker+" + endpoint.transport + ":// needs a host");
   if (endpoint.path != "/")
-    return invalid("docker+" + endpoint.transport + "://host:port takes no path");
-  if (!tls && !endpoint.query.empty()) return invalid("ca, cert and key belong to docker+tls://");
+    return Error::invalid("docker+" + endpoint.transport + "://host:port takes no path");
+  if (!tls && !endpoint.query.empty())
+    return Error::invalid("ca, cert and key belong to docker+tls://");
   engine::Address address{.host = endpoint.host,
                           .port = endpoint.port.value_or(tls ? kTlsPort : kTcpPort),
                           .tls = tls,
@@ -49,7 +48,7 @@ Result<engine::Address> tcpAddress(const Endpoint& endpoint, bool tls) {
                           .certificate_file = valueOf(endpoint, "cert"),
                           .key_file = valueOf(endpoint, "key")};
   if (address.certificate_file.empty() != address.key_file.empty())
-    return invalid("cert and key come together");
+    return Error::invalid("cert and key come together");
   for (const auto& [key, file] :
        {std::pair{"ca", &address.ca_file}, std::pair{"cert", &address.certificate_file},
         std::pair{"key", &address.key_file}})
@@ -64,9 +63,9 @@ Result<engine::Address> fromDockerHost(const std::string& value) {
     auto parsed = Endpoint::parse("docker+" + value);
     if (parsed) return tcpAddress(*parsed, false);
   }
-  return invalid("DOCKER_HOST is '" + value.substr(0, 200) +
-                 "'; unix:///path and tcp://host:port are understood, for TLS use "
-                 "docker+tls://host:port?ca=FILE");
+  return Error::invalid("DOCKER_HOST is '" + value.substr(0, 200) +
+                        "'; unix:///path and tcp://host:port are understood, for TLS use "
+                        "docker+tls://host:port?ca=FILE");
 }
 
 }  // namespace
@@ -77,12 +76,12 @@ Result<engine::Address> addressOf(const Endpoint& endpoint, const HostContext& h
   if (endpoint.transport == "tls") return tcpAddress(endpoint, true);
   if (endpoint.transport == "tcp") return tcpAddress(endpoint, false);
   if (!endpoint.transport.empty())
-    return invalid("docker+" + endpoint.transport +
-                   ":// is unknown; use docker:///socket, docker+tcp:// or docker+tls://");
+    return Error::invalid("docker+" + endpoint.transport +
+                          ":// is unknown; use docker:///socket, docker+tcp:// or docker+tls://");
   if (!endpoint.host.empty())
-    return invalid(
+    return Error::invalid(
         "docker:// takes a socket's path; use docker+tcp:// or docker+tls:// for a host");
-  if (!endpoint.query.empty()) return invalid("ca, cert and key belong to docker+tls://");
+  if (!endpoint.query.empty()) return Error::invalid("ca, cert and key belong to docker+tls://");
   if (endpoint.path != "/") return unixAddress(endpoint.path);
   const std::string docker_host =
       host.environment ? host.environment("DOCKER_HOST") : std::string();

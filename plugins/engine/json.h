@@ -9,6 +9,8 @@
 
 #include <libcontrol/result.h>
 
+#include "engine/json_text.h"
+
 namespace control::engine {
 
 class JsonDocument;
@@ -107,10 +109,5 @@ class JsonDocument {
   std::unique_ptr<std::string> text_;
   std::vector<Node> nodes_;
 };
-
-/// `text` as a JSON string with its quotes. Bytes that are not UTF-8 are passed on: check before.
-std::string jsonQuoted(std::string_view text);
-
-bool isUtf8(std::string_view text) noexcept;
 
 }  // namespace control::engine

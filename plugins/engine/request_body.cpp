@@ -38,10 +38,6 @@ bool isAddress(const std::string& text) {
 
 }  // namespace
 
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
-
 bool isText(std::string_view text) {
   return text.find('\0') == std::string_view::npos && engine::isUtf8(text);
 }
@@ -79,9 +75,10 @@ namespace {
 Result<void> checkEnvironment(const std::vector<std::pair<std::string, std::string>>& variables) {
   for (const auto& [name, value] : variables) {
     if (name.empty() || name.find('=') != std::string::npos || !isText(name))
-      return invalid("environment variable '" + name + "': a name is not empty and has no '='");
+      return Error::invalid("environment variable '" + name +
+                            "': a name is not empty and has no '='");
     if (!isText(value))
-      return invalid("environment variable '" + name + "' is not UTF-8 text without NUL");
+      return Error::invalid("environment variable '" + name + "' is not UTF-8 text without NUL");
   }
   return {};
 }
@@ -89,51 +86,53 @@ Result<void> checkEnvironment(const std::vector<std::pair<std::string, std::stri
 Result<void> checkTexts(const ContainerSpec& spec) {
   for (const auto* list : {&spec.entrypoint, &spec.command})
     for (const std::string& word : *list)
-      if (!isText(word)) return invalid("a word of the command is not UTF-8 text without NUL");
+      if (!isText(word))
+        return Error::invalid("a word of the command is not UTF-8 text without NUL");
   for (const auto* map : {&spec.labels, &spec.log_options})
     for (const auto& [key, value] : *map)
       if (key.empty() || !isText(key) || !isText(value))
-        return invalid("label or log option '" + key + "' is not UTF-8 text without NUL");
+        return Error::invalid("label or log option '" + key + "' is not UTF-8 text without NUL");
   for (const std::string* one : {&spec.working_directory, &spec.user, &spec.hostname})
-    if (!isText(*one)) return invalid("user, host name or working directory is not UTF-8 text");
+    if (!isText(*one))
+      return Error::invalid("user, host name or working directory is not UTF-8 text");
   if (!spec.working_directory.empty() && !spec.working_directory.starts_with('/'))
-    return invalid("the working directory must be absolute");
+    return Error::invalid("the working directory must be absolute");
   return {};
 }
 
 Result<void> checkStop(const ContainerSpec& spec) {
   if (spec.stop_signal && (spec.stop_signal->number < 1 || spec.stop_signal->number > 64))
-    return invalid("the stop signal is from 1 to 64");
+    return Error::invalid("the stop signal is from 1 to 64");
   if (spec.stop_timeout &&
       (*spec.stop_timeout < Duration::zero() ||
        wholeSeconds(*spec.stop_timeout) > std::numeric_limits<std::int32_t>::max()))
-    return invalid("the stop timeout must not be negative");
+    return Error::invalid("the stop timeout must not be negative");
   return {};
 }
 
 Result<void> checkPorts(const ContainerSpec& spec) {
   if (spec.ports.empty()) return {};
   if (spec.network != NetworkMode::kDefault)
-    return invalid("ports cannot be mapped without a network of the container's own");
+    return Error::invalid("ports cannot be mapped without a network of the container's own");
   for (const PortMapping& port : spec.ports) {
-    if (port.container_port == 0) return invalid("a container port is from 1 to 65535");
+    if (port.container_port == 0) return Error::invalid("a container port is from 1 to 65535");
     if (!port.host_ip.empty() && !isAddress(port.host_ip))
-      return invalid("'" + port.host_ip.substr(0, 64) + "' is not an IP address");
+      return Error::invalid("'" + port.host_ip.substr(0, 64) + "' is not an IP address");
   }
   return {};
 }
 
 Result<void> checkMount(const Mount& mount) {
   if (!isText(mount.source) || !isText(mount.target))
-    return invalid("a mount's path is not UTF-8 text");
+    return Error::invalid("a mount's path is not UTF-8 text");
   if (!mount.target.starts_with('/') || mount.target == "/")
-    return invalid("the target of a mount must be an absolute path that is not '/'");
+    return Error::invalid("the target of a mount must be an absolute path that is not '/'");
   if (mount.type == Mount::Type::kBind && !mount.source.starts_with('/'))
-    return invalid("the source of a bind mount must be an absolute path");
+    return Error::invalid("the source of a bind mount must be an absolute path");
   if (mount.type == Mount::Type::kVolume && !mount.source.empty() && !isName(mount.source, 2))
-    return invalid("'" + mount.source.substr(0, 64) + "' is not the name of a volume");
+    return Error::invalid("'" + mount.source.substr(0, 64) + "' is not the name of a volume");
   if (mount.type == Mount::Type::kTmpfs && !mount.source.empty())
-    return invalid("a tmpfs mount has no source");
+    return Error::invalid("a tmpfs mount has no source");
   return {};
 }
 
@@ -148,7 +147,8 @@ Result<void> checkCapabilities(const std::vector<std::string>& names) {
     const bool good = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
       return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
     });
-    if (!good) return invalid("'" + name.substr(0, 64) + "' is not the name of a capability");
+    if (!good)
+      return Error::invalid("'" + name.substr(0, 64) + "' is not the name of a capability");
   }
   return {};
 }
@@ -158,35 +158,36 @@ Result<void> checkCapabilities(const std::vector<std::string>& names) {
 Result<void> checkLimits(const ResourceLimits& limits) {
   // The engine takes 0 for "no limit": somebody's slip would lift all bounds.
   if (limits.memory_bytes && *limits.memory_bytes <= 0)
-    return invalid("the memory limit must be positive; leave it away for no limit");
+    return Error::invalid("the memory limit must be positive; leave it away for no limit");
   if (limits.memory_swap_bytes && *limits.memory_swap_bytes != -1 && *limits.memory_swap_bytes <= 0)
-    return invalid("the limit of memory and swap must be positive, or -1 for no limit");
+    return Error::invalid("the limit of memory and swap must be positive, or -1 for no limit");
   if (limits.nano_cpus && *limits.nano_cpus <= 0)
-    return invalid("the CPU limit must be positive; leave it away for no limit");
+    return Error::invalid("the CPU limit must be positive; leave it away for no limit");
   if (limits.pids && *limits.pids <= 0)
-    return invalid("the limit of processes must be positive; leave it away for no limit");
+    return Error::invalid("the limit of processes must be positive; leave it away for no limit");
   if (limits.io_weight && (*limits.io_weight < 10 || *limits.io_weight > 1000))
-    return invalid("the I/O weight is from 10 to 1000");
+    return Error::invalid("the I/O weight is from 10 to 1000");
   return {};
 }
 
 Result<void> checkUpdate(const ResourceLimits& limits) {
-  if (limits == ResourceLimits{}) return invalid("no limit is given");
+  if (limits == ResourceLimits{}) return Error::invalid("no limit is given");
   return checkLimits(limits);
 }
 
 Result<void> checkSpec(const ContainerSpec& spec) {
   if (!spec.name.empty() && !isName(spec.name, 2))
-    return invalid("'" + spec.name.substr(0, 64) +
-                   "' is not a container name: 2 to 255 letters, digits, '_', '.', '-', the first "
-                   "a letter or digit");
+    return Error::invalid(
+        "'" + spec.name.substr(0, 64) +
+        "' is not a container name: 2 to 255 letters, digits, '_', '.', '-', the first "
+        "a letter or digit");
   if (auto checked = checkReference(spec.image); !checked) return checked;
   if (auto checked = checkTexts(spec); !checked) return checked;
   if (auto checked = checkEnvironment(spec.environment); !checked) return checked;
   if (spec.log_limit_bytes && *spec.log_limit_bytes <= 0)
-    return invalid("the limit of the log is not positive");
+    return Error::invalid("the limit of the log is not positive");
   if (spec.log_limit_bytes && !(spec.log_driver.empty() && spec.log_options.empty()))
-    return invalid("a limit of the log goes without a log driver and log options");
+    return Error::invalid("a limit of the log goes without a log driver and log options");
   for (auto checked :
        {checkLimits(spec.limits), checkStop(spec), checkPorts(spec), checkMounts(spec.mounts),
         checkCapabilities(spec.drop_capabilities), checkCapabilities(spec.add_capabilities)})
@@ -195,11 +196,12 @@ Result<void> checkSpec(const ContainerSpec& spec) {
 }
 
 Result<std::string> execBody(const ExecSpec& spec) {
-  if (spec.command.empty() || spec.command.front().empty()) return invalid("the command is empty");
+  if (spec.command.empty() || spec.command.front().empty())
+    return Error::invalid("the command is empty");
   for (const std::string& word : spec.command)
-    if (!isText(word)) return invalid("a word of the command is not UTF-8 text without NUL");
+    if (!isText(word)) return Error::invalid("a word of the command is not UTF-8 text without NUL");
   if (!isText(spec.working_directory) || !isText(spec.user))
-    return invalid("user or working directory is not UTF-8 text");
+    return Error::invalid("user or working directory is not UTF-8 text");
   if (auto checked = checkEnvironment(spec.environment); !checked) return checked.error();
   Object body;
   body.set("Cmd", array(spec.command));
@@ -219,7 +221,7 @@ std::string execStartBody(bool tty) {
 
 Result<std::string> registryAuth(const RegistryCredentials& credentials) {
   for (const std::string* one : {&credentials.server, &credentials.username, &credentials.password})
-    if (!isText(*one)) return invalid("the registry's credentials are not UTF-8 text");
+    if (!isText(*one)) return Error::invalid("the registry's credentials are not UTF-8 text");
   const std::string plain = "{\"username\":" + engine::jsonQuoted(credentials.username) +
                             ",\"password\":" + engine::jsonQuoted(credentials.password) +
                             ",\"serveraddress\":" + engine::jsonQuoted(credentials.server) + "}";
@@ -255,7 +257,8 @@ Error noSuchContainer(std::string_view id) {
 
 Result<void> checkContainerId(const ContainerId& id) {
   if (isName(id.value, 1)) return {};
-  return invalid("'" + id.value.substr(0, 64) + "' is neither the id nor the name of a container");
+  return Error::invalid("'" + id.value.substr(0, 64) +
+                        "' is neither the id nor the name of a container");
 }
 
 Result<void> checkReference(std::string_view reference) {
@@ -268,8 +271,8 @@ Result<void> checkReference(std::string_view reference) {
         return isAlphaNumeric(c) || std::string_view("_.-/:@").find(c) != std::string_view::npos;
       });
   if (good) return {};
-  return invalid("'" + std::string(reference.substr(0, 64)) +
-                 "' is not an image reference, as docker.io/library/busybox:1.36");
+  return Error::invalid("'" + std::string(reference.substr(0, 64)) +
+                        "' is not an image reference, as docker.io/library/busybox:1.36");
 }
 
 }  // namespace control::engine

@@ -19,8 +19,6 @@
 namespace control::engine {
 
 /// kInvalidArgument
-Error invalid(std::string message);
-
 /// UTF-8 without NUL.
 bool isText(std::string_view text);
 

@@ -47,14 +47,14 @@ Result<void> Engine::performOnEngine(const EngineAction& action) {
       events_.lose(action.count, action.tell_gap);
       return {};
     case Kind::kCreate: {
-      if (!action.spec) return invalid("there is no specification to create from");
+      if (!action.spec) return Error::invalid("there is no specification to create from");
       const auto created = create(*action.spec);
       if (!created) return created.error();
       return {};
     }
     default:
       if (!isReference(action.text))
-        return invalid("image '" + action.text + "' is not a reference");
+        return Error::invalid("image '" + action.text + "' is not a reference");
       images_.setPresent(action.text, action.kind == Kind::kAddImage);
       return {};
   }
@@ -129,7 +129,7 @@ Result<void> Engine::performOnRunning(Container& container, const EngineAction& 
       container.run->setStats(action.stats);
       return {};
     default:
-      return invalid("there is no such action");
+      return Error::invalid("there is no such action");
   }
 }
 
@@ -178,7 +178,7 @@ Result<void> Engine::removeFor(Container& container) {
 
 Result<void> Engine::rename(Container& container, const std::string& name) {
   if (!isContainerName(name))
-    return invalid("container name '" + name + "': use letters, digits, '_', '.' and '-'");
+    return Error::invalid("container name '" + name + "': use letters, digits, '_', '.' and '-'");
   if (names_.contains(name))
     return failure(ErrorCode::kAlreadyExists, "the name '" + name + "' is taken");
   names_.erase(container.spec.name);

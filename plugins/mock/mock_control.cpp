@@ -58,7 +58,7 @@ Result<void> Control::perform(const testing::EngineAction& action) {
 }
 
 Result<void> Control::schedule(Duration after, testing::EngineAction action) {
-  if (after < Duration::zero()) return invalid("a moment to come is not before now");
+  if (after < Duration::zero()) return Error::invalid("a moment to come is not before now");
   const std::lock_guard lock(engine_->mutex());
   Timeline& timeline = engine_->timeline();
   timeline.add(CallContext::after(engine_->clock().now(), after), std::move(action),

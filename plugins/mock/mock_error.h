@@ -11,10 +11,6 @@ inline Error failure(ErrorCode code, std::string message) {
   return {.code = code, .message = std::move(message)};
 }
 
-inline Error invalid(std::string message) {
-  return failure(ErrorCode::kInvalidArgument, std::move(message));
-}
-
 inline Error connectionLost() {
   return failure(ErrorCode::kUnavailable, "the connection to the mock engine was lost");
 }

@@ -23,7 +23,7 @@ ExecProcess::ExecProcess(std::shared_ptr<Engine> engine, ContainerPtr container,
 Result<std::unique_ptr<ExecSession>> ExecProcess::open(const std::shared_ptr<Engine>& engine,
                                                        const ContainerPtr& container,
                                                        const ExecSpec& spec, StreamFault fault) {
-  if (spec.command.empty()) return invalid("there is no command to run");
+  if (spec.command.empty()) return Error::invalid("there is no command to run");
   Program program = parseCommand(spec.command);
   if (program.kind == Program::Kind::kOpaque)
     return failure(ErrorCode::kUnsupported,
@@ -135,7 +135,7 @@ Result<int> ExecProcess::exitCode(const CallContext& context) {
 
 Result<void> ExecProcess::resize(int columns, int rows, const CallContext& context) {
   if (!tty_) return failure(ErrorCode::kUnsupported, "the command was run without a terminal");
-  if (columns < 1 || rows < 1) return invalid("a terminal has at least one column and row");
+  if (columns < 1 || rows < 1) return Error::invalid("a terminal has at least one column and row");
   const std::lock_guard lock(mutex());
   if (auto checked = checkContext(context, engine_->clock()); !checked) return checked;
   if (failure_) return *failure_;

@@ -40,7 +40,8 @@ bool Images::present(const std::string& reference) const {
 }
 
 Result<ImageInfo> Images::find(const std::string& reference) const {
-  if (!isReference(reference)) return invalid("image '" + reference + "' is not a reference");
+  if (!isReference(reference))
+    return Error::invalid("image '" + reference + "' is not a reference");
   if (!present(reference)) return failure(ErrorCode::kImageNotFound, "no such image: " + reference);
   const auto found = known_.find(reference);
   const ImageFacts facts = found == known_.end() ? ImageFacts{} : found->second;

@@ -203,7 +203,7 @@ class Parser {
 }  // namespace
 
 Error atLine(std::size_t line, const std::string& message) {
-  return invalid("line " + std::to_string(line) + ": " + message);
+  return Error::invalid("line " + std::to_string(line) + ": " + message);
 }
 
 Result<Json> readJson(std::string_view text) { return Parser(text).run(); }

@@ -13,9 +13,9 @@ Result<std::unique_ptr<LogStream>> ContainerLog::open(const std::shared_ptr<Engi
                                                       const LogOptions& options,
                                                       StreamFault fault) {
   if (!options.standard_output && !options.standard_error)
-    return invalid("neither standard output nor standard error is asked for");
+    return Error::invalid("neither standard output nor standard error is asked for");
   if (options.tail_lines && *options.tail_lines < 0)
-    return invalid("the number of lines must not be negative");
+    return Error::invalid("the number of lines must not be negative");
   std::unique_ptr<ContainerLog> stream(
       new ContainerLog(engine, container, options, std::move(fault)));
   stream->attach();
@@ -78,7 +78,7 @@ Result<std::unique_ptr<Console>> AttachedConsole::open(const std::shared_ptr<Eng
                                                        StreamFault fault) {
   if (container->removed) return removedMeanwhile();
   if (!options.standard_input && !options.standard_output && !options.standard_error)
-    return invalid("no stream is asked for");
+    return Error::invalid("no stream is asked for");
   if (options.standard_input && !container->spec.open_stdin)
     return failure(ErrorCode::kUnsupported, "the container was created without open_stdin");
   if (container->state == ContainerState::kPaused)

@@ -43,7 +43,7 @@ Result<std::shared_ptr<Engine>> makeEngine(const Wanted& wanted,
   if (!wanted.scenario) return engine;
   const std::lock_guard lock(engine->mutex());
   if (auto begun = engine->begin(wanted.scenario); !begun)
-    return invalid("scenario " + wanted.scenario_path + ": " + begun.error().message);
+    return Error::invalid("scenario " + wanted.scenario_path + ": " + begun.error().message);
   return engine;
 }
 
@@ -60,8 +60,9 @@ class Engines {
     Named& named = engines_[wanted.name];
     if (named.engine && fits(named, wanted, host)) return named.engine;
     if (named.engine && inUse(*named.engine))
-      return invalid("mock engine '" + wanted.name +
-                     "' is open with another clock, seed, profile or scenario: use another name");
+      return Error::invalid(
+          "mock engine '" + wanted.name +
+          "' is open with another clock, seed, profile or scenario: use another name");
     auto made = makeEngine(wanted, host);
     if (made) named = {.engine = *made, .scenario_path = wanted.scenario_path};
     return made;

@@ -40,21 +40,22 @@ bool hasLabels(Primitive primitive) {
 
 Result<void> checkCondition(const RuleCondition& when) {
   if (when.primitive && onEvents(when))
-    return invalid("a rule acts on calls or on events, not on both");
-  if (when.event && when.any_event) return invalid("a rule acts on one kind of event or on any");
+    return Error::invalid("a rule acts on calls or on events, not on both");
+  if (when.event && when.any_event)
+    return Error::invalid("a rule acts on one kind of event or on any");
   if (!when.name.empty() && !when.name_glob.empty())
-    return invalid("a rule has a name or a name_glob, not both");
+    return Error::invalid("a rule has a name or a name_glob, not both");
   const int chances = (when.nth > 0) + (when.every > 0) + when.probability.has_value();
-  if (chances > 1) return invalid("a rule has one of nth, every and probability");
+  if (chances > 1) return Error::invalid("a rule has one of nth, every and probability");
   if (when.probability && !(*when.probability > 0 && *when.probability <= 1))
-    return invalid("a probability is above 0 and at most 1");
+    return Error::invalid("a probability is above 0 and at most 1");
   const bool named = !when.name.empty() || !when.name_glob.empty();
   if (when.primitive && named && !hasSubject(*when.primitive))
-    return invalid(std::string(toString(*when.primitive)) +
-                   " is about no container or image: leave the name out");
+    return Error::invalid(std::string(toString(*when.primitive)) +
+                          " is about no container or image: leave the name out");
   if (when.primitive && !when.labels.empty() && !hasLabels(*when.primitive))
-    return invalid(std::string(toString(*when.primitive)) +
-                   " is about no container: leave the label out");
+    return Error::invalid(std::string(toString(*when.primitive)) +
+                          " is about no container: leave the label out");
   return {};
 }
 
@@ -63,37 +64,38 @@ Result<void> checkPoint(const char* key, const std::optional<StreamPoint>& point
   if (!point) return {};
   const std::string name(key);
   if (!when.primitive || !opensStream(*when.primitive))
-    return invalid(name +
-                   " needs a call that opens a stream: logs, attach, exec, events, pull or "
-                   "watch_exit");
+    return Error::invalid(name +
+                          " needs a call that opens a stream: logs, attach, exec, events, pull or "
+                          "watch_exit");
   if (point->items.has_value() == point->bytes.has_value())
-    return invalid(name + " is counted in items or in bytes");
+    return Error::invalid(name + " is counted in items or in bytes");
   if (point->bytes && !opensBytes(*when.primitive))
-    return invalid(name + " of " + std::string(toString(*when.primitive)) + " is counted in items");
+    return Error::invalid(name + " of " + std::string(toString(*when.primitive)) +
+                          " is counted in items");
   if (*when.primitive == Primitive::kWatchExit && point->items != 0u)
-    return invalid(name + " of watch_exit is after 0 items: there is one exit to lose");
+    return Error::invalid(name + " of watch_exit is after 0 items: there is one exit to lose");
   return {};
 }
 
 Result<void> checkAction(const RuleAction& then, const RuleCondition& when) {
-  if (then.latency < Duration::zero()) return invalid("a latency is 0 or more");
+  if (then.latency < Duration::zero()) return Error::invalid("a latency is 0 or more");
   const bool told = then.lose_events > 0 || then.duplicate_event;
   const bool on_call = then.latency > Duration::zero() || then.error || then.hang ||
                        then.drop_connection || then.truncate_stream || then.stall_stream;
-  if (!told && !on_call) return invalid("a rule does something: its action is empty");
+  if (!told && !on_call) return Error::invalid("a rule does something: its action is empty");
   if (on_call && onEvents(when))
-    return invalid("a rule on events loses or duplicates them, and does nothing else");
+    return Error::invalid("a rule on events loses or duplicates them, and does nothing else");
   if (then.lose_events > 0 && then.duplicate_event)
-    return invalid("events are lost or told twice, not both");
+    return Error::invalid("events are lost or told twice, not both");
   if (then.tell_gap && then.lose_events == 0)
-    return invalid("a gap is told where events are lost: lose some");
+    return Error::invalid("a gap is told where events are lost: lose some");
   if (then.error.has_value() + then.hang.has_value() + then.drop_connection.has_value() > 1)
-    return invalid("a rule has one of error, hang and drop_connection");
+    return Error::invalid("a rule has one of error, hang and drop_connection");
   if (then.truncate_stream && then.stall_stream)
-    return invalid("a stream is truncated or stalls, not both");
+    return Error::invalid("a stream is truncated or stalls, not both");
   if ((then.truncate_stream || then.stall_stream) &&
       (then.hang || then.drop_connection || (then.error && then.stall_stream)))
-    return invalid("a call that fails opens no stream to be truncated or stalled");
+    return Error::invalid("a call that fails opens no stream to be truncated or stalled");
   if (auto checked = checkPoint("truncate_stream", then.truncate_stream, when); !checked)
     return checked;
   return checkPoint("stall_stream", then.stall_stream, when);

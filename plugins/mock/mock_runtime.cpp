@@ -198,7 +198,8 @@ Result<std::vector<ImageInfo>> MockRuntime::listImages(const CallContext&) {
 Result<RemoveOutcome> MockRuntime::removeImage(const std::string& reference, const CallContext&) {
   const std::lock_guard lock(engine_->mutex());
   if (engine_->down()) return failure(ErrorCode::kUnavailable, "the mock engine is down");
-  if (!isReference(reference)) return invalid("image '" + reference + "' is not a reference");
+  if (!isReference(reference))
+    return Error::invalid("image '" + reference + "' is not a reference");
   if (!engine_->images().present(reference)) return RemoveOutcome::kAbsent;
   for (const ContainerSummary& container : engine_->list({}))
     if (container.image == reference)

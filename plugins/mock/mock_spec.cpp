@@ -13,9 +13,9 @@ constexpr std::int64_t kLeastMemory = 6 << 20;
 Result<void> checkMounts(const std::vector<Mount>& mounts) {
   for (const Mount& mount : mounts) {
     if (!mount.target.starts_with('/'))
-      return invalid("mount target '" + mount.target + "' is not an absolute path");
+      return Error::invalid("mount target '" + mount.target + "' is not an absolute path");
     if (mount.type == Mount::Type::kBind && !mount.source.starts_with('/'))
-      return invalid("mount source '" + mount.source + "' is not an absolute path");
+      return Error::invalid("mount source '" + mount.source + "' is not an absolute path");
   }
   return {};
 }
@@ -33,30 +33,33 @@ bool isContainerName(std::string_view name) {
 
 Result<void> checkLimits(const ResourceLimits& limits) {
   if (limits.memory_bytes && *limits.memory_bytes < kLeastMemory)
-    return invalid("the memory limit is at least 6 MiB");
+    return Error::invalid("the memory limit is at least 6 MiB");
   if (limits.memory_bytes && limits.memory_swap_bytes && *limits.memory_swap_bytes >= 0 &&
       *limits.memory_swap_bytes < *limits.memory_bytes)
-    return invalid("memory plus swap cannot be less than the memory limit");
-  if (limits.nano_cpus && *limits.nano_cpus <= 0) return invalid("the CPU limit is more than 0");
+    return Error::invalid("memory plus swap cannot be less than the memory limit");
+  if (limits.nano_cpus && *limits.nano_cpus <= 0)
+    return Error::invalid("the CPU limit is more than 0");
   if (limits.io_weight && (*limits.io_weight < 10 || *limits.io_weight > 1000))
-    return invalid("the I/O weight is from 10 to 1000");
+    return Error::invalid("the I/O weight is from 10 to 1000");
   return {};
 }
 
 Result<void> checkSpec(const ContainerSpec& spec) {
   if (!spec.name.empty() && !isContainerName(spec.name))
-    return invalid("container name '" + spec.name + "': use letters, digits, '_', '.' and '-'");
-  if (!isReference(spec.image)) return invalid("image '" + spec.image + "' is not a reference");
+    return Error::invalid("container name '" + spec.name +
+                          "': use letters, digits, '_', '.' and '-'");
+  if (!isReference(spec.image))
+    return Error::invalid("image '" + spec.image + "' is not a reference");
   if (!spec.engine_options.empty())
-    return invalid("unknown engine option '" + spec.engine_options.begin()->first +
-                   "': the mock engine takes none");
+    return Error::invalid("unknown engine option '" + spec.engine_options.begin()->first +
+                          "': the mock engine takes none");
   if (spec.stop_timeout && *spec.stop_timeout < Duration::zero())
-    return invalid("a stop timeout is 0 or more");
+    return Error::invalid("a stop timeout is 0 or more");
   for (const auto& [key, value] : spec.environment)
     if (key.empty() || key.find('=') != std::string::npos)
-      return invalid("environment name '" + key + "' is not one");
+      return Error::invalid("environment name '" + key + "' is not one");
   for (const PortMapping& port : spec.ports)
-    if (port.container_port == 0) return invalid("a container port is from 1 to 65535");
+    if (port.container_port == 0) return Error::invalid("a container port is from 1 to 65535");
   if (auto checked = checkMounts(spec.mounts); !checked) return checked;
   return checkLimits(spec.limits);
 }

@@ -7,6 +7,7 @@
 
 #include <libcontrol/plugin.h>
 #include <libcontrol/result.h>
+#include <libcontrol/types.h>
 
 #include "engine/http_client.h"
 #include "podman/podman_errors.h"
@@ -77,5 +78,10 @@ class Api {
 
 /// A path segment or query value.
 inline std::string encoded(std::string_view text) { return engine::percentEncoded(text); }
+
+/// Of what the API has below a container.
+inline std::string containerPath(const ContainerId& id, std::string_view rest) {
+  return "/containers/" + encoded(id.value) + std::string(rest);
+}
 
 }  // namespace control::podman

@@ -13,7 +13,6 @@ namespace control::podman {
 namespace {
 
 using engine::array;
-using engine::invalid;
 using engine::isText;
 using engine::object;
 using Poco::JSON::Array;
@@ -29,12 +28,12 @@ constexpr std::array<std::string_view, 4> kLogDrivers = {"k8s-file", "json-file"
 Result<void> checkLimits(const ResourceLimits& limits) {
   // Taken at create, and then the container cannot be started.
   if (limits.memory_bytes && *limits.memory_bytes < kLeastMemoryBytes)
-    return invalid("the memory limit must be at least 6 MiB");
+    return Error::invalid("the memory limit must be at least 6 MiB");
   if (limits.memory_swap_bytes && *limits.memory_swap_bytes > 0 && limits.memory_bytes &&
       *limits.memory_swap_bytes < *limits.memory_bytes)
-    return invalid("the limit of memory and swap is less than that of memory alone");
+    return Error::invalid("the limit of memory and swap is less than that of memory alone");
   if (limits.nano_cpus && *limits.nano_cpus / 10'000 < kLeastQuotaMicros)
-    return invalid("the CPU limit must be at least 0.01 of a core");
+    return Error::invalid("the CPU limit must be at least 0.01 of a core");
   return {};
 }
 
@@ -140,8 +139,8 @@ std::optional<std::int64_t> sizeOf(const std::string& text) {
 Result<void> putLogging(const ContainerSpec& spec, Object& body) {
   const std::string driver = spec.log_driver.empty() ? "k8s-file" : spec.log_driver;
   if (std::find(kLogDrivers.begin(), kLogDrivers.end(), driver) == kLogDrivers.end())
-    return invalid("unknown log driver '" + driver.substr(0, 64) +
-                   "'; known: k8s-file, json-file, journald, none");
+    return Error::invalid("unknown log driver '" + driver.substr(0, 64) +
+                          "'; known: k8s-file, json-file, journald, none");
   Object logging;
   logging.set("driver", driver);
   if (spec.log_limit_bytes) logging.set("size", *spec.log_limit_bytes);
@@ -149,13 +148,13 @@ Result<void> putLogging(const ContainerSpec& spec, Object& body) {
   for (const auto& [key, value] : spec.log_options) {
     if (key == "max-size") {
       const auto size = sizeOf(value);
-      if (!size) return invalid("log option max-size is a number of bytes, as 10m");
+      if (!size) return Error::invalid("log option max-size is a number of bytes, as 10m");
       logging.set("size", *size);
     } else if (key == "tag") {
       options.set(key, value);
     } else {
-      return invalid("log option '" + key.substr(0, 64) +
-                     "' is unknown to Podman; known: max-size, tag");
+      return Error::invalid("log option '" + key.substr(0, 64) +
+                            "' is unknown to Podman; known: max-size, tag");
     }
   }
   if (options.size() > 0) logging.set("options", options);
@@ -166,9 +165,10 @@ Result<void> putLogging(const ContainerSpec& spec, Object& body) {
 Result<void> putEngineOptions(const std::map<std::string, std::string>& options, Object& body) {
   for (const auto& [key, value] : options) {
     if (key != "cgroup_parent")
-      return invalid("engine option '" + key.substr(0, 64) +
-                     "' is unknown to Podman; known: cgroup_parent");
-    if (!isText(value) || value.empty()) return invalid("engine option '" + key + "' has no value");
+      return Error::invalid("engine option '" + key.substr(0, 64) +
+                            "' is unknown to Podman; known: cgroup_parent");
+    if (!isText(value) || value.empty())
+      return Error::invalid("engine option '" + key + "' has no value");
     body.set(key, value);
   }
   return {};
@@ -216,7 +216,7 @@ Result<std::string> createBody(const ContainerSpec& spec) {
   if (auto checked = engine::checkSpec(spec); !checked) return checked.error();
   if (auto checked = checkLimits(spec.limits); !checked) return checked.error();
   if (spec.limits.memory_swap_bytes && !spec.limits.memory_bytes)
-    return invalid("a limit of memory and swap needs a memory limit");
+    return Error::invalid("a limit of memory and swap needs a memory limit");
   Object body;
   putProcess(spec, body);
   putNetwork(spec.network, body);

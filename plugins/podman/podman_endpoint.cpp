@@ -8,13 +8,9 @@ namespace {
 /// What a Unix socket's address has room for.
 constexpr std::size_t kMaxSocketPath = 107;
 
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
-
 Result<engine::Address> unixAddress(std::string path) {
   if (path.size() > kMaxSocketPath)
-    return invalid("the path of a Unix socket has at most 107 bytes: " + path);
+    return Error::invalid("the path of a Unix socket has at most 107 bytes: " + path);
   return engine::Address{.socket_path = std::move(path)};
 }
 
@@ -34,18 +30,18 @@ std::string defaultSocket(unsigned user, const std::string& runtime_directory) {
 Result<engine::Address> addressOf(const Endpoint& endpoint, const HostContext& host) {
   if (auto known = endpoint.requireKnownQuery({}); !known) return known.error();
   if (!endpoint.transport.empty())
-    return invalid("podman+" + endpoint.transport +
-                   ":// is unknown; Podman is reached by its Unix socket: podman:///socket");
+    return Error::invalid("podman+" + endpoint.transport +
+                          ":// is unknown; Podman is reached by its Unix socket: podman:///socket");
   if (!endpoint.host.empty())
-    return invalid("podman:// takes a socket's path, as podman:///socket");
+    return Error::invalid("podman:// takes a socket's path, as podman:///socket");
   if (endpoint.path != "/") return unixAddress(endpoint.path);
   const std::string container_host = variable(host, "CONTAINER_HOST");
   if (container_host.empty())
     return unixAddress(defaultSocket(::geteuid(), variable(host, "XDG_RUNTIME_DIR")));
   if (container_host.starts_with("unix:///")) return unixAddress(container_host.substr(7));
-  return invalid("CONTAINER_HOST is '" + container_host.substr(0, 200) +
-                 "'; unix:///path is understood, for others forward the socket and use "
-                 "podman:///path");
+  return Error::invalid("CONTAINER_HOST is '" + container_host.substr(0, 200) +
+                        "'; unix:///path is understood, for others forward the socket and use "
+                        "podman:///path");
 }
 
 }  // namespace control::podman

@@ -5,6 +5,8 @@
 
 #include <libcontrol/result.h>
 
+#include "engine/http_client.h"
+
 namespace control::podman {
 
 /// What a request was about: the same status means different things.
@@ -17,6 +19,12 @@ std::string errorText(std::string_view body);
 /// The Error for an answer that is no success. Podman answers 500 to nearly everything, so that
 /// the words decide before the status does. `effect` is kNone: the engine refused.
 Error errorFromReply(int status, std::string_view body, Subject subject);
+inline Error refused(const engine::HttpResponse& response, Subject subject) {
+  return errorFromReply(response.head.status, response.body, subject);
+}
+inline Error wrongState(std::string message) {
+  return {.code = ErrorCode::kWrongState, .message = std::move(message)};
+}
 
 /// The Error for a failure that is told in the middle of a pull.
 Error pullError(const std::string& text);

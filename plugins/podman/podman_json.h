@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,11 @@ struct PodmanRun : engine::RunState {
 Result<PodmanRun> parseRunState(std::string text);
 
 Result<std::vector<ContainerSummary>> parseList(std::string text);
+
+using Labels = std::map<std::string, std::string>;
+/// Whether `labels` hold all that are wanted, those without a value with any.
+bool carries(const Labels& labels, const Labels& wanted);
+
 using engine::parseImage;
 
 /// Of an exec session; it has an exit code once it is over, not before.

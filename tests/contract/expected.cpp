@@ -16,10 +16,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
-
 }  // namespace
 
 Result<ExpectedSkips> parseExpectedSkips(std::string_view text) {
@@ -34,8 +30,10 @@ Result<ExpectedSkips> parseExpectedSkips(std::string_view text) {
     const std::string reason(trimmed(line.substr(std::min(colon + 1, line.size()))));
     const std::string where = "line " + std::to_string(number) + ": ";
     if (name.empty() || name.find_first_of(kBlank) != std::string::npos || reason.empty())
-      return invalid(where + "expected `behaviour: reason`, found '" + std::string(line) + "'");
-    if (!skips.emplace(name, reason).second) return invalid(where + name + " stands there twice");
+      return Error::invalid(where + "expected `behaviour: reason`, found '" + std::string(line) +
+                            "'");
+    if (!skips.emplace(name, reason).second)
+      return Error::invalid(where + name + " stands there twice");
   }
   return skips;
 }
@@ -44,7 +42,7 @@ Result<ExpectedSkips> readExpectedSkips(const std::string& file) {
   std::ifstream stream(file);
   std::stringstream text;
   text << stream.rdbuf();
-  if (!stream) return invalid("cannot read " + file + ": " + std::strerror(errno));
+  if (!stream) return Error::invalid("cannot read " + file + ": " + std::strerror(errno));
   auto skips = parseExpectedSkips(text.str());
   if (!skips) skips.error().message.insert(0, file + ": ");
   return skips;

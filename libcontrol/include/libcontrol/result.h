@@ -46,6 +46,12 @@ struct Error {
   std::string message{};
   std::string
       native{};  ///< the engine's own words or status ("409", "EACCES"), for logs; may be empty
+
+  bool is(ErrorCode wanted) const noexcept { return code == wanted; }
+  /// Of code kInvalidArgument.
+  static Error invalid(std::string why) {
+    return {.code = ErrorCode::kInvalidArgument, .message = std::move(why)};
+  }
 };
 
 /// A value or the Error that prevented it. Member names are those of std::expected.

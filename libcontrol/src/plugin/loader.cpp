@@ -21,10 +21,6 @@ namespace fs = std::filesystem;
 using DescriptorFunction = const PluginDescriptor*();
 using Library = std::shared_ptr<boost::dll::shared_library>;
 
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
-
 Error refused(const std::string& plugin, std::string why) {
   return {.code = ErrorCode::kInternal, .message = "plugin '" + plugin + "': " + std::move(why)};
 }
@@ -85,17 +81,17 @@ Result<fs::path> locate(const Endpoint& endpoint, const LoadOptions& options) {
   const fs::path asked =
       by_file ? fs::path(options.plugin_file) : folder / fileNameOf(endpoint.engine);
   if (!asked.is_absolute())
-    return invalid("plugin path '" + asked.string() + "' is not absolute: name it from '/'");
+    return Error::invalid("plugin path '" + asked.string() + "' is not absolute: name it from '/'");
   std::error_code error;
   fs::path canonical = fs::canonical(asked, error);
   // Opening a pipe would wait for somebody to write to it.
   if (!error && !fs::is_regular_file(canonical, error))
-    return invalid("plugin file '" + asked.string() + "' is not a file" +
-                   (error ? ": " + error.message() : ""));
+    return Error::invalid("plugin file '" + asked.string() + "' is not a file" +
+                          (error ? ": " + error.message() : ""));
   if (!error) return canonical;
-  if (by_file) return invalid("plugin file '" + asked.string() + "': " + error.message());
-  return invalid("unknown engine '" + endpoint.engine + "': no " + asked.string() +
-                 "; installed there: " + installedIn(folder));
+  if (by_file) return Error::invalid("plugin file '" + asked.string() + "': " + error.message());
+  return Error::invalid("unknown engine '" + endpoint.engine + "': no " + asked.string() +
+                        "; installed there: " + installedIn(folder));
 }
 
 Result<Library> openLibrary(const fs::path& file) {

@@ -11,8 +11,6 @@ constexpr Duration kCleanupTimeout = std::chrono::seconds(10);
 /// A pull takes as long as it takes, and so may have no deadline; a look at what is there has.
 constexpr Duration kLookTimeout = std::chrono::seconds(30);
 
-bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
 /// The exit of a container that inspect shows as not running.
 std::optional<ExitStatus> lastExit(const ContainerInfo& info) { return info.exit; }
 
@@ -72,7 +70,7 @@ class StopSequence {
     waiting.deadline = std::min(context_.deadline, deadline);
     const auto exit = watch_->noticed(waiting);
     if (exit) return std::optional(report(StopOutcome::kStopped, *exit));
-    if (is(exit.error(), ErrorCode::kDeadlineExceeded) && runtime_.clock().now() >= deadline &&
+    if (exit.error().is(ErrorCode::kDeadlineExceeded) && runtime_.clock().now() >= deadline &&
         deadline <= context_.deadline)
       return std::optional<StopReport>();
     return vanishedOr(exit.error());
@@ -86,7 +84,7 @@ class StopSequence {
     const CallContext waiting = context_.capped(options_.kill_timeout, runtime_.clock());
     const auto exit = watch_->noticed(waiting);
     if (exit) return finish(std::optional(report(StopOutcome::kKilled, *exit)));
-    if (is(exit.error(), ErrorCode::kDeadlineExceeded))
+    if (exit.error().is(ErrorCode::kDeadlineExceeded))
       return Error{.code = ErrorCode::kDeadlineExceeded,
                    .effect = Effect::kUnknown,
                    .message =
@@ -119,7 +117,7 @@ class StopSequence {
     const auto exit = watch_->exited(context_.capped(options_.kill_timeout, runtime_.clock()));
     if (exit) {
       done.exit = *exit;
-    } else if (!is(exit.error(), ErrorCode::kNotFound)) {
+    } else if (!exit.error().is(ErrorCode::kNotFound)) {
       Error error = exit.error();
       error.effect = Effect::kApplied;
       return error;
@@ -128,14 +126,14 @@ class StopSequence {
   }
 
   Result<StopReport> absentOr(const Error& error) const {
-    if (is(error, ErrorCode::kNotFound)) return report(StopOutcome::kAbsent);
+    if (error.is(ErrorCode::kNotFound)) return report(StopOutcome::kAbsent);
     return error;
   }
 
   /// Removed while we stopped it: it is over, how it ended is not known. Of any other error the
   /// effect tells whether a signal was sent, by an earlier step too.
   Result<std::optional<StopReport>> vanishedOr(Error error) const {
-    if (is(error, ErrorCode::kNotFound)) return std::optional(report(StopOutcome::kStopped));
+    if (error.is(ErrorCode::kNotFound)) return std::optional(report(StopOutcome::kStopped));
     if (signalled_ && error.effect == Effect::kNone) error.effect = Effect::kApplied;
     return error;
   }
@@ -225,7 +223,7 @@ Result<ImageReport> ContainerRuntime::ensureImage(
     const std::string& reference, PullPolicy policy, const PullOptions& options,
     const std::function<void(const PullProgress&)>& progress, const CallContext& context) {
   auto present = findImage(reference, context.capped(kLookTimeout, clock()));
-  if (!present && !is(present.error(), ErrorCode::kImageNotFound)) return present.error();
+  if (!present && !present.error().is(ErrorCode::kImageNotFound)) return present.error();
   if (policy == PullPolicy::kNever || (present && policy == PullPolicy::kIfMissing)) {
     if (!present) return present.error();
     return ImageReport{.image = std::move(*present)};
@@ -234,8 +232,8 @@ Result<ImageReport> ContainerRuntime::ensureImage(
   const Result<void> pulled =
       stream ? drain(**stream, progress, context) : Result<void>(stream.error());
   if (!pulled) {
-    const bool given_up = is(pulled.error(), ErrorCode::kCancelled) ||
-                          is(pulled.error(), ErrorCode::kDeadlineExceeded);
+    const bool given_up =
+        pulled.error().is(ErrorCode::kCancelled) || pulled.error().is(ErrorCode::kDeadlineExceeded);
     if (!present || given_up) return pulled.error();
     return ImageReport{.image = std::move(*present), .pull_error = pulled.error()};
   }

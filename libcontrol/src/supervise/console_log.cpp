@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "supervise/checksum.h"
+
 namespace control {
 namespace {
 
@@ -27,12 +29,6 @@ bool isUpTo(WallTime end, const std::optional<WallTime>& at) {
 }
 
 constexpr std::string_view kMagic = "libcontrol console 1\n";
-
-std::uint64_t checksumOf(std::string_view bytes) {
-  std::uint64_t sum = 0xcbf29ce484222325;
-  for (const char c : bytes) sum = (sum ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return sum;
-}
 
 class Writer {
  public:
@@ -256,7 +252,7 @@ std::string ConsoleLog::save() const {
   const std::string lines = ring_.save(place);
   writer.text(std::string_view(lines).substr(0, place));
   writer.text(std::string_view(lines).substr(place));
-  writer.number(checksumOf(writer.bytes()));
+  writer.number(checksum(writer.bytes()));
   return std::string(kMagic) + writer.bytes();
 }
 
@@ -265,7 +261,7 @@ bool ConsoleLog::load(std::string_view saved) {
   if (!saved.starts_with(kMagic) || saved.size() < kMagic.size() + kSum) return false;
   saved.remove_prefix(kMagic.size());
   const std::string_view body = saved.substr(0, saved.size() - kSum);
-  if (Reader(saved.substr(body.size())).number<std::uint64_t>() != checksumOf(body)) return false;
+  if (Reader(saved.substr(body.size())).number<std::uint64_t>() != checksum(body)) return false;
   Reader reader(body);
   ContainerId container{std::string(reader.text())};
   const auto started_at = reader.time();

@@ -1,9 +1,11 @@
 #include "supervise/consoles.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
-#include "supervise/console_file.h"
+#include "supervise/kept_file.h"
 
 namespace control {
 namespace {
@@ -13,6 +15,16 @@ constexpr std::size_t kMostOpeners = 16;
 constexpr Duration kFirstDelay = std::chrono::milliseconds(20);
 constexpr Duration kLongestDelay = std::chrono::seconds(5);
 constexpr Duration kSaveInterval = std::chrono::seconds(10);
+/// Far beyond any ring.
+constexpr std::size_t kLargestFile = std::size_t{256} << 20;
+
+/// Only history is lost with the power: not worth a sync.
+bool keep(const std::string& path, std::string_view bytes) {
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  std::error_code ignored;  // then the file cannot be written either
+  std::filesystem::create_directories(directory.parent_path(), ignored);
+  return makeDirectory(directory.string()) == 0 && replaceFile(path, bytes, Sync::kNo) == 0;
+}
 
 }  // namespace
 
@@ -43,7 +55,8 @@ Consoles::FollowedPtr Consoles::make(const std::string& entry) {
   auto fresh = std::make_shared<Followed>(entry, options_.most_bytes);
   fresh->input = std::make_shared<ConsoleInput>(runtime_, entry, callbacks_.submit);
   if (!options_.directory.empty())
-    if (const auto saved = readConsoleFile(pathOf(entry))) (void)fresh->log.load(*saved);
+    if (const auto saved = readFile(pathOf(entry), kLargestFile); saved && *saved)
+      (void)fresh->log.load(**saved);
   fresh->restored = fresh->saved_last = fresh->log.last();
   const std::lock_guard lock(mutex_);
   return followed_.emplace(entry, std::move(fresh)).first->second;
@@ -94,7 +107,7 @@ void Consoles::forget(const std::string& entry) {
   if (followed) drop(followed);
   if (options_.directory.empty()) return;
   const std::lock_guard lock(files_);
-  removeConsoleFile(pathOf(entry));
+  (void)removeFile(pathOf(entry));
 }
 
 void Consoles::drop(const FollowedPtr& followed) {
@@ -339,14 +352,14 @@ void Consoles::save(Followed& followed) {
       return;
     bytes = followed.log.save();
   }
-  if (!writeConsoleFile(pathOf(followed.entry), bytes)) return;
+  if (!keep(pathOf(followed.entry), bytes)) return;
   const std::lock_guard lock(followed.mutex);
   followed.saved_last = last;
   followed.saved_landmarks = landmarks;
 }
 
 std::string Consoles::pathOf(const std::string& entry) const {
-  return options_.directory + '/' + consoleFileName(entry);
+  return options_.directory + '/' + entry + ".console";
 }
 
 }  // namespace control

@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <system_error>
 
+#include "supervise/checksum.h"
+
 namespace control {
 namespace {
 
@@ -26,12 +28,9 @@ struct File {
   const int fd;
 };
 
-/// FNV-1a: against a torn or damaged file, not against malice.
-std::string checksum(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+std::string checksumText(std::string_view text) {
   char digits[17];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(checksum(text)));
   return digits;
 }
 
@@ -43,6 +42,14 @@ int writeAll(int fd, std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(count));
   }
   return 0;
+}
+
+int writeFresh(const std::string& path, std::string_view text, Sync sync) {
+  const File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                         S_IRUSR | S_IWUSR));
+  if (file.fd < 0) return errno;
+  if (const int error = writeAll(file.fd, text); error != 0) return error;
+  return sync == Sync::kNo || ::fsync(file.fd) == 0 ? 0 : errno;
 }
 
 int syncDirectoryOf(const std::string& path) {
@@ -75,7 +82,7 @@ std::vector<std::string_view> splitAt(char separator, std::string_view text) {
 
 std::string seal(std::string_view title, int version, const std::string& lines) {
   const std::string text = std::string(title) + ' ' + std::to_string(version) + '\n' + lines;
-  return text + "end " + checksum(text) + '\n';
+  return text + "end " + checksumText(text) + '\n';
 }
 
 Result<std::string_view> unseal(std::string_view title, int version, std::string_view text) {
@@ -93,23 +100,20 @@ Result<std::string_view> unseal(std::string_view title, int version, std::string
   const std::size_t last = text.rfind("end ");
   if (last == std::string_view::npos || last == 0 || text[last - 1] != '\n')
     return damaged("its end is missing");
-  if (text.substr(last) != "end " + checksum(text.substr(0, last)) + '\n')
+  if (text.substr(last) != "end " + checksumText(text.substr(0, last)) + '\n')
     return damaged("its checksum does not fit");
   const std::size_t begin = text.find('\n') + 1;
   return text.substr(begin, last - begin);
 }
 
-int replaceFile(const std::string& path, std::string_view text) {
+int replaceFile(const std::string& path, std::string_view text, Sync sync) {
   const std::string fresh = path + ".new";
-  {
-    const File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                           S_IRUSR | S_IWUSR));
-    if (file.fd < 0) return errno;
-    if (const int error = writeAll(file.fd, text); error != 0) return error;
-    if (::fsync(file.fd) != 0) return errno;
+  if (int error = writeFresh(fresh, text, sync); error != 0) {
+    ::unlink(fresh.c_str());  // what there is of it takes room that others may need
+    return error;
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return errno;
-  return syncDirectoryOf(path);
+  return sync == Sync::kYes ? syncDirectoryOf(path) : 0;
 }
 
 int makeDirectory(const std::string& path) {

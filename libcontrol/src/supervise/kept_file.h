@@ -19,9 +19,11 @@ Error damaged(const std::string& how);
 
 std::vector<std::string_view> splitAt(char separator, std::string_view text);
 
+/// Whether a loss of power may cost what was written last.
+enum class Sync : int { kNo, kYes };
 /// For the owner alone, in place of what is there: written beside it, synced, renamed, and the
 /// directory synced. 0, or what went wrong.
-int replaceFile(const std::string& path, std::string_view text);
+int replaceFile(const std::string& path, std::string_view text, Sync sync = Sync::kYes);
 /// For the owner alone; 0 as well when it is there.
 int makeDirectory(const std::string& path);
 /// 0 as well when there is none.

@@ -10,15 +10,13 @@ namespace {
 /// Writing a line takes a moment, or the process does not read.
 constexpr Duration kLongestWrite = std::chrono::seconds(5);
 
-bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
 std::string nameOf(const StopLadder::Rung& rung) {
   return rung.command.empty() ? rung.signal.name() : "command";
 }
 
 /// A rung that could not be tried: one that ended meanwhile is told by the stop that follows.
 Result<std::optional<Stopped>> unanswered(const Error& error) {
-  if (is(error, ErrorCode::kNotFound)) return std::optional<Stopped>();
+  if (error.is(ErrorCode::kNotFound)) return std::optional<Stopped>();
   return error;
 }
 
@@ -105,12 +103,11 @@ Result<std::optional<Stopped>> Supervisor::Core::awaitEnd(ExitWatch& watch,
   CallContext waiting = context;
   waiting.deadline = deadline;
   const auto noticed = watch.noticed(waiting);
-  if (!noticed && is(noticed.error(), ErrorCode::kDeadlineExceeded))
-    return std::optional<Stopped>();
-  if (!noticed && is(noticed.error(), ErrorCode::kNotFound)) return stopped(std::nullopt);
+  if (!noticed && noticed.error().is(ErrorCode::kDeadlineExceeded)) return std::optional<Stopped>();
+  if (!noticed && noticed.error().is(ErrorCode::kNotFound)) return stopped(std::nullopt);
   if (!noticed) return noticed.error();
   const auto exit = watch.exited(context.capped(job.stop.kill_timeout, clock()));
-  if (!exit && !is(exit.error(), ErrorCode::kNotFound)) return exit.error();
+  if (!exit && !exit.error().is(ErrorCode::kNotFound)) return exit.error();
   return stopped(exit ? *exit : *noticed);
 }
 

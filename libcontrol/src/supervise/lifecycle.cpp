@@ -7,8 +7,6 @@ Error cancelledByStop() {
   return {.code = ErrorCode::kCancelled, .message = "a later stop, kill or delete overtook it"};
 }
 
-bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
 /// Where a stopped container stands.
 EntryState restingState(const ContainerInfo& info) {
   return info.state == ContainerState::kCreated ? EntryState::kCreated : EntryState::kStopped;
@@ -37,7 +35,7 @@ EntryState Supervisor::Core::fail(const EntryPtr& entry, const Job& job, Operati
         want(*entry, {.wanted = Wanted::kRunning});
     } else if (info)
       state = resting.value_or(restingState(*info));
-    else if (is(info.error(), ErrorCode::kNotFound))
+    else if (info.error().is(ErrorCode::kNotFound))
       state = EntryState::kFailed;
   } else {
     state = EntryState::kFailed;
@@ -116,7 +114,7 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
   if (job.spec->pull != PullPolicy::kNever) {
     const auto present =
         runtime_->findImage(spec.image, pulling.capped(options_.engine_timeout, clock()));
-    const bool missing = !present && is(present.error(), ErrorCode::kImageNotFound);
+    const bool missing = !present && present.error().is(ErrorCode::kImageNotFound);
     if (!present && !missing) return present.error();
     if (missing || job.spec->pull == PullPolicy::kAlways)
       setState(entry, EntryState::kPulling, Reason::kRequested, &job);
@@ -203,7 +201,7 @@ Result<void> Supervisor::Core::doRestart(const EntryPtr& entry, Job& job) {
   setState(*entry, EntryState::kRestarting, Reason::kRequested, &job);
   const auto report = stopContainer(*entry, job);
   if (!report) {
-    if (!is(report.error(), ErrorCode::kCancelled))
+    if (!report.error().is(ErrorCode::kCancelled))
       fail(entry, job, OperationKind::kRestart, Reason::kRequested, report.error());
     return report.error();
   }

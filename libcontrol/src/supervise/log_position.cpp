@@ -24,11 +24,7 @@ void LogPosition::resume() {
 }
 
 void LogPosition::add(Moment& moment, std::string_view bytes) {
-  // FNV-1a: the same in whatever pieces the bytes come.
-  for (const char c : bytes) {
-    moment.checksum ^= static_cast<unsigned char>(c);
-    moment.checksum *= 0x100000001b3;
-  }
+  moment.checksum = checksum(bytes, moment.checksum);
   moment.bytes += bytes.size();
 }
 

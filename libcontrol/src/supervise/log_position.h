@@ -6,6 +6,8 @@
 
 #include <libcontrol/streams.h>
 
+#include "supervise/checksum.h"
+
 namespace control {
 
 /// How far a container's log was read, so that reading goes on there without a lost or doubled
@@ -17,7 +19,7 @@ class LogPosition {
   struct Moment {
     std::optional<WallTime> at{};
     std::uint64_t bytes = 0;
-    std::uint64_t checksum = kEmpty;
+    std::uint64_t checksum = kChecksumOfNothing;
 
     bool operator==(const Moment&) const = default;
   };
@@ -44,8 +46,6 @@ class LogPosition {
   void restore(const std::array<Moment, 2>& moments) { moments_ = moments; }
 
  private:
-  static constexpr std::uint64_t kEmpty = 0xcbf29ce484222325;
-
   static void add(Moment& moment, std::string_view bytes);
   Verdict skip(std::size_t slot, Output& output);
 

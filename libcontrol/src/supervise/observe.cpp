@@ -12,8 +12,6 @@ constexpr Duration kLookAgainDelay = std::chrono::seconds(2);
 /// A stranger's container is looked at within that, or at the next list.
 constexpr Duration kMeetTimeout = std::chrono::seconds(10);
 
-bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
 }  // namespace
 
 // ---- exits ----
@@ -83,7 +81,7 @@ void Supervisor::Core::observeExit(const EntryPtr& entry) {
     if (entry->in_doubt) return;
   }
   const auto noticed = watch->noticed(kAtOnce);
-  if (!noticed && is(noticed.error(), ErrorCode::kDeadlineExceeded)) {
+  if (!noticed && noticed.error().is(ErrorCode::kDeadlineExceeded)) {
     watcher_.rearm(watch->pollFd(), entry->watch_token);
     return;
   }
@@ -95,7 +93,7 @@ void Supervisor::Core::observeExit(const EntryPtr& entry) {
   }
   disarmWatch(*entry);
   // Removed, or started again before anybody could tell how it ended.
-  if (is(exit.error(), ErrorCode::kNotFound)) return reconcile(entry);
+  if (exit.error().is(ErrorCode::kNotFound)) return reconcile(entry);
   lookLater(entry);
 }
 
@@ -141,7 +139,7 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
   const ContainerId id = entry->container.value_or(ContainerId{options_.name_prefix + entry->name});
   const auto info = runtime_->inspect(id, callContext());
   if (!info) {
-    if (!is(info.error(), ErrorCode::kNotFound)) return lookLater(entry);
+    if (!info.error().is(ErrorCode::kNotFound)) return lookLater(entry);
     std::unique_lock lock(entry->mutex);
     const bool never_seen = entry->state == EntryState::kUnknown && !entry->is_desire_known &&
                             !entry->run && !entry->next;

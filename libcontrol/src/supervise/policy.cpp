@@ -13,17 +13,15 @@ constexpr Duration kLongestTurn = std::chrono::seconds(10);
 /// Before one that may not start now is asked for again.
 constexpr Duration kAskAgainDelay = std::chrono::seconds(1);
 
-bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
 /// Says nothing about the server: trying again may help.
 bool isEngineTrouble(const Error& error) {
-  return is(error, ErrorCode::kUnavailable) || is(error, ErrorCode::kDeadlineExceeded) ||
-         is(error, ErrorCode::kResourceExhausted);
+  return error.is(ErrorCode::kUnavailable) || error.is(ErrorCode::kDeadlineExceeded) ||
+         error.is(ErrorCode::kResourceExhausted);
 }
 
 Reason reasonOf(const Error& error) {
-  if (is(error, ErrorCode::kPortConflict)) return Reason::kPortConflict;
-  if (is(error, ErrorCode::kImageNotFound)) return Reason::kImageMissing;
+  if (error.is(ErrorCode::kPortConflict)) return Reason::kPortConflict;
+  if (error.is(ErrorCode::kImageNotFound)) return Reason::kImageMissing;
   return Reason::kStartFailed;
 }
 
@@ -216,7 +214,7 @@ Result<void> Supervisor::Core::doAutoRestart(const EntryPtr& entry, Job& job) {
 /// Tells of a start that failed, and decides how it goes on. Only an engine in trouble is asked
 /// again: a port that is taken or a program that is not there stays so.
 void Supervisor::Core::startFailed(const EntryPtr& entry, Job& job, const Error& error) {
-  if (is(error, ErrorCode::kCancelled)) return;
+  if (error.is(ErrorCode::kCancelled)) return;
   const Reason reason = reasonOf(error);
   const bool again = isEngineTrouble(error);
   if (!job.isAutomaticStart()) {

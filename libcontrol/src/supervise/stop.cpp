@@ -13,13 +13,11 @@ Error cancelledByStop() {
   return {.code = ErrorCode::kCancelled, .message = "a later stop, kill or delete overtook it"};
 }
 
-bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
 /// After a stop that failed so. Sent twice is better than never: without it nothing is saved.
 bool mayBeWithoutSignal(const Error& error) {
   if (error.effect == Effect::kApplied) return false;
   // Not even SIGKILL ended it.
-  return error.effect == Effect::kNone || !is(error, ErrorCode::kDeadlineExceeded);
+  return error.effect == Effect::kNone || !error.is(ErrorCode::kDeadlineExceeded);
 }
 
 std::string rungOf(const StopReport& report, const StopOptions& options) {
@@ -151,7 +149,7 @@ Result<Stopped> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
     // Whoever stops it next, after a failure or because it overtook this one, must not leave the
     // process without the signal and kill it.
     if (options->send_signal && mayBeWithoutSignal(report.error())) entry.sent_signal = before;
-    if (!is(report.error(), ErrorCode::kCancelled) || !job.rearranged) return report.error();
+    if (!report.error().is(ErrorCode::kCancelled) || !job.rearranged) return report.error();
   }
 }
 

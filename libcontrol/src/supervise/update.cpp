@@ -3,8 +3,6 @@
 namespace control {
 namespace {
 
-bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
 void merge(ResourceLimits& limits, const ResourceLimits& change) {
   if (change.memory_bytes) limits.memory_bytes = change.memory_bytes;
   if (change.memory_swap_bytes) limits.memory_swap_bytes = change.memory_swap_bytes;
@@ -15,9 +13,9 @@ void merge(ResourceLimits& limits, const ResourceLimits& change) {
 
 /// Says nothing about the specification: made later, it may be accepted.
 bool mayWorkLater(const Error& error) {
-  return error.effect == Effect::kUnknown || is(error, ErrorCode::kUnavailable) ||
-         is(error, ErrorCode::kDeadlineExceeded) || is(error, ErrorCode::kResourceExhausted) ||
-         is(error, ErrorCode::kCancelled);
+  return error.effect == Effect::kUnknown || error.is(ErrorCode::kUnavailable) ||
+         error.is(ErrorCode::kDeadlineExceeded) || error.is(ErrorCode::kResourceExhausted) ||
+         error.is(ErrorCode::kCancelled);
 }
 
 }  // namespace
@@ -45,7 +43,7 @@ Result<void> Supervisor::Core::doUpdate(const EntryPtr& entry, Job& job) {
   if (info && update.limits != ResourceLimits{}) {
     auto applied = runtime_->update(info->id, update.limits, context);
     // An engine that cannot change it now can create it so at the next start.
-    if (!applied && !is(applied.error(), ErrorCode::kUnsupported)) return failed(applied.error());
+    if (!applied && !applied.error().is(ErrorCode::kUnsupported)) return failed(applied.error());
     waits |= !applied;
   }
   if (!waits) return {};
@@ -99,8 +97,7 @@ Result<void> Supervisor::Core::applyNext(Entry& entry, const CallContext& contex
   if (!entry.next) return {};
   if (!entry.container) return makeNext(entry);
   const auto info = runtime_->inspect(*entry.container, context);
-  if (!info && is(info.error(), ErrorCode::kNotFound) && entry.isTakenAway())
-    return makeNext(entry);
+  if (!info && info.error().is(ErrorCode::kNotFound) && entry.isTakenAway()) return makeNext(entry);
   if (!info) return info.error();
   dropNextIfMade(entry, info->id);
   if (!entry.next || info->running()) return {};
@@ -139,7 +136,7 @@ Result<void> Supervisor::Core::makeNext(Entry& entry) {
     // Not cut off by a stop that overtakes: the server would be left without a container.
     auto created = runtime_->create(spec, callContext());
     if (created || (created.error().effect != Effect::kUnknown &&
-                    !is(created.error(), ErrorCode::kAlreadyExists)))
+                    !created.error().is(ErrorCode::kAlreadyExists)))
       return created;
     auto found = madeAllTheSame(entry);
     return found && found->id != next.replaces ? Result(*std::move(found)) : created;

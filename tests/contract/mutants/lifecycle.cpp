@@ -11,8 +11,6 @@
 namespace control::conform {
 namespace {
 
-bool is(const Error& error, ErrorCode code) { return error.code == code; }
-
 /// As an engine whose stop takes no signal: whatever is asked for, TERM is sent.
 class StopIgnoresSignal final : public Decorator {
  public:
@@ -60,7 +58,7 @@ class StopTruncatesToSeconds final : public Decorator {
       cut.deadline =
           clock().now() + std::chrono::floor<std::chrono::seconds>(asked.deadline - clock().now());
       auto exit = wait(cut);
-      if (exit || !is(exit.error(), ErrorCode::kDeadlineExceeded)) return exit;
+      if (exit || !exit.error().is(ErrorCode::kDeadlineExceeded)) return exit;
       (void)inner().signal(id, Signal::kill(), {});
       return wait(asked);
     });
@@ -74,7 +72,7 @@ class StopKillsOnCancel final : public Decorator {
                                                const CallContext& context) override {
     return spoil(inner().watchExit(id, context), [this, id](auto wait, const CallContext& asked) {
       auto exit = wait(asked);
-      if (!exit && is(exit.error(), ErrorCode::kCancelled))
+      if (!exit && exit.error().is(ErrorCode::kCancelled))
         (void)inner().signal(id, Signal::kill(), {});
       return exit;
     });
@@ -89,7 +87,7 @@ class ExitZeroOnCancel final : public Decorator {
     return spoil(inner().watchExit(id, context),
                  [id](auto wait, const CallContext& asked) -> Result<ExitStatus> {
                    auto exit = wait(asked);
-                   if (exit || !is(exit.error(), ErrorCode::kCancelled)) return exit;
+                   if (exit || !exit.error().is(ErrorCode::kCancelled)) return exit;
                    return ExitStatus{.run = {.container = id}, .exit_code = 0};
                  });
   }
@@ -228,7 +226,7 @@ class DuplicateCreateReplaces final : public Decorator {
   using Decorator::Decorator;
   Result<CreatedContainer> create(const ContainerSpec& spec, const CallContext& context) override {
     auto created = inner().create(spec, context);
-    if (created || !is(created.error(), ErrorCode::kAlreadyExists)) return created;
+    if (created || !created.error().is(ErrorCode::kAlreadyExists)) return created;
     (void)inner().remove({spec.name}, {.force = true}, context);
     return inner().create(spec, context);
   }

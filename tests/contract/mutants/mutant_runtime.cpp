@@ -12,15 +12,11 @@
 namespace control::conform {
 namespace {
 
-Error invalid(std::string message) {
-  return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
-}
-
 Result<std::unique_ptr<ContainerRuntime>> create(const Endpoint& endpoint, const HostContext& host,
                                                  const CallContext& context) {
   if (auto known = endpoint.requireKnownQuery({}); !known) return known.error();
   const auto mutant = mutants().find(std::string_view(endpoint.path).substr(1));
-  if (mutant == mutants().end()) return invalid("there is no mutant " + endpoint.path);
+  if (mutant == mutants().end()) return Error::invalid("there is no mutant " + endpoint.path);
   const std::array<const PluginDescriptor*, 1> linked{&mock::descriptor()};
   auto inner = loadRuntime("mock:///mutants?clock=virtual",
                            {.linked_plugins = linked, .host = host}, context);

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "supervise/console_file.h"
-
 namespace control {
 namespace {
 
@@ -247,15 +245,6 @@ TEST(ConsoleLog, GivesWhatIsAskedFor) {
   EXPECT_EQ(page.left_out, 4U);
   EXPECT_EQ(page.first, 1U);
   EXPECT_EQ(page.last, 9U);
-}
-
-TEST(ConsoleFile, NamesAreWordsOfTheirOwn) {
-  EXPECT_EQ(consoleFileName("server_1.a-B"), "server_1.a-B.console");
-  EXPECT_EQ(consoleFileName("../x"), "%2e.%2fx.console");
-  EXPECT_EQ(consoleFileName(""), ".console");
-  const std::string a(400, 'a');
-  EXPECT_LT(consoleFileName(a).size(), 255U);
-  EXPECT_NE(consoleFileName(a), consoleFileName(a + "b"));
 }
 
 }  // namespace
