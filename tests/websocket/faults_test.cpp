@@ -8,7 +8,8 @@
 #include <thread>
 
 #include "support/chaos_proxy.h"
-#include "websocket/link_fixture.h"
+#include "support/link_fixture.h"
+#include "websocket/holdings.h"
 
 namespace websocket_test {
 namespace {
@@ -27,7 +28,7 @@ using test_support::WsConnection;
 using test_support::wsFrame;
 using test_support::WsPeer;
 
-class LinkFaults : public LinkFixture {
+class LinkFaults : public test_support::LinkFixture {
  protected:
   /// An upgraded connection, or none when the connection broke before.
   static std::optional<WsConnection> tryAccept(WsPeer& peer) {

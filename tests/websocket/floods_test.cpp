@@ -4,7 +4,8 @@
 
 #include <thread>
 
-#include "websocket/link_fixture.h"
+#include "support/link_fixture.h"
+#include "websocket/holdings.h"
 
 namespace websocket_test {
 namespace {
@@ -32,7 +33,7 @@ std::string repeated(const std::string& piece, std::size_t times) {
   return all;
 }
 
-class LinkFloods : public LinkFixture {
+class LinkFloods : public test_support::LinkFixture {
  protected:
   LinkFloods() {
     LinkSettings settings = settingsFor(peer_.port());

@@ -1,46 +1,22 @@
-#include "agent/actions/create_payload.h"
+#include "unit/agent/protocol/payloads.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "unit/agent/protocol/refused.h"
-
 namespace agent {
 namespace {
 
+using payloads::created;
+using payloads::json;
+using payloads::kMiB;
+using payloads::refusalOf;
+using payloads::with;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::Pair;
 using testing::StartsWith;
-
-constexpr std::int64_t kMiB = 1024 * 1024;
-
-Json json(std::string_view text) {
-  const JsonReading reading = readJsonObject(text);
-  if (!reading.value) throw std::runtime_error("the test's own JSON is wrong: " + reading.problem);
-  return *reading.value;
-}
-
-control::EntrySpec created(std::string_view text) {
-  const Json payload = json(text);
-  return readCreatePayload(Fields(&payload, "payload"), {"/data/s1", "/home/container"});
-}
-
-std::string refusalOf(std::string_view text) {
-  return refused([&] { created(text); });
-}
-
-control::EntrySpec withLimits(const std::string& limits) {
-  return created(R"({"image":"game:1","limits":)" + limits + "}");
-}
-
-std::string limitsRefusal(const std::string& limits) {
-  return refused([&] { withLimits(limits); });
-}
-
-std::string with(const std::string& members) { return R"({"image":"game:1",)" + members + "}"; }
 
 TEST(CreatePayload, ReadsTheExampleOfTheProtocol) {
   const control::EntrySpec entry = created(
@@ -111,71 +87,6 @@ TEST(CreatePayload, SetsThePolicyWhateverThePayloadSays) {
 TEST(CreatePayload, LeavesTheImagesCommandWithoutStartup) {
   EXPECT_TRUE(created(R"({"image":"game:1"})").container.command.empty());
   EXPECT_TRUE(created(R"({"image":"game:1","startup":"  "})").container.entrypoint.empty());
-}
-
-TEST(Limits, TakeSmallNumbersForMebibytes) {
-  const control::EntrySpec entry =
-      withLimits(R"({"memory":2048,"disk":5000,"swap":0,"io":500,"cpu":100})");
-  EXPECT_EQ(entry.container.limits.memory_bytes, 2048 * kMiB);
-  EXPECT_EQ(entry.container.limits.memory_swap_bytes, 2048 * kMiB);
-  EXPECT_EQ(entry.container.limits.nano_cpus, 1'000'000'000);
-  EXPECT_THAT(entry.container.labels, Contains(Pair(kDiskLabel, std::to_string(5000 * kMiB))));
-}
-
-TEST(Limits, TakeUnitsInAnyUsualSpelling) {
-  for (const char* memory :
-       {"\"1g\"", "\"1G\"", "\"1gb\"", "\"1GiB\"", "\"1024m\"", "\"1024 MB\"", "\"1048576k\"",
-        "\"1073741824b\"", "\"1073741824\"", "\"1024\"", "1024"})
-    EXPECT_EQ(withLimits("{\"memory\":" + std::string(memory) + "}").container.limits.memory_bytes,
-              1024 * kMiB)
-        << memory;
-  EXPECT_EQ(withLimits(R"({"memory":"1.5g"})").container.limits.memory_bytes, 1536 * kMiB);
-}
-
-TEST(Limits, CountSwapOnTopOfMemory) {
-  const auto swap = [](const char* value) {
-    return withLimits("{\"memory\":\"1g\",\"swap\":" + std::string(value) + "}")
-        .container.limits.memory_swap_bytes;
-  };
-  EXPECT_EQ(swap("0"), 1024 * kMiB);
-  EXPECT_EQ(swap("512"), 1536 * kMiB);
-  EXPECT_EQ(swap("\"1g\""), 2048 * kMiB);
-  EXPECT_EQ(swap("-1"), -1);
-}
-
-TEST(Limits, TakeZeroForNoLimit) {
-  const control::ResourceLimits limits =
-      withLimits(R"({"memory":0,"cpu":0,"swap":0})").container.limits;
-  EXPECT_FALSE(limits.memory_bytes);
-  EXPECT_FALSE(limits.memory_swap_bytes);
-  EXPECT_FALSE(limits.nano_cpus);
-}
-
-TEST(Limits, TakeCoresAsTextAndPercentAsNumber) {
-  EXPECT_EQ(withLimits(R"({"cpu":"1.5"})").container.limits.nano_cpus, 1'500'000'000);
-  EXPECT_EQ(withLimits(R"({"cpu":50})").container.limits.nano_cpus, 500'000'000);
-  EXPECT_EQ(withLimits(R"({"cpu":12.5})").container.limits.nano_cpus, 125'000'000);
-}
-
-TEST(Limits, NameTheFieldThatIsWrong) {
-  for (const char* memory :
-       {"true", "\"\"", "\"abc\"", "\"5x\"", "\"-5g\"", "-1", "1.5", "[1]", "\"5m\"", "\"1e3\"",
-        "\"nan\"", "\"inf\"", "5", "18446744073709551616", "9223372036854775807", "\"99999999t\""})
-    EXPECT_THAT(limitsRefusal("{\"memory\":" + std::string(memory) + "}"),
-                StartsWith("INVALID_PAYLOAD payload.limits.memory "))
-        << memory;
-  for (const char* cpu : {"-1", "\"two\"", "true", "\"-1\"", "1e300", "\"1e2\"", "0.5"})
-    EXPECT_THAT(limitsRefusal("{\"cpu\":" + std::string(cpu) + "}"),
-                StartsWith("INVALID_PAYLOAD payload.limits.cpu "))
-        << cpu;
-  for (const char* io : {"9", "1001", "\"500\"", "50.5"})
-    EXPECT_THAT(limitsRefusal("{\"io\":" + std::string(io) + "}"),
-                StartsWith("INVALID_PAYLOAD payload.limits.io "))
-        << io;
-  EXPECT_THAT(limitsRefusal(R"({"pids":0})"), StartsWith("INVALID_PAYLOAD payload.limits.pids "));
-  EXPECT_THAT(limitsRefusal(R"({"swap":-2})"), StartsWith("INVALID_PAYLOAD payload.limits.swap "));
-  EXPECT_THAT(limitsRefusal(R"({"swap":512})"), StartsWith("INVALID_PAYLOAD payload.limits.swap "));
-  EXPECT_EQ(limitsRefusal("[]"), "INVALID_PAYLOAD payload.limits must be an object");
 }
 
 TEST(CreatePayload, NeedsAnImageThatCouldBeOne) {
@@ -314,104 +225,6 @@ TEST(CreatePayload, RefusesStopStepsThatAreNone) {
     EXPECT_THAT(refusalOf(with("\"stop\":{" + std::string(steps) + "}")),
                 StartsWith("INVALID_PAYLOAD payload.stop"))
         << steps;
-}
-
-control::StopOptions stop(std::string_view text) {
-  const Json payload = json(text);
-  return readStopPayload(Fields(&payload, "payload"), kDefaultStopTimeout);
-}
-
-TEST(StopPayload, LeavesTheSignalToTheServerAndTakesThirtySeconds) {
-  const control::StopOptions options = stop("{}");
-  EXPECT_FALSE(options.signal);
-  EXPECT_EQ(options.timeout, std::chrono::seconds(30));
-}
-
-TEST(StopPayload, TakesSignalsByNameAndNumber) {
-  for (const char* signal : {"\"SIGINT\"", "\"int\"", "\"sigint\"", "\"2\"", "2"})
-    EXPECT_EQ(stop("{\"signal\":" + std::string(signal) + "}").signal, control::Signal::interrupt())
-        << signal;
-  EXPECT_EQ(stop(R"({"signal":"SIGRTMIN+3"})").signal, control::Signal{37});
-}
-
-TEST(StopPayload, TakesFractionsAndZero) {
-  EXPECT_EQ(stop(R"({"timeout":0.7})").timeout, std::chrono::milliseconds(700));
-  EXPECT_EQ(stop(R"({"timeout":0})").timeout, std::chrono::seconds(0));
-  EXPECT_EQ(stop(R"({"timeout":86400})").timeout, std::chrono::hours(24));
-}
-
-TEST(StopPayload, RefusesEverythingElse) {
-  for (const char* payload : {R"({"signal":"SIGNOPE"})", R"({"signal":0})", R"({"signal":-9})",
-                              R"({"signal":1000})", R"({"signal":true})", R"({"signal":""})",
-                              R"({"signal":9.5})", R"({"signal":"9; rm -rf /"})"})
-    EXPECT_THAT(refused([&] { stop(payload); }), StartsWith("INVALID_PAYLOAD payload.signal "))
-        << payload;
-  for (const char* payload :
-       {R"({"timeout":-1})", R"({"timeout":-0.001})", R"({"timeout":86400.001})",
-        R"({"timeout":1e300})", R"({"timeout":"30"})", R"({"timeout":true})",
-        R"({"timeout":99999999999999999999})"})
-    EXPECT_THAT(refused([&] { stop(payload); }), StartsWith("INVALID_PAYLOAD payload.timeout "))
-        << payload;
-}
-
-control::EntryUpdate update(std::string_view text) {
-  const Json payload = json(text);
-  return readUpdatePayload(Fields(&payload, "payload"));
-}
-
-TEST(UpdatePayload, ChangesLimitsWithoutANewContainer) {
-  const control::EntryUpdate change = update(R"({"limits":{"memory":"1g","cpu":50}})");
-  EXPECT_EQ(change.limits.memory_bytes, 1024 * kMiB);
-  EXPECT_EQ(change.limits.memory_swap_bytes, 1024 * kMiB);
-  EXPECT_EQ(change.limits.nano_cpus, 500'000'000);
-  EXPECT_FALSE(change.limits.pids);
-  EXPECT_FALSE(change.respec);
-}
-
-TEST(UpdatePayload, LiftsLimitsThroughTheSpecification) {
-  const control::ContainerSpec before =
-      created(with(R"("limits":{"memory":"1g","cpu":50})")).container;
-  const control::EntryUpdate change = update(R"({"limits":{"memory":0,"cpu":0}})");
-  EXPECT_EQ(change.limits, control::ResourceLimits{});
-  ASSERT_TRUE(change.respec);
-  const auto after = change.respec(before);
-  ASSERT_TRUE(after);
-  EXPECT_FALSE(after->limits.memory_bytes);
-  EXPECT_FALSE(after->limits.memory_swap_bytes);
-  EXPECT_FALSE(after->limits.nano_cpus);
-  EXPECT_EQ(after->limits.pids, before.limits.pids);
-}
-
-TEST(UpdatePayload, CountsSwapOnTopOfTheMemoryThatTheServerHas) {
-  const control::ContainerSpec before = created(with(R"("limits":{"memory":"1g"})")).container;
-  const control::EntryUpdate change = update(R"({"limits":{"swap":"512m"}})");
-  ASSERT_TRUE(change.respec);
-  EXPECT_EQ(change.respec(before)->limits.memory_swap_bytes, 1536 * kMiB);
-}
-
-TEST(UpdatePayload, FillsTheKeptTemplateWithTheNewEnvironment) {
-  const control::EntryUpdate change = update(R"({"environment":{"PORT":2,"OLD":null}})");
-  ASSERT_TRUE(change.respec);
-  const control::ContainerSpec before =
-      created(with(R"("startup":"./run {{PORT}}","environment":{"PORT":1,"OLD":"x","KEPT":"y"})"))
-          .container;
-  const control::Result<control::ContainerSpec> after = change.respec(before);
-  ASSERT_TRUE(after);
-  EXPECT_THAT(after->command, ElementsAre("exec ./run 2"));
-  EXPECT_THAT(after->environment, ElementsAre(Pair("PORT", "2"), Pair("KEPT", "y")));
-  EXPECT_EQ(after->labels.at(kStartupLabel), "./run {{PORT}}");
-}
-
-TEST(UpdatePayload, ReplacesTheStartup) {
-  const control::ContainerSpec before = created(with(R"("startup":"./old")")).container;
-  const auto after = update(R"({"startup":"./new"})").respec(before);
-  ASSERT_TRUE(after);
-  EXPECT_THAT(after->command, ElementsAre("exec ./new"));
-}
-
-TEST(UpdatePayload, IsHeldToThePolicyToo) {
-  EXPECT_THAT(refused([] { update(R"({"limits":{"privileged":true}})"); }),
-              StartsWith("POLICY_VIOLATION payload.limits.privileged"));
 }
 
 }  // namespace

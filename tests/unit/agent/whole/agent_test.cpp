@@ -5,30 +5,12 @@
 #include <gtest/gtest.h>
 #include <libcontrol/testing/mock_control.h>
 
-#include "agent/actions/action.h"
-#include "unit/agent/whole/agent_on_mock.h"
+#include "unit/agent/whole/open_agent.h"
 
 namespace agent {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
-
-class AgentTest : public AgentOnMock {
- protected:
-  /// Creates and starts a server that ends at once when it is stopped: as process 1 its program has
-  /// no handler for SIGTERM.
-  void run(const std::string& server, const std::string& more = R"(,"stop":{"timeout":0})") {
-    const std::string payload = R"("serverId":")" + server + R"(","payload":{"image":"game:1",)" +
-                                R"("startup":"sleep 1000","start":true)" + more + "}";
-    ASSERT_EQ(at(finish("create_server", payload), "data.success"), "true");
-  }
-};
-
-class OpenAgent : public AgentTest {
- protected:
-  OpenAgent() { open(); }
-};
 
 TEST_F(OpenAgent, PlaysTheScenariosOfTheDocument) {
   run("server_456");
@@ -73,22 +55,6 @@ TEST_F(OpenAgent, NumbersEventsWithoutAGap) {
   EXPECT_GT(last, 4);
 }
 
-TEST_F(OpenAgent, MirrorsEveryChangeInTheLegacyFormat) {
-  run("a");
-  const Json legacy = panel_.waitFor([](const Json& m) {
-    return at(m, "type") == "server_status" && at(m, "data.status") == "running";
-  });
-  EXPECT_EQ(at(legacy, "data.serverId"), "a");
-}
-
-TEST_F(AgentTest, SendsNoLegacyEventsWhenToldSo) {
-  config_.panel_legacy_events = false;
-  open();
-  run("a");
-  for (const Json& message : panel_.all()) EXPECT_NE(at(message, "type"), "server_status");
-  EXPECT_EQ(agent_->greeting().size(), 2U);
-}
-
 TEST_F(OpenAgent, AnswersStatusWithTheDataOfTheEventThatFollows) {
   run("a", R"(,"limits":{"memory":"64m"})");
   const std::size_t from = panel_.count();
@@ -130,39 +96,6 @@ TEST_F(AgentTest, DoesNotSayThatThereAreNoServersBeforeItKnows) {
   EXPECT_EQ(at(ask("list_servers"), "error.code"), "RUNTIME_UNAVAILABLE");
 }
 
-TEST_F(OpenAgent, NamesTheServerItDoesNotKnow) {
-  for (const char* action :
-       {"start_server", "stop_server", "restart_server", "kill_server", "delete_server",
-        "update_server", "get_status", "get_server_status", "get_server_metrics"}) {
-    const Json response = ask(action, R"("serverId":"nobody")");
-    EXPECT_EQ(at(response, "error.code"), "SERVER_NOT_FOUND") << action;
-    EXPECT_THAT(at(response, "error.message"), HasSubstr("nobody")) << action;
-  }
-}
-
-TEST_F(OpenAgent, RefusesHostileServerIdsForEveryAction) {
-  for (const Action& action : actions()) {
-    if (!action.needs_server) continue;
-    for (const char* id : {"../x", "", "a/b", "a\\u0000b", "."})
-      EXPECT_EQ(at(ask(std::string(action.name), R"("serverId":")" + std::string(id) + '"'),
-                   "error.code"),
-                "INVALID_PAYLOAD")
-          << action.name << ' ' << id;
-  }
-}
-
-TEST_F(OpenAgent, RefusesAHostileServerIdWhereNoneIsNeeded) {
-  const std::string hostile = R"("serverId":"../x","payload":{"image":"pullable:1"})";
-  for (const char* action : {"pull_image", "list_servers", "get_system_info"})
-    EXPECT_EQ(at(ask(action, hostile), "error.code"), "INVALID_PAYLOAD") << action;
-}
-
-TEST_F(OpenAgent, RepeatsNoMoreOfAMessageThanItMust) {
-  const Json response = ask(std::string(100'000, 'x'));
-  EXPECT_EQ(at(response, "error.code"), "UNKNOWN_ACTION");
-  EXPECT_LT(response.write().size(), 2000U);
-}
-
 TEST_F(OpenAgent, LeavesAServerThatExistsAlone) {
   run("a");
   const std::string before = at(ask("get_status", R"("serverId":"a")"), "data.containerId");
@@ -170,18 +103,6 @@ TEST_F(OpenAgent, LeavesAServerThatExistsAlone) {
       at(ask("create_server", R"("serverId":"a","payload":{"image":"game:2"})"), "error.code"),
       "SERVER_EXISTS");
   EXPECT_EQ(at(ask("get_status", R"("serverId":"a")"), "data.containerId"), before);
-}
-
-TEST_F(OpenAgent, SendsNothingToAServerWhenAStopIsRefused) {
-  run("a");
-  auto* const mock = runtime_->extension<control::testing::MockControl>();
-  EXPECT_EQ(
-      at(ask("stop_server", R"("serverId":"a","payload":{"signal":"SIGNOPE"})"), "error.code"),
-      "INVALID_PAYLOAD");
-  EXPECT_EQ(at(ask("stop_server", R"("serverId":"a","payload":{"timeout":-1})"), "error.code"),
-            "INVALID_PAYLOAD");
-  for (const control::testing::JournalEntry& call : mock->journal())
-    EXPECT_NE(call.primitive, control::testing::Primitive::kSignal);
 }
 
 TEST_F(OpenAgent, TellsAFailedCreateWithItsCode) {
@@ -224,72 +145,6 @@ TEST_F(OpenAgent, ReportsACrashThatNobodyAskedFor) {
   EXPECT_EQ(at(crashed, "data.commandId"), "-");
 }
 
-TEST_F(OpenAgent, AnswersARepeatedIdAgainAndExecutesItOnce) {
-  run("a");
-  const std::string kill = R"({"id":"k","type":"command","action":"kill_server","serverId":"a"})";
-  agent_->onMessage(kill);
-  panel_.completed("k");
-  const std::size_t from = panel_.count();
-  agent_->onMessage(kill);
-  EXPECT_EQ(panel_.response("k", from).write(), panel_.response("k").write());
-  agent_->onMessage(R"({"id":"k","type":"command","action":"start_server","serverId":"a"})");
-  const Json conflict =
-      panel_.waitFor([](const Json& m) { return at(m, "error.code") == "ID_CONFLICT"; });
-  EXPECT_EQ(at(conflict, "id"), "k");
-  EXPECT_EQ(at(ask("get_status", R"("serverId":"a")"), "data.status"), "stopped");
-}
-
-TEST_F(OpenAgent, AnswersEveryRepeatOfWhatIsStillExecuted) {
-  run("a");
-  const std::string ask_twice =
-      R"({"id":"q","type":"command","action":"get_status","serverId":"a"})";
-  for (int i = 0; i < 5; ++i) agent_->onMessage(ask_twice);
-  std::size_t responses = 0;
-  panel_.waitFor([&](const Json& m) {
-    return at(m, "id") == "q" && at(m, "success") == "true" && ++responses == 5;
-  });
-  EXPECT_EQ(responses, 5U);
-}
-
-TEST_F(AgentTest, LimitsTheRateOfCommands) {
-  config_.rate_limit = 1;
-  open();
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(at(ask("list_servers"), "success"), "true");
-  EXPECT_EQ(at(ask("list_servers"), "error.code"), "RATE_LIMITED");
-}
-
-TEST_F(OpenAgent, AnswersWhatIsNoCommandWithAnError) {
-  const auto error = [&](const std::string& text) {
-    const std::size_t from = panel_.count();
-    agent_->onMessage(text);
-    const Json answer = panel_.waitFor(
-        [](const Json& m) { return at(m, "type") == "error" || at(m, "success") == "false"; },
-        from);
-    return at(answer, "type") + ' ' + at(answer, "id") + ' ' +
-           (at(answer, "type") == "error" ? at(answer, "data.code") : at(answer, "error.code"));
-  };
-  EXPECT_EQ(error("hello"), "error null PARSE_ERROR");
-  EXPECT_EQ(error("[]"), "error null PARSE_ERROR");
-  EXPECT_EQ(error(R"({"id":"x","a":1,"a":2})"), "response x PARSE_ERROR");
-  EXPECT_EQ(error("{}"), "error null INVALID_COMMAND");
-  EXPECT_EQ(error(R"({"id":"x","action":"list_servers"})"), "response x INVALID_COMMAND");
-  EXPECT_EQ(error(R"({"id":7,"type":"command","action":"list_servers"})"),
-            "error null INVALID_COMMAND");
-  EXPECT_EQ(error(R"({"id":"x","type":"command","action":5})"), "response x INVALID_COMMAND");
-  EXPECT_EQ(error(R"({"id":"x","type":"command","action":"a","agentId":"node-2"})"),
-            "response x WRONG_AGENT");
-  EXPECT_EQ(error(R"({"type":"bogus"})"), "error null INVALID_COMMAND");
-}
-
-TEST_F(OpenAgent, AnswersFramesThatAreNoText) {
-  agent_->onFrameProblem(FrameProblem::kTooLarge);
-  agent_->onFrameProblem(FrameProblem::kBinary);
-  const std::vector<Json> messages = panel_.all();
-  ASSERT_EQ(messages.size(), 2U);
-  EXPECT_EQ(at(messages[0], "data.code"), "MESSAGE_TOO_LARGE");
-  EXPECT_EQ(at(messages[1], "data.code"), "PARSE_ERROR");
-}
-
 TEST_F(OpenAgent, MakesAndKeepsTheFilesOfAServer) {
   run("a");
   std::ofstream(config_.data_dir + "/a/world") << "precious";
@@ -305,15 +160,6 @@ TEST_F(OpenAgent, RemovesTheFilesBeforeItSaysSoWhenAskedTo) {
   EXPECT_EQ(at(end, "data.success"), "true");
   EXPECT_FALSE(std::filesystem::exists(config_.data_dir + "/a"));
   run("a");
-}
-
-TEST_F(OpenAgent, RefusesADirectoryThatIsALink) {
-  std::filesystem::create_directories(config_.data_dir);
-  std::filesystem::create_directory(directory_.path("elsewhere"));
-  std::filesystem::create_directory_symlink(directory_.path("elsewhere"), config_.data_dir + "/a");
-  const Json response = ask("create_server", R"("serverId":"a","payload":{"image":"game:1"})");
-  EXPECT_EQ(at(response, "error.code"), "PERMISSION_DENIED");
-  EXPECT_THAT(at(response, "error.message"), Not(HasSubstr(directory_.path())));
 }
 
 TEST_F(OpenAgent, GreetsWithSystemInfoAndEveryServer) {
@@ -337,97 +183,6 @@ TEST_F(OpenAgent, AdoptsWhatRunsWhenItStartsAgain) {
   const Json status = ask("get_status", R"("serverId":"a")");
   EXPECT_EQ(at(status, "data.status"), "running");
   EXPECT_EQ(agent_->status().servers_running, 1U);
-}
-
-TEST_F(OpenAgent, AnswersPingWithHowTheNodeIs) {
-  agent_->onMessage(R"({"type":"ping","id":"p1"})");
-  const Json pong = panel_.all().at(0);
-  EXPECT_EQ(at(pong, "type") + at(pong, "id"), "pongp1");
-  EXPECT_EQ(at(pong, "data.activeServers"), "0");
-  for (const char* figure : {"cpu", "memory", "disk"})
-    EXPECT_NE(at(pong, "data.systemLoad." + std::string(figure)), "-") << figure;
-}
-
-TEST_F(OpenAgent, WritesAHeartbeat) {
-  const Json heartbeat = *readJsonObject(agent_->heartbeat()).value;
-  EXPECT_EQ(at(heartbeat, "type"), "heartbeat");
-  EXPECT_EQ(at(heartbeat, "data.nodeId"), "node-1");
-  EXPECT_EQ(at(heartbeat, "data.status"), "online");
-}
-
-TEST_F(OpenAgent, DoesWhatLegacyMessagesAsk) {
-  const auto legacy = [&](const std::string& type, const std::string& data) {
-    agent_->onMessage(R"({"type":")" + type + R"(","messageId":"m-)" + type + R"(","data":)" +
-                      data + "}");
-    return panel_.waitFor([&](const Json& m) { return at(m, "messageId") == "m-" + type; });
-  };
-  const Json created =
-      legacy("server_create", R"({"serverId":"a","image":"game:1","startup":"sleep 1000"})");
-  EXPECT_EQ(at(created, "type") + at(created, "data.status"), "server_statuscreating");
-  EXPECT_EQ(at(legacy("server_start", R"({"serverId":"a"})"), "data.status"), "starting");
-  panel_.change("a", "running");
-  EXPECT_EQ(at(legacy("system_info_request", "{}"), "type"), "system_info");
-  EXPECT_EQ(at(legacy("server_power", R"({"serverId":"a","action":"kill"})"), "data.status"),
-            "stopping");
-  EXPECT_EQ(at(panel_.change("a", "stopped"), "data.reason"), "killed");
-  const Json wrong = legacy("server_restart", R"({"serverId":"nobody"})");
-  EXPECT_EQ(at(wrong, "type") + at(wrong, "data.code"), "errorSERVER_NOT_FOUND");
-  EXPECT_EQ(at(legacy("server_command", R"({"serverId":"a","command":"x"})"), "data.code"),
-            "INVALID_STATE");
-  EXPECT_EQ(at(legacy("server_delete", R"({"serverId":"a"})"), "data.status"), "deleting");
-  EXPECT_EQ(at(panel_.change("a", "deleted"), "data.reason"), "removed");
-}
-
-TEST_F(OpenAgent, TellsWhoKnowsTheLegacyFormatAloneWhenNothingChanged) {
-  run("a");
-  const auto isRunning = [](const Json& m) {
-    return at(m, "type") == "server_status" && at(m, "data.status") == "running";
-  };
-  std::size_t from = panel_.count();
-  agent_->onMessage(R"({"type":"server_start","messageId":"m1","data":{"serverId":"a"}})");
-  EXPECT_EQ(at(panel_.waitFor(isRunning, from), "data.serverId"), "a");
-  from = panel_.count();
-  agent_->onMessage(
-      R"({"type":"server_update","data":{"serverId":"a","limits":{"memory":"64m"}}})");
-  EXPECT_EQ(at(panel_.waitFor(isRunning, from), "data.serverId"), "a");
-}
-
-TEST_F(OpenAgent, LeavesAServerAloneWhenALegacyMessageIsRefused) {
-  run("a");
-  const auto refused = [&](const std::string& type, const std::string& field) {
-    const std::size_t from = panel_.count();
-    agent_->onMessage(R"({"type":")" + type + R"(","data":{"serverId":"a",)" + field + "}}");
-    const Json error = panel_.waitFor([](const Json& m) { return at(m, "type") == "error"; }, from);
-    return at(error, "data.code");
-  };
-  EXPECT_EQ(refused("server_reinstall", R"("limits":{"memory":"lots"})"), "INVALID_PAYLOAD");
-  EXPECT_EQ(refused("server_suspend", R"("timeout":-1)"), "INVALID_PAYLOAD");
-  EXPECT_EQ(at(ask("get_status", R"("serverId":"a")"), "data.status"), "running");
-  EXPECT_EQ(at(finish("restart_server", R"("serverId":"a")"), "data.success"), "true");
-}
-
-TEST_F(OpenAgent, RefusesToStartASuspendedServerEvenAfterARestart) {
-  run("a");
-  agent_->onMessage(R"({"type":"server_suspend","messageId":"m1","data":{"serverId":"a"}})");
-  EXPECT_EQ(at(panel_.change("a", "stopped"), "data.currentStatus"), "stopped");
-  agent_->close();
-  open();
-  const Json refused = ask("start_server", R"("serverId":"a")");
-  EXPECT_EQ(at(refused, "error.code"), "INVALID_STATE");
-  EXPECT_THAT(at(refused, "error.message"), HasSubstr("suspended"));
-  agent_->onMessage(R"({"type":"server_unsuspend","messageId":"m2","data":{"serverId":"a"}})");
-  EXPECT_EQ(at(finish("start_server", R"("serverId":"a")"), "data.success"), "true");
-}
-
-TEST_F(OpenAgent, MakesTheContainerAnewOnReinstallAndKeepsTheFiles) {
-  run("a");
-  const std::string before = at(ask("get_status", R"("serverId":"a")"), "data.containerId");
-  std::ofstream(config_.data_dir + "/a/world") << "precious";
-  agent_->onMessage(R"({"type":"server_reinstall","messageId":"m1","data":{"serverId":"a"}})");
-  EXPECT_EQ(at(panel_.change("a", "stopped"), "data.currentStatus"), "stopped");
-  EXPECT_EQ(at(finish("start_server", R"("serverId":"a")"), "data.success"), "true");
-  EXPECT_NE(at(ask("get_status", R"("serverId":"a")"), "data.containerId"), before);
-  EXPECT_TRUE(std::filesystem::exists(config_.data_dir + "/a/world"));
 }
 
 TEST_F(OpenAgent, AnswersQuicklyWhileStopsArePending) {

@@ -9,29 +9,7 @@
 #include "agent/panel/link.h"
 #include "support/ws_peer.h"
 
-namespace websocket_test {
-
-/// Whether all that the program does takes several times as long, and memory is not only its own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
-#else
-inline constexpr bool kSanitized = false;
-#endif
-
-/// What a process holds.
-struct Holdings {
-  std::size_t resident_bytes = 0;  ///< 0 where kSanitized: nobody knows
-  std::size_t descriptors = 0;
-  std::size_t threads = 0;
-};
-/// Of this process, now.
-Holdings holdings();
+namespace test_support {
 
 /// A PanelLink that answers each message with "got: " and the message, each problem with its
 /// number, and comes back at once wherever it may.
@@ -46,11 +24,11 @@ class LinkFixture : public testing::Test, public agent::LinkListener {
   agent::PanelLink& startAt(int port) { return start(settingsFor(port)); }
 
   /// The next connection, upgraded.
-  static test_support::WsConnection accepted(test_support::WsPeer& peer);
+  static WsConnection accepted(WsPeer& peer);
   /// Waits, at most 10 s.
   static bool until(const std::function<bool()>& condition);
   /// Whether the link works: a message is answered on a new connection.
-  static void expectWorking(test_support::WsPeer& peer);
+  static void expectWorking(WsPeer& peer);
 
   std::vector<std::string> greeting() override { return {}; }
   std::string heartbeat() override { return "beat"; }
@@ -62,4 +40,4 @@ class LinkFixture : public testing::Test, public agent::LinkListener {
   std::unique_ptr<agent::PanelLink> link_;
 };
 
-}  // namespace websocket_test
+}  // namespace test_support

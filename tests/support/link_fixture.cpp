@@ -1,35 +1,11 @@
-#include "websocket/link_fixture.h"
-
-#include <malloc.h>
-#include <unistd.h>
+#include "support/link_fixture.h"
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "agent/log.h"
 
-namespace websocket_test {
-namespace {
-
-std::size_t entries(const char* directory) {
-  const std::filesystem::directory_iterator begin(directory);
-  return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
-}
-
-}  // namespace
-
-Holdings holdings() {
-  ::malloc_trim(0);
-  std::size_t virtual_pages = 0;
-  std::size_t resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> virtual_pages >> resident_pages;
-  if (kSanitized) resident_pages = 0;
-  return {.resident_bytes = resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)),
-          .descriptors = entries("/proc/self/fd"),
-          .threads = entries("/proc/self/task")};
-}
+namespace test_support {
 
 LinkFixture::LinkFixture() { agent::log::setUp(agent::LogLevel::kOff, agent::LogFormat::kText); }
 
@@ -52,7 +28,7 @@ agent::PanelLink& LinkFixture::start(agent::LinkSettings settings) {
   return *link_;
 }
 
-test_support::WsConnection LinkFixture::accepted(test_support::WsPeer& peer) {
+WsConnection LinkFixture::accepted(WsPeer& peer) {
   auto connection = peer.next();
   if (!connection) throw std::runtime_error("no connection came");
   connection->accept();
@@ -68,7 +44,7 @@ bool LinkFixture::until(const std::function<bool()>& condition) {
   return true;
 }
 
-void LinkFixture::expectWorking(test_support::WsPeer& peer) {
+void LinkFixture::expectWorking(WsPeer& peer) {
   auto connection = accepted(peer);
   connection.text("are you there?");
   EXPECT_EQ(connection.readText(), "got: are you there?");
@@ -87,4 +63,4 @@ std::string LinkFixture::consoleGap(const std::string& server_id, std::uint64_t 
   return "gap " + server_id + ' ' + std::to_string(lines) + ' ' + std::to_string(sequence);
 }
 
-}  // namespace websocket_test
+}  // namespace test_support

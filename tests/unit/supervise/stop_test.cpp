@@ -1,0 +1,170 @@
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "supervisor_on_mock.h"
+
+namespace control {
+namespace {
+
+using namespace std::chrono_literals;
+using test::serverThat;
+using test::SupervisorTest;
+
+TEST_F(SupervisorTest, GracefulStopReportsTheExit) {
+  createAndStart("a", serverThat({{"mock.on_signal.INT", "exit:42"}}));
+  ASSERT_TRUE(supervisor_->stop("a", {.signal = Signal::interrupt(), .timeout = 10s}, "op"));
+  const auto stopped = observer_.waitFor("a", EntryState::kStopped);
+  ASSERT_TRUE(stopped);
+  EXPECT_EQ(stopped->reason, Reason::kStoppedGracefully);
+  EXPECT_EQ(stopped->operation_id, "op");
+  ASSERT_TRUE(stopped->exit);
+  EXPECT_EQ(stopped->exit->exit_code, 42);
+  EXPECT_FALSE(observer_.waitForEnd("op")->error);
+}
+
+TEST_F(SupervisorTest, StopOfWhatIgnoresTheSignalKillsAfterTheTimeout) {
+  createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 100ms}, "op"));
+  const auto stopped = observer_.waitFor("a", EntryState::kStopped);
+  ASSERT_TRUE(stopped);
+  EXPECT_EQ(stopped->reason, Reason::kKilledAfterTimeout);
+  EXPECT_EQ(stopped->exit->exit_code, 137);
+}
+
+TEST_F(SupervisorTest, KillSaysKilled) {
+  createAndStart("a", serverThat());
+  ASSERT_TRUE(supervisor_->kill("a", "op"));
+  EXPECT_EQ(observer_.waitFor("a", EntryState::kStopped)->reason, Reason::kKilled);
+}
+
+TEST_F(SupervisorTest, StopAfterOneThatSentNothingSendsTheSignalAndKeepsItsTime) {
+  createAndStart("a", serverThat({{"mock.on_signal.TERM", "exit:42"}}));
+  engine().failNext(testing::Primitive::kInspect,
+                    {.code = ErrorCode::kUnavailable, .message = "the engine restarts"});
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 1ms}, "op-1"));
+  ASSERT_TRUE(observer_.waitForEnd("op-1")->error);
+  const auto over = runtime_->clock().now() + 1ms;
+  while (runtime_->clock().now() < over) std::this_thread::yield();
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 10s}, "op-2"));
+  ASSERT_FALSE(observer_.waitForEnd("op-2")->error);
+  const auto stopped = observer_.waitFor("a", EntryState::kStopped);
+  ASSERT_TRUE(stopped);
+  EXPECT_EQ(stopped->reason, Reason::kStoppedGracefully);
+  EXPECT_EQ(stopped->exit->exit_code, 42);
+}
+
+TEST_F(SupervisorTest, CrashAfterAStopThatSentNothingIsACrash) {
+  createAndStart("a", serverThat());
+  engine().failNext(testing::Primitive::kInspect,
+                    {.code = ErrorCode::kUnavailable, .message = "the engine restarts"});
+  ASSERT_TRUE(supervisor_->stop("a", {}, "op"));
+  ASSERT_TRUE(observer_.waitForEnd("op")->error);
+  ASSERT_TRUE(engine().crash(idOf("a"), 3));
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kCrashed));
+}
+
+TEST_F(SupervisorTest, StopThatOvertakesARestartBeforeItsSignalSendsIt) {
+  createAndStart("a", serverThat({{"mock.on_signal.TERM", "exit:42"}}));
+  const ContainerId id = idOf("a");
+  ASSERT_TRUE(engine().setHung(id, true));
+  ASSERT_TRUE(supervisor_->restart("a", {.timeout = 5s}, "restart"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kRestarting));
+  while (!isAsked(testing::Primitive::kInspect)) std::this_thread::yield();
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 5s}, "stop"));
+  ASSERT_TRUE(observer_.waitForEnd("restart"));
+  ASSERT_TRUE(engine().setHung(id, false));
+  ASSERT_FALSE(observer_.waitForEnd("stop")->error);
+  EXPECT_EQ(observer_.waitFor("a", EntryState::kStopped)->reason, Reason::kStoppedGracefully);
+}
+
+TEST_F(SupervisorTest, StopOfStoppedSucceeds) {
+  ASSERT_TRUE(supervisor_->create("a", serverThat(), "op-1"));
+  ASSERT_TRUE(supervisor_->stop("a", {}, "op-2"));
+  const auto end = observer_.waitForEnd("op-2");
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->error);
+}
+
+TEST_F(SupervisorTest, ServersNeverWaitForEachOther) {
+  for (const auto* name : {"a", "b", "c", "d", "e"}) {
+    createAndStart(name, serverThat({{"mock.ignore_signals", "TERM"}}));
+    ASSERT_TRUE(supervisor_->stop(name, {.timeout = 1h}, std::string("stop-") + name));
+  }
+  createAndStart("f", serverThat());
+  ASSERT_TRUE(supervisor_->stop("f", {.timeout = 1h}, "stop-f"));
+  EXPECT_TRUE(observer_.waitForEnd("stop-f"));
+  EXPECT_EQ(supervisor_->status("a")->state, EntryState::kStopping);
+}
+
+TEST_F(SupervisorTest, HungContainerHoldsUpNobodyElse) {
+  createAndStart("a", serverThat());
+  createAndStart("b", serverThat());
+  ASSERT_TRUE(engine().setHung(idOf("a"), true));
+  ASSERT_TRUE(supervisor_->stop("a", {}, "stop-a"));
+  ASSERT_TRUE(supervisor_->stop("b", {}, "stop-b"));
+  EXPECT_TRUE(observer_.waitForEnd("stop-b"));
+  EXPECT_EQ(observer_.endsOf("stop-a"), 0U);
+  ASSERT_TRUE(engine().setHung(idOf("a"), false));
+}
+
+TEST_F(SupervisorTest, SecondStopShortensTheFirst) {
+  createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 1h}, "op-1"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kStopping));
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 50ms}, "op-2"));
+  ASSERT_TRUE(observer_.waitForEnd("op-1"));
+  ASSERT_TRUE(observer_.waitForEnd("op-2"));
+  EXPECT_EQ(observer_.waitFor("a", EntryState::kStopped)->reason, Reason::kKilledAfterTimeout);
+}
+
+TEST_F(SupervisorTest, SecondStopNeverLengthensTheFirst) {
+  createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 300ms}, "op-1"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kStopping));
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 1h}, "op-2"));
+  EXPECT_TRUE(observer_.waitForEnd("op-2"));
+}
+
+TEST_F(SupervisorTest, KillEndsAStopThatWaits) {
+  createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 1h}, "op-1"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kStopping));
+  ASSERT_TRUE(supervisor_->kill("a", "op-2"));
+  const auto stopped = observer_.waitFor("a", EntryState::kStopped);
+  ASSERT_TRUE(stopped);
+  EXPECT_EQ(stopped->reason, Reason::kKilled);
+}
+
+TEST_F(SupervisorTest, KillEndsAStopThatHasNotBegun) {
+  createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
+  const ContainerId id = idOf("a");
+  ASSERT_TRUE(engine().setHung(id, true));
+  ASSERT_TRUE(supervisor_->update("a", {}, "update"));
+  while (!isAsked(testing::Primitive::kInspect)) std::this_thread::yield();
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 1h}, "stop"));
+  ASSERT_TRUE(supervisor_->kill("a", "kill"));
+  ASSERT_TRUE(engine().setHung(id, false));
+  EXPECT_TRUE(observer_.waitForEnd("stop"));
+  EXPECT_TRUE(observer_.waitForEnd("kill"));
+  EXPECT_EQ(observer_.waitFor("a", EntryState::kStopped)->reason, Reason::kKilled);
+}
+
+TEST_F(SupervisorTest, StopOvertakesStartsThatWait) {
+  createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
+  ASSERT_TRUE(supervisor_->restart("a", {.timeout = 1h}, "restart"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kRestarting));
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  ASSERT_TRUE(supervisor_->kill("a", "kill"));
+  for (const auto* overtaken : {"restart", "start"}) {
+    const auto end = observer_.waitForEnd(overtaken);
+    ASSERT_TRUE(end) << overtaken;
+    ASSERT_TRUE(end->error) << overtaken;
+    EXPECT_EQ(end->error->code, ErrorCode::kCancelled);
+  }
+  ASSERT_TRUE(observer_.waitForEnd("kill"));
+  EXPECT_EQ(supervisor_->status("a")->state, EntryState::kStopped);
+}
+
+}  // namespace
+}  // namespace control
