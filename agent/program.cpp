@@ -56,8 +56,6 @@ class StopSignals {
     // A terminal that is gone is no reason to stop, nor is a peer that is.
     ::sigaddset(&blocked, SIGHUP);
     ::sigaddset(&blocked, SIGPIPE);
-    // A write beyond a limit of file sizes is an error of that write.
-    ::sigaddset(&blocked, SIGXFSZ);
     // A file that becomes too large is an error of the write, not the end of the agent.
     ::sigaddset(&blocked, SIGXFSZ);
     ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
