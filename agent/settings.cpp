@@ -240,7 +240,9 @@ constexpr Setting kSettings[] = {
        return putBoolean(text, config.panel_legacy_events);
      }},
     {"RUNTIME", "URI", "docker:///", "",
-     "The container engine: docker:///, docker:///run/docker.sock, mock:///default.", putRuntime},
+     "The container engine: docker:///, docker:///run/docker.sock, docker+tls://host:2376, "
+     "podman:///, podman:///run/podman/podman.sock, mock:///default.",
+     putRuntime},
     {"PLUGIN_DIR", "DIRECTORY", "", "where libcontrol's plugins were installed",
      "Where engine plugins are looked for.",
      [](const std::string& text, Config& config) {
@@ -291,9 +293,11 @@ constexpr Setting kSettings[] = {
      "user or root, mode 0600. Read anew for each pull; never sent to the panel.",
      putRegistryAuthFile},
     {"STATS_INTERVAL", "SECONDS", "5", "",
-     "Time between measurements of running servers; 0: never.", putStatsInterval},
+     "Time between measurements of running servers, 0.1 to 86400; 0: never.", putStatsInterval},
     {"CONSOLE_BYTES", "NUMBER", "262144", "",
-     "How much of each server's output is kept, in bytes; 0: output is not read.", putConsoleBytes},
+     "How much of each server's output is kept, in bytes, 16384 (16 KiB) to 67108864 (64 MiB); 0: "
+     "output is not read.",
+     putConsoleBytes},
     {"RATE_LIMIT", "NUMBER", "200", "",
      "Commands a second, over 5 s, that are accepted; 0: no limit.", putRateLimit},
     {"HEALTH_BIND", "ADDRESS", "127.0.0.1", "", "Where /health, /livez and /metrics listen.",
