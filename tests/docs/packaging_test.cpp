@@ -1,4 +1,10 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -38,6 +44,38 @@ const agent::Setting* settingOf(const std::string& name) {
   for (const agent::Setting& setting : agent::settings())
     if (setting.name == name) return &setting;
   return nullptr;
+}
+
+/// The unit as it is installed below a prefix, in a folder of its own.
+class ConfiguredUnit {
+ public:
+  ConfiguredUnit() {
+    std::string name = (std::filesystem::temp_directory_path() / "unit-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) return;
+    folder_ = name;
+    std::string text = contentOf("packaging/ctrl-alt-play-agent.service.in");
+    const std::string variable = "@CMAKE_INSTALL_FULL_BINDIR@";
+    text.replace(text.find(variable), variable.size(), "/usr/bin");
+    std::ofstream(path()) << text;
+  }
+  ~ConfiguredUnit() { std::filesystem::remove_all(folder_); }
+  ConfiguredUnit(const ConfiguredUnit&) = delete;
+  ConfiguredUnit& operator=(const ConfiguredUnit&) = delete;
+
+  std::string path() const { return folder_ + "/ctrl-alt-play-agent.service"; }
+
+ private:
+  std::string folder_;
+};
+
+/// What `command` prints on both of its outputs.
+std::string outputOf(const std::string& command) {
+  std::FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return {};
+  std::string output;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output += static_cast<char>(c);
+  ::pclose(pipe);
+  return output;
 }
 
 std::string defaultOf(const std::string& name) {
@@ -94,5 +132,26 @@ TEST(Service, WaitsForTheAgentToSayThatItIsReadyAndAlive) {
 }
 
 TEST(Service, EndsTheAgentAlone) { EXPECT_THAT(unitLines(), Contains("KillMode=process")); }
+
+/// Lists of system calls are merged in their order: what is taken away comes before what is given
+/// back.
+TEST(Service, MayPutItsDiskWatchBehindAllOtherWork) {
+  EXPECT_THAT(unitValues("SystemCallFilter"),
+              ElementsAre("@system-service", "~@resources", "setpriority", "ioprio_set"));
+}
+
+TEST(Service, IsExposedByLessThanThree) {
+  if (outputOf("command -v systemd-analyze").empty())
+    GTEST_SKIP() << "systemd-analyze is not installed (Debian package systemd)";
+  const ConfiguredUnit unit;
+  const std::string output =
+      outputOf("systemd-analyze security --offline=true --no-pager " + unit.path());
+  const std::string before = "Overall exposure level for ctrl-alt-play-agent.service: ";
+  const std::size_t begin = output.find(before);
+  ASSERT_NE(begin, std::string::npos) << output;
+  const double exposure = std::strtod(output.c_str() + begin + before.size(), nullptr);
+  EXPECT_GT(exposure, 0) << output;
+  EXPECT_LT(exposure, 3) << output;
+}
 
 }  // namespace
