@@ -19,6 +19,7 @@
 #include "agent/files/digest.h"
 #include "agent/files/pack.h"
 #include "agent/files/staging.h"
+#include "agent/files/temporary_name.h"
 #include "agent/files/tree.h"
 #include "agent/files/unpack.h"
 
@@ -29,6 +30,8 @@ constexpr const char* kArchive = ".tar.zst";
 constexpr const char* kInfo = ".info";
 /// Names that no backup has.
 constexpr const char* kUnfinished = ".unfinished-";
+/// What takes the place of a server's directory, beside it; the server's id and a '-' follow.
+const std::string kRestoring = ".restoring-";
 
 Descriptor openStore(const std::string& backup_dir, const std::string& server_id) {
   requireOpenBeneath();
@@ -50,7 +53,7 @@ std::string makeId() {
   gmtime_r(&now, &parts);
   std::array<char, 32> text{};
   std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
-  return randomName(std::string(text.data()) + '-').substr(0, 25);
+  return std::string(text.data()) + '-' + hexDigits(8);
 }
 
 bool matches(const std::string& glob, const std::string& path, bool directory) {
@@ -93,7 +96,7 @@ class Throttle {
 /// Removed unless it got its final name.
 class Unfinished {
  public:
-  Unfinished(int directory, std::string name) : directory_(directory), name_(std::move(name)) {
+  explicit Unfinished(int directory) : directory_(directory), name_(temporaryName(kUnfinished)) {
     file_ = createFileIn(directory_, name_.c_str(), 0600);
     if (!file_) refuseErrno(errno, "the backup");
   }
@@ -150,23 +153,30 @@ void dressAsBefore(int fd, const ArchiveEntry& entry) {
   if (::fchmod(fd, entry.permissions) != 0) refuseErrno(errno, '/' + entry.path);
 }
 
+void removeTree(int directory, const DiskQuota& quota, const std::string& name,
+                const Patience& patience = {}) {
+  if (quota.remove(directory, name.c_str()) != 0)
+    removeEntry(directory, name.c_str(), patience);
+}
+
+/// The names in the directory that agents before this one gave.
+std::vector<std::string> leftOvers(int directory, const std::string& prefix) {
+  std::vector<std::string> left;
+  forEachName(directory, [&](const char* name) {
+    if (isLeftOver(name, prefix)) left.emplace_back(name);
+    return true;
+  });
+  return left;
+}
+
 /// The directory that takes a server's place, beside it.
 class Replacement {
  public:
   Replacement(const RestoreTo& to, const std::string& server_id)
       : server_id_(server_id), quota_(to.quota), all_(openOwnDirectory(to.data_dir)) {
     if (!all_) refuseErrno(errno, "/");
-    const std::string prefix = ".restoring-" + server_id + '-';
-    std::vector<std::string> left;  // by an agent that was killed
-    forEachName(all_.get(), [&](const char* name) {
-      // Longer: that of a server whose id begins with this one's.
-      const std::string_view found = name;
-      if (found.starts_with(prefix) && found.size() == prefix.size() + kRandomDigits)
-        left.emplace_back(name);
-      return true;
-    });
-    for (const std::string& name : left) remove(name);
-    name_ = randomName(prefix);
+    removeUnfinishedRestores(all_.get(), quota_, server_id, {});
+    name_ = temporaryName(kRestoring + server_id + '-');
     if (const int error = quota_.make(all_.get(), name_.c_str()); error != 0)
       refuseErrno(error, "/");
     made_ = openDirectoryIn(all_.get(), name_.c_str());
@@ -174,7 +184,7 @@ class Replacement {
     if (to.limit_bytes > 0) (void)quota_.limit(made_.get(), to.limit_bytes);
   }
   /// Whatever is in it now: what was made, or what was there before.
-  ~Replacement() { remove(name_); }
+  ~Replacement() { removeTree(all_.get(), quota_, name_); }
   Replacement(const Replacement&) = delete;
   Replacement& operator=(const Replacement&) = delete;
 
@@ -196,10 +206,6 @@ class Replacement {
   }
 
  private:
-  void remove(const std::string& name) const {
-    if (quota_.remove(all_.get(), name.c_str()) != 0) removeEntry(all_.get(), name.c_str());
-  }
-
   const std::string server_id_;
   const DiskQuota& quota_;
   Descriptor all_;
@@ -208,6 +214,17 @@ class Replacement {
 };
 
 }  // namespace
+
+void removeUnfinishedRestores(int data_dir, const DiskQuota& quota, const std::string& server_id,
+                              const Patience& patience) {
+  for (const std::string& name : leftOvers(data_dir, kRestoring + server_id + '-'))
+    removeTree(data_dir, quota, name, patience);
+}
+
+void removeUnfinishedBackups(int directory) {
+  for (const std::string& name : leftOvers(directory, kUnfinished))
+    ::unlinkat(directory, name.c_str(), 0);
+}
 
 Backups::Backups(const std::string& backup_dir, const std::string& server_id)
     : server_id_(server_id), directory_(openStore(backup_dir, server_id)) {}
@@ -251,15 +268,9 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
   struct stat taken {};
   if (statusIn(directory_.get(), (info.id + kArchive).c_str(), taken))
     throw Refusal("FILE_EXISTS", "there is a backup '" + info.id + "' already");
-  // An agent that was killed left it: only one backup of a server is made at a time.
-  std::vector<std::string> left;
-  forEachName(directory_.get(), [&](const char* name) {
-    if (std::string_view(name).starts_with(kUnfinished)) left.emplace_back(name);
-    return true;
-  });
-  for (const std::string& name : left) ::unlinkat(directory_.get(), name.c_str(), 0);
+  removeUnfinishedBackups(directory_.get());
 
-  Unfinished file(directory_.get(), kUnfinished + info.id);
+  Unfinished file(directory_.get());
   Throttle throttle(options.bytes_per_second, work.patience);
   Sha256 digest;
   ArchiveWriter writer(ArchiveFormat::kTarZst, [&](const void* bytes, std::size_t size) {
@@ -283,7 +294,7 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
   info.bytes = done.bytes;
   info.entries = done.entries;
   info.skipped = done.skipped;
-  Unfinished description(directory_.get(), std::string(kUnfinished) + "info-" + info.id);
+  Unfinished description(directory_.get());
   const std::string text =
       "sha256=" + info.sha256 + "\ncreated=" + std::to_string(info.created_ns) +
       "\nbytes=" + std::to_string(info.bytes) + "\nentries=" + std::to_string(info.entries) +

@@ -38,6 +38,12 @@ struct RestoreTo {
   std::int64_t limit_bytes = 0;  ///< of the server; 0: none
 };
 
+/// Removes what agents before this one had begun and not finished. `directory`: of a server's
+/// backups.
+void removeUnfinishedRestores(int data_dir, const DiskQuota& quota, const std::string& server_id,
+                              const Patience& patience);
+void removeUnfinishedBackups(int directory);
+
 /// The backups of one server: `<id>.tar.zst` with `<id>.info` beside it, in a directory that no
 /// server reaches. A backup is there when both are; they get these names when they are whole.
 ///

@@ -214,7 +214,7 @@ std::int64_t upload(const ServerRoot& root, const CheckedPath& path, const Uploa
                     const Patience& patience) {
   if (path.isRoot()) (void)root.place(path);  // refuses
   const Staging staging(root);
-  if (piece.offset == 0) staging.sweep();
+  if (piece.offset == 0) sweepStaging(root.fd());
   const std::string name = uploadName(path);
   const std::string shown = path.shown();
   const Descriptor file = openUpload(staging.fd(), name, shown);

@@ -3,13 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <time.h>
 
-#include <array>
 #include <cerrno>
-#include <system_error>
 
+#include "agent/files/temporary_name.h"
 #include "agent/files/tree.h"
 #include "agent/panel/refusal.h"
 
@@ -18,7 +16,9 @@ namespace {
 
 constexpr mode_t kPrivate = 0700;
 constexpr time_t kUploadAge = 24 * 3600;
-constexpr time_t kOtherAge = 3600;
+constexpr const char* kKeep = "k-";
+constexpr const char* kFile = "w-";
+constexpr const char* kTree = "t-";
 
 const char* stagingName() { return kStagingName.data(); }
 
@@ -39,7 +39,7 @@ Descriptor openStaging(int root) {
 Staging::Staging(const ServerRoot& root) : root_(root), directory_(openStaging(root.fd())) {
   // Another operation may be removing it: a file of ours in it keeps it from here on.
   for (int attempt = 0; attempt < 64; ++attempt) {
-    keep_ = randomName("k-");
+    keep_ = temporaryName(kKeep);
     const Descriptor kept = createFileIn(fd(), keep_.c_str(), 0600);
     if (kept) return;
     if (errno != ENOENT) break;
@@ -53,20 +53,23 @@ Staging::~Staging() {
   ::unlinkat(root_.fd(), stagingName(), AT_REMOVEDIR);  // not when others are at work in it
 }
 
-void Staging::sweep() const {
+void sweepStaging(int root, const Patience& patience) {
+  const Descriptor directory = openDirectoryIn(root, stagingName());
+  if (!directory) return;
   const time_t now = ::time(nullptr);
-  forEachName(fd(), [&](const char* name) {
+  forEachName(directory.get(), [&](const char* name) {
     struct stat status {};
-    const bool upload = std::string_view(name).starts_with("u-");
-    if (!statusIn(fd(), name, status)) return true;
-    if (now - status.st_mtime < (upload ? kUploadAge : kOtherAge)) return true;
-    removeEntry(fd(), name, {});
+    if (!statusIn(directory.get(), name, status)) return true;
+    const bool left =
+        isLeftOver(name, kKeep) || isLeftOver(name, kFile) || isLeftOver(name, kTree);
+    if (left || now - status.st_mtime >= kUploadAge) removeEntry(directory.get(), name, patience);
     return true;
   });
+  ::unlinkat(root, stagingName(), AT_REMOVEDIR);  // not when something is in it
 }
 
 NewFile::NewFile(const ServerRoot& root, const CheckedPath& path)
-    : root_(root), shown_(path.shown()), staging_(root), name_(randomName("w-")) {
+    : root_(root), shown_(path.shown()), staging_(root), name_(temporaryName(kFile)) {
   file_ = createFileIn(staging_.fd(), name_.c_str(), 0600);
   if (!file_) refuseErrno(errno, shown_);
 }
@@ -81,7 +84,7 @@ void NewFile::putAt(const Place& place, bool overwrite, std::optional<mode_t> mo
 }
 
 NewTree::NewTree(const ServerRoot& root, const CheckedPath& path)
-    : shown_(path.shown()), staging_(root), name_(randomName("t-")) {
+    : shown_(path.shown()), staging_(root), name_(temporaryName(kTree)) {
   if (::mkdirat(staging_.fd(), name_.c_str(), kPrivate) != 0) refuseErrno(errno, shown_);
   directory_ = openDirectoryIn(staging_.fd(), name_.c_str());
   if (!directory_) refuseErrno(errno, shown_);
@@ -126,19 +129,6 @@ void writeAll(int fd, const void* bytes, std::size_t size, std::int64_t offset,
     size -= static_cast<std::size_t>(written);
     offset += written;
   }
-}
-
-std::string randomName(const std::string& prefix) {
-  std::array<unsigned char, 16> random{};
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-    throw std::system_error(errno, std::generic_category(), "getrandom");
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string name = prefix;
-  for (const unsigned char byte : random) {
-    name += kDigits[byte >> 4];
-    name += kDigits[byte & 15];
-  }
-  return name;
 }
 
 }  // namespace agent::files

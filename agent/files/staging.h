@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/descriptor.h"
+#include "agent/files/patience.h"
 #include "agent/files/server_root.h"
 
 namespace agent::files {
@@ -19,9 +20,6 @@ class Staging {
   Staging& operator=(const Staging&) = delete;
 
   int fd() const noexcept { return directory_.get(); }
-  /// Removes what an agent that was killed left: uploads after a day, everything else after an
-  /// hour, longer than anything is in the making.
-  void sweep() const;
 
  private:
   const ServerRoot& root_;
@@ -85,8 +83,8 @@ void syncDirectory(int fd) noexcept;
 void writeAll(int fd, const void* bytes, std::size_t size, std::int64_t offset,
               const std::string& shown);
 
-/// 32 random hexadecimal digits behind `prefix`.
-std::string randomName(const std::string& prefix);
-inline constexpr std::size_t kRandomDigits = 32;  ///< that it appends
+/// Removes what agents before this one left in a server's directory, `root`: what was in the making
+/// at once, uploads that nobody went on with after a day.
+void sweepStaging(int root, const Patience& patience = {});
 
 }  // namespace agent::files
