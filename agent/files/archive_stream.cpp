@@ -13,12 +13,15 @@
 #include <vector>
 
 #include "agent/files/beneath.h"
+#include "agent/files/extents.h"
 
 namespace agent::files {
 namespace {
 
 constexpr std::size_t kBuffer = 256 * 1024;
 constexpr mode_t kPermissions = 0777;
+/// Of a file with holes; one with more is archived with them filled.
+constexpr std::size_t kMostExtents = 4096;
 
 /// Names in archives are UTF-8 here, whatever locale the process has; of this thread alone.
 class Utf8Names {
@@ -129,20 +132,37 @@ void ArchiveWriter::addFile(const std::string& path, const struct stat& status, 
   const Utf8Names utf8;
   const Entry entry = state_->describe(path, status);
   ::archive_entry_set_size(entry.get(), status.st_size);
+  // What lies between is passed on as zeros and left out by formats that can.
+  const std::vector<Extent> data = dataOf(fd, status.st_size, kMostExtents);
+  for (const Extent& one : data)
+    ::archive_entry_sparse_add_entry(entry.get(), one.begin, one.end - one.begin);
+  if (data.empty() && status.st_size > 0) ::archive_entry_sparse_add_entry(entry.get(), 0, 0);
   state_->require(::archive_write_header(state_->writer.get(), entry.get()));
-  for (std::int64_t offset = 0; offset < status.st_size;) {
-    const auto most = std::min<std::int64_t>(kBuffer, status.st_size - offset);
-    const ssize_t got = ::pread(fd, state_->buffer.data(), static_cast<std::size_t>(most), offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) refuseErrno(errno, '/' + path);
-    if (got == 0) std::fill(state_->buffer.begin(), state_->buffer.end(), '\0');
-    const auto size = static_cast<std::size_t>(got > 0 ? got : most);
-    const la_ssize_t written =
-        ::archive_write_data(state_->writer.get(), state_->buffer.data(), size);
+  std::int64_t offset = 0;
+  const auto pass = [&](const char* bytes, std::size_t size) {
+    const la_ssize_t written = ::archive_write_data(state_->writer.get(), bytes, size);
     state_->require(written < 0 ? ARCHIVE_FATAL : ARCHIVE_OK);
     offset += static_cast<std::int64_t>(size);
     each(size);
+  };
+  const auto passZeros = [&](std::int64_t end) {
+    static const std::vector<char> zeros(kBuffer);
+    while (offset < end)
+      pass(zeros.data(), static_cast<std::size_t>(std::min<std::int64_t>(kBuffer, end - offset)));
+  };
+  for (const Extent& one : data) {
+    passZeros(one.begin);
+    while (offset < one.end) {
+      const auto most = std::min<std::int64_t>(kBuffer, one.end - offset);
+      const ssize_t got =
+          ::pread(fd, state_->buffer.data(), static_cast<std::size_t>(most), offset);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) refuseErrno(errno, '/' + path);
+      if (got == 0) break;  // it was made shorter meanwhile
+      pass(state_->buffer.data(), static_cast<std::size_t>(got));
+    }
   }
+  passZeros(status.st_size);
   state_->require(::archive_write_finish_entry(state_->writer.get()));
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/files/beneath.h"
+#include "agent/files/extents.h"
 #include "agent/files/staging.h"
 
 namespace agent::files {
@@ -17,20 +18,6 @@ namespace {
 /// Between two looks at whether it is to stop.
 constexpr std::int64_t kAtOnce = 16 * 1024 * 1024;
 constexpr std::size_t kBuffer = 256 * 1024;
-
-struct Extent {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-};
-
-/// The next stretch of data from `offset`; empty at the end.
-Extent nextData(int fd, std::int64_t offset, std::int64_t size) {
-  const off_t begin = ::lseek(fd, offset, SEEK_DATA);
-  if (begin < 0 && errno == ENXIO) return {size, size};
-  if (begin < 0) return {offset, size};  // a file system that does not tell
-  const off_t end = ::lseek(fd, begin, SEEK_HOLE);
-  return {begin, end < 0 ? size : std::min<std::int64_t>(end, size)};
-}
 
 class ExtentCopy {
  public:

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -111,6 +112,37 @@ TEST_F(BackupTest, SweepsWhatItLeftItselfAndNothingOfOtherServers) {
   ASSERT_EQ(at(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
   EXPECT_FALSE(fs::exists(all / (".restoring-a-" + digits)));
   EXPECT_TRUE(fs::exists(all / (".restoring-a-b-" + digits)));
+}
+
+TEST_F(BackupTest, HolesComeBackAsHoles) {
+  constexpr std::uintmax_t kSize = std::uintmax_t{1} << 33;
+  writeFileAt(path("sparse"), "begin");
+  fs::resize_file(path("sparse"), kSize);
+  {
+    std::fstream middle(path("sparse"), std::ios::in | std::ios::out);
+    middle.seekp(kSize / 2);
+    middle << "middle";
+  }
+  writeFileAt(path("hole"), "");
+  fs::resize_file(path("hole"), kSize);
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  fs::remove(path("sparse"));
+  fs::remove(path("hole"));
+  ASSERT_EQ(at(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  for (const char* name : {"sparse", "hole"}) {
+    struct stat status {};
+    ASSERT_EQ(::stat(path(name).c_str(), &status), 0);
+    EXPECT_EQ(static_cast<std::uintmax_t>(status.st_size), kSize) << name;
+    EXPECT_LT(status.st_blocks, 64) << name;
+  }
+  std::ifstream sparse(path("sparse"));
+  std::string text(5, '\0');
+  sparse.read(text.data(), 5);
+  EXPECT_EQ(text, "begin");
+  text.resize(8);
+  sparse.seekg(kSize / 2 - 1);
+  sparse.read(text.data(), 8);
+  EXPECT_EQ(text, std::string("\0middle\0", 8));
 }
 
 TEST_F(BackupTest, ItsEndIsToldAgainOnTheNextConnection) {
