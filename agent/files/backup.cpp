@@ -155,8 +155,7 @@ void dressAsBefore(int fd, const ArchiveEntry& entry) {
 
 void removeTree(int directory, const DiskQuota& quota, const std::string& name,
                 const Patience& patience = {}) {
-  if (quota.remove(directory, name.c_str()) != 0)
-    removeEntry(directory, name.c_str(), patience);
+  if (quota.remove(directory, name.c_str()) != 0) removeEntry(directory, name.c_str(), patience);
 }
 
 /// The names in the directory that agents before this one gave.

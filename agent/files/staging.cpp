@@ -60,8 +60,7 @@ void sweepStaging(int root, const Patience& patience) {
   forEachName(directory.get(), [&](const char* name) {
     struct stat status {};
     if (!statusIn(directory.get(), name, status)) return true;
-    const bool left =
-        isLeftOver(name, kKeep) || isLeftOver(name, kFile) || isLeftOver(name, kTree);
+    const bool left = isLeftOver(name, kKeep) || isLeftOver(name, kFile) || isLeftOver(name, kTree);
     if (left || now - status.st_mtime >= kUploadAge) removeEntry(directory.get(), name, patience);
     return true;
   });

@@ -54,15 +54,16 @@ TEST_F(LeftOvers, GoAtTheNextStartAndUploadsStay) {
   writeFileAt(backup, "half");
   const std::string of_another_node = inTheMaking(data, ".restoring-x-");
   fs::create_directories(of_another_node);
-  EXPECT_EQ(outcome(agent_.ask("upload_file", R"({"path":"up","offset":0,"content":"QUJD","last":false})")),
+  EXPECT_EQ(outcome(agent_.ask("upload_file",
+                               R"({"path":"up","offset":0,"content":"QUJD","last":false})")),
             "ok");
 
   agent_.restart();
 
   for (const std::string& path : {file, tree, restored, backup}) EXPECT_TRUE(isGone(path)) << path;
   EXPECT_TRUE(fs::exists(of_another_node));
-  const Json finished = agent_.ask(
-      "upload_file", R"({"path":"up","offset":3,"content":"REVG","last":true})");
+  const Json finished =
+      agent_.ask("upload_file", R"({"path":"up","offset":3,"content":"REVG","last":true})");
   EXPECT_EQ(outcome(finished), "ok") << finished.write();
   EXPECT_EQ(readFileAt(agent_.root() + "/up"), "ABCDEF");
   EXPECT_TRUE(isGone(staging));
