@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <set>
 #include <system_error>
 
@@ -17,9 +18,21 @@ namespace {
 
 bool isPlain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
 
-/// How many characters at the beginning stand for themselves in a JSON text.
+/// How many characters at the beginning stand for themselves in a JSON text; looked at eight at a
+/// time.
 std::size_t plainLength(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
   std::size_t length = 0;
+  for (std::uint64_t word = 0; text.size() - length >= sizeof word; length += sizeof word) {
+    std::memcpy(&word, text.data() + length, sizeof word);
+    const std::uint64_t quote = word ^ kOnes * '"';
+    const std::uint64_t slash = word ^ kOnes * '\\';
+    // The high bit of each byte that is not plain; of a plain one behind it perhaps as well.
+    if (((word | (word + kOnes) | (word - kOnes * 0x20) | (quote - kOnes) | (slash - kOnes)) &
+         kHighBits) != 0)
+      break;
+  }
   while (length < text.size() && isPlain(text[length])) ++length;
   return length;
 }
@@ -119,21 +132,43 @@ void writeValue(std::string& out, const Json& value, bool sorted) {
   out += "null";
 }
 
-constexpr std::string_view kStandInForNul = "\xEF\xBF\xBF";
+/// What Poco would cut, or read a character at a time, is put aside while it parses. In its place
+/// stands U+FFFF, which is no character, and a letter that says what it was.
+constexpr std::string_view kAside = "\xEF\xBF\xBF";
+constexpr char kNul = '0';
+constexpr char kItself = 'F';
+constexpr char kRun = 'R';  ///< the number of the run and ';' follow
+/// Shorter ones are not worth it.
+constexpr std::size_t kShortRun = 256;
 
-std::string withNul(std::string text) {
-  for (std::size_t at = 0; (at = text.find(kStandInForNul, at)) != std::string::npos; ++at)
-    text.replace(at, kStandInForNul.size(), 1, '\0');
-  return text;
+using Runs = std::vector<std::string_view>;
+
+std::string restored(std::string text, const Runs& runs) {
+  std::size_t at = text.find(kAside);
+  if (at == std::string::npos) return text;
+  std::string whole;
+  std::size_t done = 0;
+  for (; at != std::string::npos; at = text.find(kAside, done)) {
+    whole.append(text, done, at - done);
+    done = at + kAside.size();
+    const char kind = text[done++];
+    if (kind == kNul) whole += '\0';
+    if (kind == kItself) whole += kAside;
+    if (kind != kRun) continue;
+    const std::size_t end = text.find(';', done);
+    whole += runs.at(std::stoul(text.substr(done, end - done)));
+    done = end + 1;
+  }
+  return whole.append(text, done);
 }
 
 /// What Poco's parser lets pass or gets wrong, found by looking at the characters alone.
 struct LexicalCheck {
   std::string problem;
-  /// The text with U+FFFF, which is no character, in place of every escaped NUL, at which Poco
-  /// would cut a key, and with `e0` behind every integer beyond 64 bits, which Poco 1.11 would
-  /// otherwise wrap around or stumble over: it then reads them as double.
+  /// The text with what is put aside, and with `e0` behind every integer beyond 64 bits, which Poco
+  /// 1.11 would otherwise wrap around or stumble over: it then reads them as double.
   std::string text;
+  Runs runs{};  ///< borrowed from the original
 };
 
 bool isNumberCharacter(char c) {
@@ -142,7 +177,9 @@ bool isNumberCharacter(char c) {
 
 class LexicalScan {
  public:
-  explicit LexicalScan(std::string_view text) : rest_(text) { result_.text.reserve(text.size()); }
+  explicit LexicalScan(std::string_view text) : rest_(text) {
+    result_.text.reserve(std::min<std::size_t>(text.size(), 4096));
+  }
 
   LexicalCheck run() {
     if (!isUtf8(rest_)) result_.problem = "the text is not valid UTF-8";
@@ -170,18 +207,39 @@ class LexicalScan {
     take(1);
     while (!rest_.empty() && rest_.front() != '"') {
       if (const std::size_t plain = plainLength(rest_); plain > 0) {
-        take(plain);
+        run(plain);
         continue;
       }
       if (rest_.front() == '\0') result_.problem = "a text holds a NUL character";
       if (rest_.starts_with("\\u0000")) {
-        result_.text += kStandInForNul;
-        rest_.remove_prefix(6);
+        putAside(6, kNul);
+      } else if (rest_.starts_with(kAside)) {
+        putAside(kAside.size(), kItself);
+      } else if (isEscapeOfAside(rest_)) {
+        putAside(6, kItself);
       } else {
         take(rest_.front() == '\\' ? std::min<std::size_t>(2, rest_.size()) : 1);
       }
     }
     if (!rest_.empty()) take(1);
+  }
+
+  void run(std::size_t length) {
+    if (length < kShortRun) return take(length);
+    result_.runs.push_back(rest_.substr(0, length));
+    putAside(length, kRun);
+    result_.text += std::to_string(result_.runs.size() - 1) + ';';
+  }
+
+  void putAside(std::size_t length, char kind) {
+    result_.text += kAside;
+    result_.text += kind;
+    rest_.remove_prefix(length);
+  }
+
+  static bool isEscapeOfAside(std::string_view text) {
+    return text.size() >= 6 && text.starts_with("\\u") &&
+           std::all_of(text.begin() + 2, text.begin() + 6, [](char c) { return (c | 32) == 'f'; });
   }
 
   void number() {
@@ -217,13 +275,15 @@ struct Malformed {
 /// Builds the value while Poco parses, and stops at what Poco would let pass.
 class Builder : public Poco::JSON::Handler {
  public:
+  explicit Builder(const Runs& runs) : runs_(runs) {}
+
   void reset() override {}
   void startObject() override { open(Json::object()); }
   void endObject() override { close(); }
   void startArray() override { open(Json::array()); }
   void endArray() override { close(); }
   void key(const std::string& raw) override {
-    const std::string name = withNul(raw);
+    const std::string name = restored(raw, runs_);
     Level& level = levels_.back();
     if (!level.names.insert(name).second) throw Malformed{"duplicate key '" + name + "'"};
     level.name = name;
@@ -236,14 +296,14 @@ class Builder : public Poco::JSON::Handler {
   void value(double v) override { add(Json(v)); }
   void value(bool v) override { add(Json(v)); }
   void value(const std::string& raw) override {
-    std::string v = withNul(raw);
+    std::string v = restored(raw, runs_);
     const bool is_id = levels_.size() == 1 && levels_.back().name == "id";
     if (is_id && v.find('\0') == std::string::npos) id = v;
     add(Json(std::move(v)));
   }
 
-  std::optional<std::string> id;
-  Json root;
+  std::optional<std::string> id{};
+  Json root{};
 
  private:
   struct Level {
@@ -274,7 +334,8 @@ class Builder : public Poco::JSON::Handler {
     }
   }
 
-  std::vector<Level> levels_;
+  const Runs& runs_;
+  std::vector<Level> levels_{};
 };
 
 }  // namespace
@@ -319,7 +380,7 @@ std::string Json::writeCanonical() const {
 JsonReading readJsonObject(std::string_view text) {
   LexicalCheck check = LexicalScan(text).run();
   JsonReading reading;
-  Poco::SharedPtr<Builder> builder(new Builder);
+  Poco::SharedPtr<Builder> builder(new Builder(check.runs));
   try {
     Poco::JSON::Parser parser(builder);
     parser.parse(check.text);

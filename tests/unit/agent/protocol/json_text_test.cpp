@@ -108,6 +108,23 @@ TEST(JsonReading, NeverWrapsAnIntegerAround) {
             std::numeric_limits<std::int64_t>::max());
 }
 
+TEST(JsonReading, KeepsLongTextsAndNoncharactersAsTheyAre) {
+  const std::string run(300'000, 'x');
+  const std::string aside = "\xEF\xBF\xBF";
+  for (const std::string& text :
+       {run, run + aside + run, aside + "R0;", aside, aside + "0", run + "\n\xC3\xBC" + run,
+        run.substr(0, 256) + '\0' + run.substr(0, 255) + aside + 'F'}) {
+    Json json;
+    json.set(text, text).set("other", run);
+    const JsonReading reading = readJsonObject(json.write());
+    ASSERT_TRUE(reading.value) << reading.problem;
+    ASSERT_NE(reading.value->findText(text), nullptr);
+    EXPECT_EQ(*reading.value->findText(text), text);
+    EXPECT_EQ(*reading.value->findText("other"), run);
+  }
+  EXPECT_EQ(*readJsonObject(R"({"a":"\uffFF0\\uFFFF"})").value->findText("a"), aside + "0\\uFFFF");
+}
+
 TEST(JsonReading, RefusesNumbersBeyondADouble) {
   EXPECT_THAT(readJsonObject(R"({"n":1e400})").problem, HasSubstr("out of range"));
   EXPECT_FALSE(readJsonObject("{\"n\":" + std::string(100'000, '9') + "}").value);
