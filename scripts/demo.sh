@@ -140,7 +140,8 @@ start_agent() {
   done
   exec env PANEL_URL="ws://127.0.0.1:$(cat "$work/port")" NODE_ID=demo \
     AGENT_SECRET_FILE="$work/secret" RUNTIME="$runtime" PLUGIN_DIR="$PWD/build/demo/plugins" \
-    DATA_DIR="$work/data" STATE_DIR="$work/state" HEALTH_PORT=0 STATS_INTERVAL=1 LOG_LEVEL=warning \
+    DATA_DIR="$work/data" STATE_DIR="$work/state" BACKUP_DIR="$work/backups" \
+    HEALTH_PORT=0 STATS_INTERVAL=1 LOG_LEVEL=warning \
     build/demo/agent/ctrl-alt-play-agent >"$work/agent.log" 2>&1
 }
 

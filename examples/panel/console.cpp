@@ -33,8 +33,10 @@ const std::map<std::string, Console::Command>& Console::commands() {
       {"use", {&Console::use, 1, "use NODE", "which agent new servers go to"}},
       {"create",
        {&Console::create, 1, "create ID image=… [startup='…'] [memory=64m] [key=value…]",
-        "makes a server; also cpu, pids, disk, swap, io, port=HOST:INSIDE, env.NAME, "
-        "stop.signal, stop.timeout, restart=on-failure:3, tty, start"}},
+        "makes a server; also cpu, pids, disk=5g, swap, io, port=HOST:INSIDE, env.NAME, "
+        "label.NAME, stop.signal, stop.command, stop.timeout, restart=on-failure:3, tty, start, "
+        "readiness=console:TEXT (or pattern:RE2, tcp:PORT, minecraft:PORT, source:PORT, health), "
+        "readiness.interval, readiness.timeout"}},
       {"start", {&Console::start, 1, "start ID", "starts a server"}},
       {"stop", {&Console::stop, 1, "stop ID [SIGNAL] [SECONDS]", "asks it to end, then kills it"}},
       {"restart", {&Console::restart, 1, "restart ID [SIGNAL] [SECONDS]", "stop, then start"}},
@@ -48,6 +50,23 @@ const std::map<std::string, Console::Command>& Console::commands() {
       {"cat", {&Console::cat, 2, "cat ID PATH", "shows a file of text"}},
       {"put", {&Console::put, 2, "put ID FILE [PATH]", "sends a file to a server"}},
       {"get", {&Console::get, 2, "get ID PATH [FILE]", "fetches a file of a server"}},
+      {"archive",
+       {&Console::archive, 3, "archive ID ARCHIVE PATH…",
+        "packs files of a server into a zip, tar, tar.gz or tar.zst"}},
+      {"extract",
+       {&Console::extract, 2, "extract ID ARCHIVE [FOLDER]",
+        "unpacks an archive beside itself, or into FOLDER"}},
+      {"backup",
+       {&Console::backup, 1, "backup ID [BACKUP]", "copies all files of a server to safety"}},
+      {"backups", {&Console::backups, 1, "backups ID", "the backups of a server"}},
+      {"restore",
+       {&Console::restore, 2, "restore ID BACKUP",
+        "gives a stopped server the files of a backup, instead of those it has"}},
+      {"rmbackup", {&Console::rmbackup, 2, "rmbackup ID BACKUP", "removes a backup"}},
+      {"pull", {&Console::pull, 1, "pull IMAGE", "fetches an image from its registry"}},
+      {"images", {&Console::images, 0, "images", "the images that are on the agent's host"}},
+      {"rmimage", {&Console::rmimage, 1, "rmimage IMAGE", "removes an image that was pulled here"}},
+      {"prune", {&Console::prune, 0, "prune", "removes those of them that no server uses"}},
       {"console",
        {&Console::console, 1, "console ID",
         "what it wrote and writes; lines go to its stdin, '.' leaves"}},
@@ -251,7 +270,7 @@ std::string Console::done(const Words& arguments) {
   if (last_id_.empty()) return "no command was given";
   const auto outcome = panel_.waitForEnd(last_id_, *time);
   if (!outcome) return "the command has not ended";
-  return outcome->success ? "" : "the command failed: " + outcome->error;
+  return outcome->error;
 }
 
 std::string Console::expect(const Words& arguments) {

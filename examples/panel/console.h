@@ -57,6 +57,16 @@ class Console {
   std::string cat(const Words& arguments);
   std::string put(const Words& arguments);
   std::string get(const Words& arguments);
+  std::string archive(const Words& arguments);
+  std::string extract(const Words& arguments);
+  std::string backup(const Words& arguments);
+  std::string backups(const Words& arguments);
+  std::string restore(const Words& arguments);
+  std::string rmbackup(const Words& arguments);
+  std::string pull(const Words& arguments);
+  std::string images(const Words& arguments);
+  std::string rmimage(const Words& arguments);
+  std::string prune(const Words& arguments);
   std::string wait(const Words& arguments);
   std::string done(const Words& arguments);
   std::string expect(const Words& arguments);
@@ -68,8 +78,14 @@ class Console {
   /// Sends a long command and remembers it for `done`.
   std::string begin(const std::string& action, const Words& arguments,
                     const Poco::JSON::Object::Ptr& payload = {});
+  /// The same for one that is answered at its end.
+  std::string await(const std::string& action, const std::string& server,
+                    const Poco::JSON::Object::Ptr& payload);
   std::string stopLike(const std::string& action, const Words& arguments);
-  void progress(std::size_t done, std::size_t size);
+  std::string upload(const Words& arguments, const std::string& bar);
+  std::string download(const Words& arguments, const std::string& bar);
+  /// What one message carried has no bar.
+  void progress(const std::string& bar, std::size_t done, std::size_t size);
   /// Shows lines of a server; gives the number of the last one there is.
   std::string showLines(const std::string& server, const Poco::JSON::Object::Ptr& payload,
                         std::uint64_t& last);
@@ -85,6 +101,7 @@ class Console {
   std::string last_id_;   ///< of the last long command
   std::string talks_to_;  ///< server whose console is open; empty: none
   bool quit_ = false;
+  unsigned long transfers_ = 0;
 };
 
 }  // namespace panel

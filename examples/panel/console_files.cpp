@@ -77,6 +77,20 @@ std::string Console::cat(const Words& arguments) {
 }
 
 std::string Console::put(const Words& arguments) {
+  const std::string bar = "put " + std::to_string(++transfers_);
+  const std::string problem = upload(arguments, bar);
+  if (!problem.empty()) panel_.bars().drop(bar);
+  return problem;
+}
+
+std::string Console::get(const Words& arguments) {
+  const std::string bar = "get " + std::to_string(++transfers_);
+  const std::string problem = download(arguments, bar);
+  if (!problem.empty()) panel_.bars().drop(bar);
+  return problem;
+}
+
+std::string Console::upload(const Words& arguments, const std::string& bar) {
   std::ifstream file(arguments[1], std::ios::binary | std::ios::ate);
   if (!file) return "cannot read '" + arguments[1] + "'";
   const auto size = static_cast<std::size_t>(file.tellg());
@@ -93,12 +107,12 @@ std::string Console::put(const Words& arguments) {
     const Reply reply = panel_.ask("upload_file", arguments[0], payload, node_);
     if (!reply.error.empty()) return reply.error;
     offset += piece.size();
-    progress(offset, size);
+    progress(bar, offset, size);
   } while (offset < size);
   return {};
 }
 
-std::string Console::get(const Words& arguments) {
+std::string Console::download(const Words& arguments, const std::string& bar) {
   const std::string to = arguments.size() > 2 ? arguments[2] : nameOf(arguments[1]);
   std::ofstream file(to + ".part", std::ios::binary | std::ios::trunc);
   Object payload = pathOf(arguments[1]);
@@ -114,7 +128,7 @@ std::string Console::get(const Words& arguments) {
     const std::string piece = decode(text(reply.data, "content"));
     file << piece;
     offset += piece.size();
-    progress(offset, std::stoul(text(reply.data, "size")));
+    progress(bar, offset, static_cast<std::size_t>(number(reply.data, "size")));
     payload->set("version", text(reply.data, "version"));
     if (text(reply.data, "eof") == "true") break;
   }
@@ -124,14 +138,15 @@ std::string Console::get(const Words& arguments) {
   return {};
 }
 
-/// A line for each tenth, and none for what one message carried.
-void Console::progress(std::size_t done, std::size_t size) {
+void Console::progress(const std::string& bar, std::size_t done, std::size_t size) {
   if (size <= kPiece) return;
-  const std::size_t before = done > kPiece ? done - kPiece : 0;
-  if (done < size && done * 10 / size == before * 10 / size) return;
-  const std::size_t tenths = done * 10 / size;
-  screen_.line('[' + std::string(tenths, '#') + std::string(10 - tenths, '.') + "] " +
-               std::to_string(done) + " of " + std::to_string(size) + " bytes");
+  const Progress progress{.what = bar.substr(0, 3),
+                          .bytes = static_cast<std::int64_t>(done),
+                          .total = static_cast<std::int64_t>(size)};
+  if (done < size)
+    panel_.bars().show(bar, progress);
+  else
+    panel_.bars().finish(bar, progress);
 }
 
 }  // namespace panel

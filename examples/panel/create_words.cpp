@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
 namespace panel {
@@ -26,18 +27,24 @@ void setNumberOrText(Object& object, const std::string& key, const std::string& 
     object->set(key, value);
 }
 
+std::optional<int> parsePort(const std::string& word) {
+  const auto number = parseNumber(word);
+  if (!number || *number < 1 || *number > 65535 || *number != std::floor(*number))
+    return std::nullopt;
+  return static_cast<int>(*number);
+}
+
 /// HOST:INSIDE[/udp]
 std::string addPort(Object& payload, const std::string& value) {
   const std::size_t colon = value.find(':');
   const std::size_t slash = std::min(value.find('/'), value.size());
-  const auto outside = parseNumber(value.substr(0, colon));
-  const auto inside = colon == std::string::npos
-                          ? outside
-                          : parseNumber(value.substr(colon + 1, slash - colon - 1));
+  const auto outside = parsePort(value.substr(0, std::min(colon, slash)));
+  const auto inside =
+      colon == std::string::npos ? outside : parsePort(value.substr(colon + 1, slash - colon - 1));
   if (!outside || !inside) return "a port is written as 25565:25565 or 25565:25565/udp";
   Object port = new Poco::JSON::Object;
-  port->set("internal", static_cast<int>(*inside));
-  port->set("external", static_cast<int>(*outside));
+  port->set("internal", *inside);
+  port->set("external", *outside);
   port->set("protocol", slash < value.size() ? value.substr(slash + 1) : "tcp");
   if (!payload->has("ports")) payload->set("ports", Poco::JSON::Array::Ptr(new Poco::JSON::Array));
   payload->getArray("ports")->add(port);
@@ -52,6 +59,28 @@ std::string addRestart(Object& payload, const std::string& value) {
   const auto retries = parseNumber(value.substr(colon + 1));
   if (!retries) return "restart is written as on-failure or on-failure:3";
   restart->set("maxRetries", static_cast<int>(*retries));
+  return {};
+}
+
+/// TYPE[:VALUE], where the value is what that type needs.
+std::string addReadiness(Object& payload, const std::string& value) {
+  constexpr const char* kUse =
+      "readiness is written as console:TEXT, pattern:RE2, tcp:PORT, minecraft:PORT, source:PORT, "
+      "health or process";
+  const std::size_t colon = value.find(':');
+  const std::string type = value.substr(0, colon);
+  const std::string rest = colon == std::string::npos ? "" : value.substr(colon + 1);
+  const bool is_line = type == "console" || type == "pattern";
+  Object readiness = child(payload, "readiness");
+  readiness->set("type", type == "pattern" ? "console" : type);
+  if (type == "health" || type == "process") return colon == std::string::npos ? "" : kUse;
+  if (is_line && !rest.empty()) {
+    readiness->set(type == "console" ? "text" : "pattern", rest);
+    return {};
+  }
+  const auto port = parsePort(rest);
+  if (!port || (type != "tcp" && type != "minecraft" && type != "source")) return kUse;
+  readiness->set("port", *port);
   return {};
 }
 
@@ -76,6 +105,11 @@ std::string add(Object& payload, const std::string& key, const std::string& valu
   } else if (key == "stop.timeout") {
     Object stop = child(payload, "stop");
     setNumberOrText(stop, "timeout", value);
+  } else if (key == "readiness") {
+    return addReadiness(payload, value);
+  } else if (key == "readiness.timeout" || key == "readiness.interval") {
+    Object readiness = child(payload, "readiness");
+    setNumberOrText(readiness, key.substr(10), value);
   } else if (key == "port") {
     return addPort(payload, value);
   } else if (key == "restart") {

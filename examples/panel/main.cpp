@@ -1,6 +1,7 @@
 // A small panel, to try an agent with: takes agents, and commands from a prompt or a script.
 
 #include <Poco/Exception.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -79,13 +80,22 @@ std::string readSecret(const Options& options) {
   return secret;
 }
 
+/// 0: the output goes elsewhere.
+std::size_t columnsOfTerminal() {
+  constexpr std::size_t kUsual = 80;
+  if (::isatty(STDOUT_FILENO) == 0) return 0;
+  winsize size{};
+  const bool is_known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return is_known ? size.ws_col : kUsual;
+}
+
 int run(const Options& options) {
   const std::string secret = readSecret(options);
   if (secret.empty()) {
     std::cerr << "panel: no secret: give --secret-file FILE or set PANEL_SECRET\n";
     return 2;
   }
-  panel::Screen screen;
+  panel::Screen screen(std::cout, columnsOfTerminal());
   panel::Panel panel(screen);
   panel::AgentListener listener(options.listen, secret, panel);
   panel.setListener(&listener);

@@ -7,7 +7,6 @@
 #include <Poco/UUIDGenerator.h>
 
 #include <array>
-#include <iomanip>
 #include <sstream>
 
 namespace panel {
@@ -15,12 +14,15 @@ namespace {
 
 using Object = Poco::JSON::Object::Ptr;
 
-constexpr std::chrono::seconds kReplyTimeout{15};
+/// An archive may take 10 minutes, and wait for another one.
+constexpr Panel::Seconds kLongPatience{1200};
 constexpr std::array<const char*, 7> kFacts{"reason", "exitCode", "signal", "oomKilled",
                                             "status", "code",     "error"};
 
-Object inner(const Object& object, const std::string& key) {
-  return object.isNull() ? Object() : object->getObject(key);
+/// "CODE: message"
+std::string failureOf(const Object& message) {
+  const Object error = inner(message, "error");
+  return text(error, "code") + ": " + text(error, "message");
 }
 
 Object parse(const std::string& message) {
@@ -31,83 +33,7 @@ std::string now() {
   return Poco::DateTimeFormatter::format(Poco::Timestamp(), "%Y-%m-%dT%H:%M:%S.%iZ");
 }
 
-std::string mebibytes(const std::string& bytes) {
-  std::ostringstream out;
-  out << std::fixed << std::setprecision(1) << std::stod(bytes) / 1048576.0 << " MiB";
-  return out.str();
-}
-
-/// "stopped_gracefully, exit code 0" from what is known.
-std::string describeFacts(const std::map<std::string, std::string>& facts) {
-  std::string line;
-  const auto add = [&](const char* key, const std::string& label) {
-    const auto fact = facts.find(key);
-    if (fact != facts.end()) line += (line.empty() ? "" : ", ") + label + fact->second;
-  };
-  add("reason", "");
-  add("exitCode", "exit code ");
-  add("signal", "signal ");
-  if (const auto oom = facts.find("oomKilled"); oom != facts.end() && oom->second == "true")
-    line += ", out of memory";
-  add("code", "");
-  add("error", "");
-  return line;
-}
-
-std::string describeResources(const Object& resources) {
-  std::string line;
-  if (resources.isNull()) return line;
-  if (const std::string cpu = text(resources, "cpu"); !cpu.empty()) line += ", cpu " + cpu + " %";
-  const Object memory = inner(resources, "memory");
-  if (const std::string used = text(memory, "usedBytes"); !used.empty())
-    line += ", memory " + mebibytes(used);
-  if (const std::string limit = text(memory, "limitBytes"); !limit.empty())
-    line += " of " + mebibytes(limit);
-  if (const std::string pids = text(resources, "pids"); !pids.empty())
-    line += ", " + pids + (pids == "1" ? " process" : " processes");
-  return line;
-}
-
-std::string describePlayers(const Object& players) {
-  std::string line;
-  if (players.isNull()) return line;
-  line = ", " + text(players, "online");
-  if (const std::string max = text(players, "max"); !max.empty()) line += " of " + max;
-  return line + " playing";
-}
-
 }  // namespace
-
-std::string text(const Object& object, const std::string& key) {
-  if (object.isNull() || !object->has(key) || object->isNull(key)) return {};
-  return object->get(key).toString();
-}
-
-std::string printable(const std::string& line) {
-  std::string shown;
-  for (const char c : line) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7F) shown += c;
-    if (c == '\t') shown += "    ";
-  }
-  return shown;
-}
-
-std::string describe(const Object& status) {
-  std::string line = text(status, "serverId") + ": " + text(status, "status");
-  if (const std::string uptime = text(status, "uptime"); !uptime.empty())
-    line += " for " + uptime + " s";
-  line += describeResources(inner(status, "resources"));
-  line += describePlayers(inner(status, "players"));
-  if (const std::string warning = text(status, "warning"); !warning.empty()) line += ", " + warning;
-  if (const std::string code = text(status, "exitCode"); !code.empty())
-    line += ", exit code " + code;
-  if (text(status, "oomKilled") == "true") line += ", out of memory";
-  if (const std::string restarts = text(status, "restarts"); !restarts.empty() && restarts != "0")
-    line += ", restarts " + restarts;
-  if (const std::string image = text(status, "image"); !image.empty()) line += ", image " + image;
-  return line;
-}
 
 void Panel::onConnected(const std::string& node) {
   {
@@ -124,6 +50,7 @@ void Panel::onDisconnected(const std::string& node, const std::string& why) {
     nodes_[node] = false;
   }
   changed_.notify_all();
+  screen_.bar("");  // who knows when it goes on
   note("agent '" + node + "' is gone: " + why, Watch::kOff);
 }
 
@@ -160,13 +87,9 @@ void Panel::onResponse(const std::string& id, const std::string& message) {
 void Panel::onEvent(const std::string& node, const std::string& event, const Object& data) {
   const std::string server = text(data, "serverId");
   if (event == "server_status_changed") return onStatusChange(node, data);
-  if (event == "command_completed") {
-    {
-      const std::scoped_lock lock(mutex_);
-      outcomes_[text(data, "commandId")] = {text(data, "success") == "true", text(data, "error")};
-    }
-    changed_.notify_all();
-  } else if (event == "server_status") {
+  if (event == "command_completed") return onCompleted(data);
+  if (event.ends_with("_progress")) return onProgress(event, data);
+  if (event == "server_status") {
     {
       const std::scoped_lock lock(mutex_);
       ServerView& known = servers_[server];
@@ -181,9 +104,65 @@ void Panel::onEvent(const std::string& node, const std::string& event, const Obj
     note(server + " | [" + (lines.empty() ? "some" : lines) + " lines left out]", Watch::kChanges);
   } else if (event == "resource_update") {
     note(server + "  " + describeResources(inner(data, "resources")), Watch::kStats);
-  } else if (event == "image_pull_progress") {
-    note("pulling " + text(data, "image") + " " + text(data, "percentage") + " %", Watch::kChanges);
+  } else if (event == "disk_limit_exceeded") {
+    note(server + "  takes " + sizeText(number(data, "usedBytes")) + " of the disk, its limit is " +
+             sizeText(number(data, "limitBytes")) +
+             (text(data, "action") == "stop" ? ": it is being stopped" : ""),
+         Watch::kChanges);
   }
+}
+
+void Panel::onProgress(const std::string& event, const Object& data) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (watch_ < Watch::kChanges) return;
+  }
+  // What no command of this panel began has no end that is told.
+  const std::string id = text(data, "commandId");
+  if (!id.empty()) bars_.show(id, progressOf(event, data));
+}
+
+void Panel::onCompleted(const Object& data) {
+  const std::string id = text(data, "commandId");
+  {
+    const std::scoped_lock lock(mutex_);
+    if (outcomes_.contains(id)) return;  // told once more after a lost connection
+  }
+  Outcome outcome{text(data, "success") == "true", {}};
+  const std::string operation = operationName(text(data, "action"), data);
+  if (outcome.success) {
+    sayEnd(id, operation, inner(data, "result"));
+  } else {
+    outcome.error = failureOf(data);
+    bars_.drop(id);
+    if (!operation.empty()) note(operation + " failed: " + outcome.error, Watch::kChanges);
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    outcomes_[id] = std::move(outcome);
+  }
+  changed_.notify_all();
+}
+
+/// `operation` is empty for commands that are told of as changes of state; one with a pull in it
+/// has a bar nevertheless.
+void Panel::sayEnd(const std::string& id, const std::string& operation, const Object& result) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (watch_ < Watch::kChanges) return bars_.drop(id);
+  }
+  std::optional<Progress> last;
+  if (!result.isNull())
+    last = Progress{
+        .what = operation, .bytes = number(result, "bytes"), .entries = text(result, "entries")};
+  bars_.finish(id, last);
+  if (operation.empty()) return;
+  std::string line = operation + " is done";
+  if (const std::string backup = text(result, "backupId"); !backup.empty()) line += ": " + backup;
+  if (!text(result, "size").empty()) line += ", " + sizeText(number(result, "size")) + " packed";
+  if (const std::string skipped = text(result, "skipped"); !skipped.empty() && skipped != "0")
+    line += ", " + skipped + " left out";
+  note(line, Watch::kChanges);
 }
 
 void Panel::onStatusChange(const std::string& node, const Object& data) {
@@ -270,7 +249,7 @@ std::string Panel::nextId() {
 }
 
 Reply Panel::ask(const std::string& action, const std::string& server, const Object& payload,
-                 const std::string& node) {
+                 const std::string& node, Seconds patience) {
   const std::string target = pickNode(server, node);
   if (target.empty())
     return {{}, nodes().empty() ? "no agent is connected" : "several agents: say 'use NODE'", {}};
@@ -290,14 +269,30 @@ Reply Panel::ask(const std::string& action, const std::string& server, const Obj
   std::string answer;
   {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kReplyTimeout, [&] { return replies_.contains(id); }))
-      return {id, "agent '" + target + "' did not answer", {}};
+    const auto began = std::chrono::steady_clock::now();
+    // An agent that comes back soon answers then.
+    while (!changed_.wait_for(lock, kReplyTimeout, [&] { return replies_.contains(id); })) {
+      if (!nodes_[target]) return {id, "agent '" + target + "' is gone", {}};
+      if (std::chrono::steady_clock::now() - began >= patience)
+        return {id, "agent '" + target + "' did not answer", {}};
+    }
     answer = replies_.extract(id).mapped();
   }
   const Object message = parse(answer);
   if (text(message, "success") == "true") return {id, {}, inner(message, "data")};
-  const Object error = inner(message, "error");
-  return {id, text(error, "code") + ": " + text(error, "message"), {}};
+  return {id, failureOf(message), {}};
+}
+
+Reply Panel::askAtLength(const std::string& action, const std::string& server,
+                         const Object& payload, const std::string& node) {
+  Reply reply = ask(action, server, payload, node, kLongPatience);
+  if (reply.error.empty())
+    sayEnd(reply.id, operationName(action, reply.data), reply.data);
+  else
+    bars_.drop(reply.id);
+  const std::scoped_lock lock(mutex_);
+  outcomes_[reply.id] = {reply.error.empty(), reply.error};
+  return reply;
 }
 
 bool Panel::waitForNode(Seconds timeout) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent_listener.h"
+#include "progress.h"
 #include "screen.h"
 
 namespace panel {
@@ -25,7 +26,7 @@ struct Reply {
 /// How a long command ended.
 struct Outcome {
   bool success = false;
-  std::string error;
+  std::string error;  ///< "CODE: message"
 };
 
 /// The last that was heard of one server.
@@ -45,7 +46,7 @@ class Panel : public AgentObserver {
  public:
   using Seconds = std::chrono::duration<double>;
 
-  explicit Panel(Screen& screen) : screen_(screen) {}
+  explicit Panel(Screen& screen) : screen_(screen), bars_(screen) {}
 
   /// Where messages are sent. Set before the first agent is taken.
   void setListener(AgentListener* listener) { listener_ = listener; }
@@ -65,7 +66,14 @@ class Panel : public AgentObserver {
   /// Sends a command about `server` (may be empty) and waits for its response. The node is the one
   /// the server is known on, else `node`, else the only one that is connected.
   Reply ask(const std::string& action, const std::string& server,
-            const Poco::JSON::Object::Ptr& payload, const std::string& node);
+            const Poco::JSON::Object::Ptr& payload, const std::string& node,
+            Seconds patience = kReplyTimeout);
+  /// The same for an action that is answered once it is done, which may take minutes; its end is
+  /// remembered for waitForEnd(), and said when it succeeded.
+  Reply askAtLength(const std::string& action, const std::string& server,
+                    const Poco::JSON::Object::Ptr& payload, const std::string& node);
+
+  ProgressBars& bars() { return bars_; }
 
   bool waitForNode(Seconds timeout);
   bool waitForState(const std::string& server, const std::string& state, Seconds timeout);
@@ -74,16 +82,21 @@ class Panel : public AgentObserver {
 
  private:
   using Object = Poco::JSON::Object::Ptr;
+  static constexpr Seconds kReplyTimeout{15};
 
   std::string pickNode(const std::string& server, const std::string& node) const;
   std::string nextId();
   void onResponse(const std::string& id, const std::string& message);
   void onEvent(const std::string& node, const std::string& event, const Object& data);
   void onStatusChange(const std::string& node, const Object& data);
+  void onProgress(const std::string& event, const Object& data);
+  void onCompleted(const Object& data);
+  void sayEnd(const std::string& id, const std::string& operation, const Object& result);
   void onLine(const std::string& server, const Object& data);
   void note(const std::string& line, Watch needed);
 
   Screen& screen_;
+  ProgressBars bars_;
   AgentListener* listener_ = nullptr;
 
   mutable std::mutex mutex_;  // guards all below
@@ -101,10 +114,18 @@ class Panel : public AgentObserver {
 
 /// A field as text; empty when it is not there or null.
 std::string text(const Poco::JSON::Object::Ptr& object, const std::string& key);
+/// A field as a whole number; 0 when it is none.
+std::int64_t number(const Poco::JSON::Object::Ptr& object, const std::string& key);
+/// A field that is an object; null when it is none.
+Poco::JSON::Object::Ptr inner(const Poco::JSON::Object::Ptr& object, const std::string& key);
 
 /// A line of a server as it may go to a terminal: nothing in it that moves the cursor or the like.
 std::string printable(const std::string& line);
 
+/// "stopped_gracefully, exit code 0", of ServerView::facts.
+std::string describeFacts(const std::map<std::string, std::string>& facts);
+/// ", cpu 2 %, memory 20.0 MiB", of `resources`.
+std::string describeResources(const Poco::JSON::Object::Ptr& resources);
 /// One line on a server from the data of get_status.
 std::string describe(const Poco::JSON::Object::Ptr& status);
 

@@ -1,25 +1,16 @@
 #include "examples/panel/panel.h"
 
-#include <Poco/JSON/Parser.h>
-#include <Poco/Net/HTTPClientSession.h>
-#include <Poco/Net/HTTPRequest.h>
-#include <Poco/Net/HTTPResponse.h>
-#include <Poco/Net/NetException.h>
-#include <Poco/Net/WebSocket.h>
-
 #include <sstream>
-#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "examples/panel/console.h"
 #include "examples/panel/create_words.h"
+#include "tests/unit/panel/panel_fixture.h"
 
 namespace panel {
 namespace {
 
-using Poco::Net::HTTPRequest;
 using Poco::Net::HTTPResponse;
 using Poco::Net::WebSocket;
 using ::testing::ElementsAre;
@@ -67,84 +58,46 @@ TEST(CreatePayload, PutsLimitsEnvironmentAndPortsWhereTheProtocolWantsThem) {
             R"("restart":{"maxRetries":3,"policy":"on-failure"},"tty":false})");
 }
 
+TEST(CreatePayload, TakesALimitOfTheDisk) {
+  EXPECT_EQ(payloadOf({"image=busybox", "disk=5g"}),
+            R"({"image":"busybox","limits":{"disk":"5g"}})");
+}
+
+TEST(CreatePayload, TakesEachKindOfReadiness) {
+  const auto readiness = [](const std::string& value) {
+    return payloadOf({"readiness=" + value, "readiness.timeout=9"});
+  };
+  EXPECT_EQ(readiness("console:Done (1:2"),
+            R"({"readiness":{"text":"Done (1:2","timeout":9,"type":"console"}})");
+  EXPECT_EQ(readiness("pattern:^Done"),
+            R"({"readiness":{"pattern":"^Done","timeout":9,"type":"console"}})");
+  for (const std::string type : {"tcp", "minecraft", "source"})
+    EXPECT_EQ(readiness(type + ":25565"),
+              R"({"readiness":{"port":25565,"timeout":9,"type":")" + type + R"("}})");
+  for (const std::string type : {"health", "process"})
+    EXPECT_EQ(readiness(type), R"({"readiness":{"timeout":9,"type":")" + type + R"("}})");
+}
+
+TEST(CreatePayload, SaysHowReadinessIsWritten) {
+  for (const char* wrong : {"", "tcp", "tcp:", "tcp:0", "tcp:65536", "tcp:1.5", "tcp:-1", "udp:1",
+                            "console:", "console", "pattern:", "health:1", "25565"})
+    EXPECT_THAT(payloadOf({std::string("readiness=") + wrong}),
+                StartsWith("problem: readiness is written as console:TEXT"))
+        << wrong;
+}
+
+TEST(CreatePayload, RefusesAPortThatIsNone) {
+  for (const char* wrong : {"0:1", "1:0", "65536", "1e12:1", "x/udp", ":", "1:"})
+    EXPECT_THAT(payloadOf({std::string("port=") + wrong}), StartsWith("problem: a port is written"))
+        << wrong;
+  EXPECT_EQ(payloadOf({"port=53/udp"}),
+            R"({"ports":[{"external":53,"internal":53,"protocol":"udp"}]})");
+}
+
 TEST(CreatePayload, NamesAnUnknownKey) {
   EXPECT_THAT(payloadOf({"image=busybox", "colour=red"}),
               HasSubstr("problem: unknown key 'colour'"));
 }
-
-/// An agent as far as the panel can tell.
-class FakeAgent {
- public:
-  explicit FakeAgent(std::uint16_t port, const std::string& query = "?nodeId=n1",
-                     const std::string& secret = "s3cret")
-      : session_("127.0.0.1", port), socket_(connect(session_, query, secret)) {
-    socket_.setReceiveTimeout(Poco::Timespan(10, 0));
-  }
-
-  void send(const std::string& text, int flags = WebSocket::FRAME_TEXT) {
-    socket_.sendFrame(text.data(), static_cast<int>(text.size()), flags);
-  }
-
-  std::string receive(int& flags) {
-    char buffer[4096];
-    const int size = socket_.receiveFrame(buffer, sizeof buffer, flags);
-    return {buffer, static_cast<std::size_t>(std::max(size, 0))};
-  }
-
-  /// Takes one command and answers it with `rest`, the response without its id.
-  Poco::JSON::Object::Ptr answer(const std::string& rest) {
-    int flags = 0;
-    auto command = Poco::JSON::Parser().parse(receive(flags)).extract<Poco::JSON::Object::Ptr>();
-    send(R"({"type":"response","id":")" + text(command, "id") + "\"," + rest + "}");
-    return command;
-  }
-
-  void changed(const std::string& server, const std::string& state, const std::string& more = "") {
-    send(R"({"type":"event","event":"server_status_changed","seq":1,"data":{"serverId":")" +
-         server + R"(","previousStatus":"x","currentStatus":")" + state + R"(","status":")" +
-         state + "\"" + more + "}}");
-  }
-
- private:
-  static WebSocket connect(Poco::Net::HTTPClientSession& session, const std::string& query,
-                           const std::string& secret) {
-    HTTPRequest request(HTTPRequest::HTTP_GET, "/agents" + query, HTTPRequest::HTTP_1_1);
-    request.set("Authorization", "Bearer " + secret);
-    HTTPResponse response;
-    return WebSocket(session, request, response);
-  }
-
-  Poco::Net::HTTPClientSession session_;
-  WebSocket socket_;
-};
-
-class PanelTest : public ::testing::Test {
- protected:
-  PanelTest() : listener_("127.0.0.1:0", "s3cret", panel_) { panel_.setListener(&listener_); }
-
-  /// Runs `line` while `agent` answers the command it sends.
-  std::string runAnswered(const std::string& line, FakeAgent& agent, const std::string& answer) {
-    std::jthread other([&] { command_ = agent.answer(answer); });
-    return console_.run(line);
-  }
-
-  HTTPResponse::HTTPStatus statusOf(const std::string& query, const std::string& secret) {
-    Poco::Net::HTTPClientSession session("127.0.0.1", listener_.port());
-    HTTPRequest request(HTTPRequest::HTTP_GET, "/" + query, HTTPRequest::HTTP_1_1);
-    request.set("Authorization", "Bearer " + secret);
-    session.sendRequest(request);
-    HTTPResponse response;
-    session.receiveResponse(response);
-    return response.getStatus();
-  }
-
-  std::ostringstream output_;
-  Screen screen_{output_};
-  Panel panel_{screen_};
-  AgentListener listener_;
-  Console console_{panel_, screen_};
-  Poco::JSON::Object::Ptr command_;
-};
 
 TEST_F(PanelTest, RefusesAWrongSecret) {
   EXPECT_EQ(statusOf("?nodeId=n1", "s3cre"), HTTPResponse::HTTP_UNAUTHORIZED);
@@ -183,8 +136,10 @@ TEST_F(PanelTest, WaitsForTheOutcomeOfACommand) {
   ASSERT_EQ(console_.run("agent 10"), "");
   ASSERT_EQ(runAnswered("start web", agent, R"("success":true,"data":{})"), "");
   agent.send(R"({"type":"event","event":"command_completed","data":{"commandId":")" +
-             text(command_, "id") + R"(","success":false,"error":"no image"}})");
-  EXPECT_EQ(console_.run("done 10"), "the command failed: no image");
+             text(command_, "id") +
+             R"(","success":false,"error":{"code":"IMAGE_NOT_FOUND","message":"no image"}}})");
+  EXPECT_EQ(console_.run("done 10"), "IMAGE_NOT_FOUND: no image");
+  EXPECT_EQ(console_.run("refused IMAGE_NOT_FOUND done"), "");
 }
 
 TEST_F(PanelTest, KnowsHowAServerEnded) {
