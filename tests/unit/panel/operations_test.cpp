@@ -123,6 +123,27 @@ TEST_F(OperationsTest, AnArchiveIsWaitedForWithABar) {
   EXPECT_EQ(console_.run("done"), "");
 }
 
+TEST_F(OperationsTest, AnExtractionShowsHowFarItIsUntilItsAnswer) {
+  std::string problem = "not run";
+  {
+    std::jthread word([&] { problem = console_.run("extract web all.zip"); });
+    int flags = 0;
+    command_ = Poco::JSON::Parser().parse(agent_.receive(flags)).extract<Poco::JSON::Object::Ptr>();
+    const std::string about = R"("serverId":"web","action":"extract_archive","entries":1,)"
+                              R"("bytes":512,"percentage":)";
+    progress("archive_progress", about + "40");
+    agent_.send(R"({"type":"response","success":true,"id":")" + text(command_, "id") +
+                R"(","data":{"serverId":"web","entries":2,"bytes":2048,"size":1024}})");
+  }
+  EXPECT_EQ(problem, "");
+  progress("archive_progress", R"("serverId":"web","action":"extract_archive","percentage":90)");
+  agent_.changed("web", "stopped");
+  ASSERT_EQ(console_.run("wait web stopped 10"), "");
+  EXPECT_THAT(shown(), HasSubstr("[####......]  40 %  extraction to web: 1 entry, 512 bytes\n"
+                                 "[##########] 100 %  extraction to web: 2 entries, 2.0 KiB\n"));
+  EXPECT_THAT(shown(), Not(HasSubstr("90 %")));
+}
+
 TEST_F(OperationsTest, AnExtractionThatFailsIsAFailureOfItsWord) {
   const std::string failure =
       R"("success":false,"error":{"code":"FILE_NOT_FOUND","message":"no such file"})";
