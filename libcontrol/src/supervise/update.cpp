@@ -22,7 +22,17 @@ bool mayWorkLater(const Error& error) {
 
 Result<void> Supervisor::Core::doUpdate(const EntryPtr& entry, Job& job) {
   const auto failed = [&](const Error& error) -> Error {
-    fail(entry, job, OperationKind::kUpdate, Reason::kRequested, error);
+    std::optional<EntryState> resting;
+    std::optional<Reason> reason;
+    {
+      // A crash stays one, and what is planned after it.
+      const std::lock_guard lock(entry->mutex);
+      if (entry->state == EntryState::kCrashed || entry->desired.wanted == Wanted::kFailed) {
+        resting = entry->state;
+        reason = entry->reason;
+      }
+    }
+    fail(entry, job, OperationKind::kUpdate, reason.value_or(Reason::kRequested), error, resting);
     return error;
   };
   const CallContext context = callContext();

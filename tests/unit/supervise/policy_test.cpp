@@ -198,5 +198,26 @@ TEST_F(Policy, RequestedStartThatFailsIsToldWithItsReasonAndNotTriedAgain) {
   EXPECT_EQ(callsOf(Primitive::kStart), 1U);
 }
 
+TEST_F(Policy, RefusedUpdateLeavesACrashAsItIs) {
+  createAndStart("a", withPolicy(RestartPolicy::Mode::kOnFailure, 1));
+  const Error refusal{.code = ErrorCode::kWrongState, .message = "it does not run"};
+  const EntryUpdate limits{.limits = {.memory_bytes = 64 << 20}};
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  ASSERT_TRUE(becomes("a", EntryState::kCrashed));
+  control().failNext(Primitive::kUpdate, refusal);
+  ASSERT_TRUE(supervisor_->update("a", limits, "crashed"));
+  ASSERT_TRUE(observer_.waitForEnd("crashed")->error);
+  EXPECT_EQ(stateOf("a"), EntryState::kCrashed);
+  EXPECT_EQ(last("a").failed, OperationKind::kUpdate);
+  EXPECT_EQ(supervisor_->status("a")->reason, Reason::kCrashed);
+  ASSERT_TRUE(isStartedAgain("a"));
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  control().failNext(Primitive::kUpdate, refusal);
+  ASSERT_TRUE(supervisor_->update("a", limits, "failed"));
+  ASSERT_TRUE(observer_.waitForEnd("failed")->error);
+  EXPECT_EQ(stateOf("a"), EntryState::kFailed);
+}
+
 }  // namespace
 }  // namespace control
