@@ -123,6 +123,12 @@ class EngineEvents final : public EventStream {
 
 // ---- pull ----
 
+Error saidNothing(Duration idle_timeout) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(idle_timeout);
+  return {.code = ErrorCode::kUnavailable,
+          .message = "the registry sent nothing for " + std::to_string(ms.count()) + " ms"};
+}
+
 class EnginePull final : public PullStream {
  public:
   EnginePull(std::unique_ptr<HttpStream> http, const PullDialect& dialect, Duration idle_timeout,
@@ -173,13 +179,7 @@ class EnginePull final : public PullStream {
         return more.error().code == ErrorCode::kCancelled ? more.error()
                                                           : keep(std::move(more).error());
       if (clock_.now() < idle_end) return more.error();
-      return keep(
-          {.code = ErrorCode::kUnavailable,
-           .message =
-               "the registry sent nothing for " +
-               std::to_string(
-                   std::chrono::duration_cast<std::chrono::milliseconds>(idle_timeout_).count()) +
-               " ms"});
+      return keep(saidNothing(idle_timeout_));
     }
     heard_at_ = clock_.now();
     lines_.feed(bytes);
@@ -246,10 +246,16 @@ Result<std::unique_ptr<EventStream>> makeEventStream(std::unique_ptr<HttpStream>
   }
 }
 
-std::unique_ptr<PullStream> makePullStream(std::unique_ptr<HttpStream> http,
-                                           const PullDialect& dialect, Duration idle_timeout,
-                                           Clock& clock) {
-  return std::make_unique<EnginePull>(std::move(http), dialect, idle_timeout, clock);
+Result<std::unique_ptr<PullStream>> openPull(const PullOpener& open, const PullDialect& dialect,
+                                             Duration idle_timeout, const CallContext& context,
+                                             Clock& clock) {
+  const CallContext capped = context.capped(idle_timeout, clock);
+  auto http = open(capped);
+  if (!http && http.error().is(ErrorCode::kDeadlineExceeded) && capped.deadline < context.deadline)
+    return saidNothing(idle_timeout);
+  if (!http) return http.error();
+  return std::unique_ptr<PullStream>(
+      std::make_unique<EnginePull>(*std::move(http), dialect, idle_timeout, clock));
 }
 
 std::unique_ptr<LogStream> makeLogStream(std::unique_ptr<HttpStream> http, const OutputForm& form) {

@@ -33,9 +33,15 @@ struct PullDialect {
   Result<PullStep> (*parse)(std::string line) = nullptr;
   Error (*error)(const std::string& text) = nullptr;  ///< of a step's words
 };
-std::unique_ptr<PullStream> makePullStream(std::unique_ptr<HttpStream> http,
-                                           const PullDialect& dialect, Duration idle_timeout,
-                                           Clock& clock);
+
+/// Asks an engine for its answer to a pull, until the context ends.
+using PullOpener = std::function<Result<std::unique_ptr<HttpStream>>(const CallContext& context)>;
+
+/// kUnavailable, as by the stream: nothing came for `idle_timeout`. An engine may keep even the
+/// head of its answer until the registry says something.
+Result<std::unique_ptr<PullStream>> openPull(const PullOpener& open, const PullDialect& dialect,
+                                             Duration idle_timeout, const CallContext& context,
+                                             Clock& clock);
 
 std::unique_ptr<LogStream> makeLogStream(std::unique_ptr<HttpStream> http, const OutputForm& form);
 

@@ -173,10 +173,11 @@ Result<std::unique_ptr<PullStream>> PodmanRuntime::pull(const std::string& refer
     if (!credentials) return credentials.error();
     request.headers.emplace_back("X-Registry-Auth", std::move(*credentials));
   }
-  auto http = api_.open(std::move(request), Subject::kPull, context);
-  if (!http) return http.error();
-  return engine::makePullStream(std::move(*http), {.parse = parsePullStep, .error = pullError},
-                                options.idle_timeout, clock());
+  const auto open = [&](const CallContext& call) {
+    return api_.open(request, Subject::kPull, call);
+  };
+  return engine::openPull(open, {.parse = parsePullStep, .error = pullError}, options.idle_timeout,
+                          context, clock());
 }
 
 Result<ImageInfo> PodmanRuntime::findImage(const std::string& reference,

@@ -200,5 +200,20 @@ TEST(DockerPull, GivesUpOnARegistryThatSaysNothing) {
   EXPECT_EQ(idle.error().code, ErrorCode::kUnavailable);
 }
 
+TEST(DockerPull, GivesUpOnARegistryWhoseSilenceTheEngineWaitsFor) {
+  ScriptedEngine engine(dockerScript("1.41", [](const Request&, Peer& peer) {
+    peer.waitForClose();
+    return false;
+  }));
+  const auto runtime = opened(engine.uri());
+  const auto idle = runtime->pull("a:1", {.idle_timeout = milliseconds(80)}, soon());
+  ASSERT_FALSE(idle);
+  EXPECT_EQ(idle.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(idle.error().message, "the registry sent nothing for 80 ms");
+  const auto late = runtime->pull("a:1", {}, soon(milliseconds(80)));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::kDeadlineExceeded);
+}
+
 }  // namespace
 }  // namespace control::test

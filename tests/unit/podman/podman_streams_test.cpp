@@ -179,5 +179,19 @@ TEST(PodmanPull, EndsWithTheImageAndNotWithTheConnection) {
   EXPECT_CODE(pull(), ErrorCode::kInternal);
 }
 
+TEST(PodmanPull, GivesUpOnARegistryWhoseSilenceTheEngineWaitsFor) {
+  ScriptedEngine engine(podmanScript("4.3.1", [](const Request&, Peer& peer) {
+    peer.waitForClose();
+    return false;
+  }));
+  const auto runtime = opened(engine);
+  const auto idle = runtime->pull("localhost/a:1", {.idle_timeout = milliseconds(80)}, soon());
+  ASSERT_FALSE(idle);
+  EXPECT_EQ(idle.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(idle.error().message, "the registry sent nothing for 80 ms");
+  EXPECT_CODE(runtime->pull("localhost/a:1", {}, soon(milliseconds(80))),
+              ErrorCode::kDeadlineExceeded);
+}
+
 }  // namespace
 }  // namespace control::test
