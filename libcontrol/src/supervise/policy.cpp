@@ -234,6 +234,8 @@ void Supervisor::Core::startFailed(const EntryPtr& entry, Job& job, const Error&
   if (state == EntryState::kCrashed) return planRestart(entry, false);
   const std::lock_guard lock(entry->mutex);
   if (state == EntryState::kUnknown) entry->restart_planned = true;
+  // Its container was taken away; it is wanted all the same once it is made again.
+  if (error.effect == Effect::kUnknown && entry->isTakenAway()) return;
   if (state != EntryState::kFailed || entry->desired.wanted != Wanted::kRunning) return;
   entry->unasked_end = UnaskedEnd{.at = clock().now(), .before = entry->desired};
   want(*entry, {.wanted = Wanted::kFailed, .retries = entry->desired.retries, .reason = reason});

@@ -212,6 +212,45 @@ TEST_F(NextStart, RequestedStartIsMadeUpForOnceTheEngineIsWell) {
   EXPECT_EQ(valueOf("a", "MODE"), "hard");
 }
 
+class UnaskedStart : public NextStart, public ::testing::WithParamInterface<Primitive> {
+ protected:
+  UnaskedStart() {
+    // The engine was found with a server that ran: it took none along.
+    createAndStart("other");
+    reopen();
+    EntrySpec spec = server();
+    spec.restart = {.mode = RestartPolicy::Mode::kOnFailure};
+    createAndStart("a", spec);
+    update("a", change("MODE", "hard"), "change");
+    id_ = idOf("a");
+    control().failNext(Primitive::kCreate, {.code = ErrorCode::kUnavailable}, 3);
+    // An answer that is lost.
+    EXPECT_TRUE(control().inject({.when = {.primitive = GetParam(), .times = 1},
+                                  .then = {.drop_connection = CallPhase::kAfter}}));
+  }
+  void expectItRunsWithItsChange() {
+    ASSERT_TRUE(passUntil([&] { return valueOf("a", "MODE") == "hard"; }));
+    EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+  }
+
+  ContainerId id_{};
+};
+
+TEST_P(UnaskedStart, AfterACrashIsMadeUpForOnceTheEngineIsWell) {
+  ASSERT_TRUE(control().crash(idOf("a"), 1));
+  expectItRunsWithItsChange();
+}
+
+TEST_P(UnaskedStart, AfterAnEndThatNobodySawIsMadeUpForOnceTheEngineIsWell) {
+  close();
+  ASSERT_TRUE(control().kill(id_, Signal::kill()));
+  open();
+  expectItRunsWithItsChange();
+}
+
+INSTANTIATE_TEST_SUITE_P(Lost, UnaskedStart,
+                         ::testing::Values(Primitive::kRemove, Primitive::kCreate));
+
 TEST_F(NextStart, StopDuringTheCreationLeavesAContainer) {
   createAndStart("a");
   update("a", change("MODE", "hard"), "change");
