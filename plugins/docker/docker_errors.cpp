@@ -53,8 +53,11 @@ ErrorCode notFoundCode(std::string_view text, Subject subject) {
 }
 
 ErrorCode codeFor(int status, std::string_view text, Subject subject) {
-  if (subject == Subject::kStart && (status == 400 || status >= 500))
-    return speaksOfPorts(text) ? ErrorCode::kPortConflict : ErrorCode::kStartFailed;
+  if (subject == Subject::kStart && (status == 400 || status >= 500)) {
+    if (speaksOfPorts(text)) return ErrorCode::kPortConflict;
+    if (speaksOfDiskOrMemory(text)) return ErrorCode::kResourceExhausted;
+    if (status != 503) return ErrorCode::kStartFailed;
+  }
   if (subject == Subject::kPull && speaksOfCredentials(text)) return ErrorCode::kPermissionDenied;
   if (subject == Subject::kPull && status >= 500)
     return speaksOfMissingImage(text) ? ErrorCode::kImageNotFound : ErrorCode::kUnavailable;
