@@ -191,7 +191,7 @@ void Consoles::open(const FollowedPtr& followed) {
       return;
     }
     followed->reading = Reading::kOpening;
-    container = *followed->container;
+    container = followed->opened = *followed->container;
     run = followed->run;
     request = followed->log.request(container, run.has_value());
   }
@@ -269,7 +269,9 @@ void Consoles::settle(const FollowedPtr& followed, const std::optional<Error>& e
     const std::lock_guard lock(followed->mutex);
     const bool was_open = followed->reading == Reading::kOpen;
     followed->reading = Reading::kIdle;
-    const auto failed = [&](ErrorCode code) { return error && error->code == code; };
+    // What is told of a container that was replaced meanwhile says nothing of the one there is.
+    const bool replaced = followed->container != followed->opened;
+    const auto failed = [&](ErrorCode code) { return error && error->code == code && !replaced; };
     if (failed(ErrorCode::kUnsupported)) followed->problem = error->message;
     // The end of what a stopped container has in its log, or of what cannot be read.
     const bool over = !error && was_open && !followed->run && !followed->read_run;
@@ -284,7 +286,7 @@ void Consoles::settle(const FollowedPtr& followed, const std::optional<Error>& e
     again = followed->wantsReading();
     // Another run than the one whose log ended, or the rest of that one: it may have been cut
     // short.
-    at_once = !error && (followed->run != followed->read_run);
+    at_once = replaced || (!error && followed->run != followed->read_run);
   }
   if (news) callbacks_.changed(followed->entry);
   if (!again) return;

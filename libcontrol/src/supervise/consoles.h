@@ -73,6 +73,7 @@ class Consoles {
     // All below: guarded by mutex.
     ConsoleLog log;
     std::optional<ContainerId> container{};
+    ContainerId opened{};                ///< whose log was asked for last
     std::optional<RunId> run{};          ///< goes on
     std::optional<RunId> read_run{};     ///< that the log was opened for
     std::optional<WallTime> last_end{};  ///< of the run before

@@ -87,7 +87,7 @@ class GatedRuntime final : public ContainerRuntime {
   }
   Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
                                           const CallContext& context) override {
-    return inner_->logs(id, options, context);
+    return through(Primitive::kLogs, inner_->logs(id, options, context));
   }
   Result<std::unique_ptr<Console>> attach(const ContainerId& id, const AttachOptions& options,
                                           const CallContext& context) override {

@@ -265,6 +265,17 @@ TEST_F(NextStart, StopDuringTheCreationLeavesAContainer) {
   EXPECT_EQ(callsOf(Primitive::kStart), 1U);
 }
 
+TEST_F(NextStart, LateAnswerOfTheOldContainersLogIsNoneOfTheNewOne) {
+  const auto gate = runtime_->hold(Primitive::kLogs);
+  createAndStart("a");
+  ASSERT_TRUE(gate->held());
+  update("a", change("MODE", "hard"), "change");
+  restart("a");
+  gate->open(Error{.code = ErrorCode::kNotFound, .message = "no such container"});
+  ASSERT_TRUE(control().print(idOf("a"), "hello\n"));
+  EXPECT_TRUE(passUntil([&] { return supervisor_->console("a", {.lines = 9})->last == 1; }));
+}
+
 // ---- containers that are gone for another reason ----
 
 TEST_F(NextStart, ServerThatOthersRemovedIsMadeByAStartAlone) {
