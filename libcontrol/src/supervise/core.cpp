@@ -168,6 +168,7 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
   const auto entry = find(name);
   if (!entry) return entry.error();
   std::vector<JobPtr> passed_by;
+  bool idle = false;
   {
     const std::lock_guard lock((*entry)->mutex);
     if (auto acceptable = checkAcceptable(**entry, *job, options_.queue_limit); !acceptable)
@@ -191,24 +192,28 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
     const JobPtr& active = (*entry)->active;
     if (job && job->type == Job::Type::kRemove && active && active->type == Job::Type::kCreate)
       active->cancel.request_stop();
+    // Under the same lock, or the last to be done would not be the last that was wanted.
+    if (job) idle = push(**entry, std::move(job));
   }
   for (const JobPtr& one : passed_by) {
     endOperation(**entry, *one, overtaken());
     endTurn(*one);
   }
-  if (job) enqueue(*entry, std::move(job));
+  if (idle) executor_.submit([this, entry = *entry] { workOff(entry); });
   return {};
 }
 
-/// True: the caller has to see that workOff() is called.
+/// With the entry's mutex held. True: the caller has to see that workOff() is called.
 bool Supervisor::Core::push(Entry& entry, JobPtr job) {
-  const std::lock_guard lock(entry.mutex);
   entry.queue.push_back(std::move(job));
   return !std::exchange(entry.busy, true);
 }
 
 void Supervisor::Core::enqueue(const EntryPtr& entry, JobPtr job) {
-  if (push(*entry, std::move(job))) executor_.submit([this, entry] { workOff(entry); });
+  std::unique_lock lock(entry->mutex);
+  const bool idle = push(*entry, std::move(job));
+  lock.unlock();
+  if (idle) executor_.submit([this, entry] { workOff(entry); });
 }
 
 void Supervisor::Core::workOff(const EntryPtr& entry) {

@@ -291,7 +291,10 @@ void Supervisor::Core::lookOn(Looking& looking) {
     auto job = std::make_shared<Job>();
     job->type = Job::Type::kReconcile;
     const EntryPtr& entry = looking.entries[one];
-    if (push(*entry, std::move(job))) workOff(entry);
+    std::unique_lock entry_lock(entry->mutex);
+    const bool idle = push(*entry, std::move(job));
+    entry_lock.unlock();
+    if (idle) workOff(entry);
     const std::lock_guard lock(looking.mutex);
     ++looking.looked_at;
     looking.changed.notify_all();

@@ -1,5 +1,8 @@
 // Which ends are crashes, and what follows from one.
 
+#include <functional>
+#include <thread>
+
 #include "supervised_engine.h"
 
 namespace control {
@@ -217,6 +220,34 @@ TEST_F(Policy, RefusedUpdateLeavesACrashAsItIs) {
   ASSERT_TRUE(supervisor_->update("a", limits, "failed"));
   ASSERT_TRUE(observer_.waitForEnd("failed")->error);
   EXPECT_EQ(stateOf("a"), EntryState::kFailed);
+}
+
+/// Does something as soon as it is told that the operation "overtaken" was.
+class AsSoonAsOvertaken : public test::RecordingObserver {
+ public:
+  void onOperationEnd(const OperationEnd& end) override {
+    if (end.operation_id == "overtaken") std::thread(then).join();
+    RecordingObserver::onOperationEnd(end);
+  }
+  std::function<void()> then;
+};
+
+TEST_F(Policy, WhatIsAcceptedLastIsDoneLast) {
+  createAndStart("a");
+  close();
+  AsSoonAsOvertaken observer;
+  Supervisor supervisor(runtime_, options_, observer);
+  supervisor.open(engine_.within(1h));
+  observer.then = [&] { EXPECT_TRUE(supervisor.start("a", "last")); };
+  const auto gate = runtime_->hold(Primitive::kUpdate);
+  ASSERT_TRUE(supervisor.update("a", {.limits = {.memory_bytes = 64 << 20}}, "busy"));
+  ASSERT_TRUE(gate->held());
+  ASSERT_TRUE(supervisor.start("a", "overtaken"));
+  ASSERT_TRUE(supervisor.stop("a", {}, "stop"));
+  gate->open();
+  ASSERT_TRUE(observer.waitForEnd("stop"));
+  ASSERT_TRUE(observer.waitForEnd("last"));
+  EXPECT_EQ(supervisor.status("a")->state, EntryState::kRunning);
 }
 
 }  // namespace
