@@ -199,7 +199,7 @@ void Supervisor::Core::makeAgain(const EntryPtr& entry) {
   {
     // As one that was found: it is started if it is wanted running.
     const std::lock_guard lock(entry->mutex);
-    entry->in_doubt = true;
+    entry->doubt(clock().now());
   }
   setState(*entry, EntryState::kCreating, Reason::kRequested, nullptr, std::move(told));
   reconcile(entry);

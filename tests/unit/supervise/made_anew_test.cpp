@@ -265,6 +265,20 @@ TEST_F(NextStart, StopDuringTheCreationLeavesAContainer) {
   EXPECT_EQ(callsOf(Primitive::kStart), 1U);
 }
 
+TEST_F(NextStart, OldEndOfAServerThatIsMadeAgainIsNotTakenBack) {
+  createAndStart("a");
+  ASSERT_TRUE(control().crash(idOf("a"), 1));
+  ASSERT_TRUE(becomes("a", EntryState::kFailed));
+  clock().advance(1min);
+  control().failNext(Primitive::kCreate, {.code = ErrorCode::kUnavailable});
+  ASSERT_TRUE(supervisor_->update("a", change("MODE", "hard"), "change"));
+  ASSERT_TRUE(endOf("change"));
+  ASSERT_TRUE(passUntil([&] { return valueOf("a", "MODE") == "hard"; }));
+  EXPECT_TRUE(becomesInTime("a", EntryState::kFailed));
+  clock().advance(1min);
+  EXPECT_EQ(callsOf(Primitive::kStart), 1U);
+}
+
 TEST_F(NextStart, LateAnswerOfTheOldContainersLogIsNoneOfTheNewOne) {
   const auto gate = runtime_->hold(Primitive::kLogs);
   createAndStart("a");
