@@ -113,8 +113,8 @@ class Supervisor::Core {
   Result<std::optional<StopLadder::Rung>> nextRung(Entry& entry, Job& job);
   Result<std::optional<Stopped>> awaitEnd(ExitWatch& watch, const StopLadder::Rung& rung,
                                           TimePoint deadline, const Job& job);
-  Result<void> deliver(const ContainerId& id, const StopLadder::Rung& rung,
-                       const CallContext& context);
+  Result<SignalOutcome> deliver(const ContainerId& id, const StopLadder::Rung& rung,
+                                const CallContext& context);
 
   // update.cpp
   Result<void> doUpdate(const EntryPtr& entry, Job& job);

@@ -48,11 +48,14 @@ Result<std::optional<Stopped>> Supervisor::Core::climb(Entry& entry, Job& job) {
     const TimePoint deadline = CallContext::after(clock().now(), (*rung)->timeout);
     const auto delivered = deliver(
         info->id, **rung, callContext(job.cancel.get_token()).capped((*rung)->timeout, clock()));
-    if (!delivered && delivered.error().effect != Effect::kApplied) {
+    const bool ended_before = delivered && *delivered == SignalOutcome::kNotRunning;
+    if (ended_before || (!delivered && delivered.error().effect != Effect::kApplied)) {
       // Whoever stops it next must send it, and an end that follows is none that was asked for.
       const std::lock_guard lock(entry.mutex);
       entry.sent_signal = before;
     }
+    // It may have ended before the watch was armed, which then waits for the next run.
+    if (ended_before) return std::optional<Stopped>();
     auto ended =
         delivered ? awaitEnd(**watch, **rung, deadline, job) : unanswered(delivered.error());
     if (ended && *ended) return ended;
@@ -111,17 +114,16 @@ Result<std::optional<Stopped>> Supervisor::Core::awaitEnd(ExitWatch& watch,
   return stopped(exit ? *exit : *noticed);
 }
 
-Result<void> Supervisor::Core::deliver(const ContainerId& id, const StopLadder::Rung& rung,
-                                       const CallContext& context) {
-  if (rung.command.empty()) {
-    // One that ended meanwhile is told by the watch.
-    const auto sent = runtime_->signal(id, rung.signal, callContext(context.cancellation));
-    return sent ? Result<void>() : sent.error();
-  }
+Result<SignalOutcome> Supervisor::Core::deliver(const ContainerId& id, const StopLadder::Rung& rung,
+                                                const CallContext& context) {
+  if (rung.command.empty())
+    return runtime_->signal(id, rung.signal, callContext(context.cancellation));
   const CallContext writing = context.capped(kLongestWrite, clock());
   auto console = runtime_->attach(id, {}, writing);
   if (!console) return console.error();
-  return (*console)->write(rung.command + '\n', writing);
+  if (auto written = (*console)->write(rung.command + '\n', writing); !written)
+    return written.error();
+  return SignalOutcome::kDelivered;
 }
 
 }  // namespace control

@@ -194,6 +194,22 @@ TEST_F(Ladder, RestartAndRemovalClimbIt) {
   EXPECT_THAT(signalsSent(), IsEmpty());
 }
 
+TEST_F(Ladder, EndThatComesBeforeTheFirstRungIsNotWaitedFor) {
+  EntrySpec spec = server();
+  spec.stop_ladder.rungs = {{.signal = Signal::interrupt(), .timeout = 10s}};
+  createAndStart("a", spec);
+  const auto gate = runtime_->hold(Primitive::kInspect);
+  ASSERT_TRUE(supervisor_->stop("a", {}, "stop"));
+  ASSERT_TRUE(gate->held());
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  gate->open();
+  const auto end = observer_.waitForEnd("stop");  // while time stands still
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->error);
+  EXPECT_EQ(stateOf("a"), EntryState::kStopped);
+  EXPECT_EQ(supervisor_->status("a")->exit->exit_code, 3);
+}
+
 TEST_F(Ladder, StopThatStoppedNothingNamesNoRung) {
   create("a", climbing({}));
   EXPECT_EQ(stopped().rung, "");
