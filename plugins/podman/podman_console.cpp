@@ -87,12 +87,14 @@ struct StdinHolder::Slot {
 
   engine::Turns turns;
   // Whose turn it is uses these:
-  std::shared_ptr<Stdin> input{};
+  bool was_opened = false;
+  std::shared_ptr<Stdin> input{};        ///< null: it ended, or was never opened
   std::optional<WallTime> started_at{};  ///< of the run it is known to belong to
 
+  bool isOpen() const { return input && !input->ended(); }
   bool isOf(const PodmanRun& run) {
     if (!run.running) return !started_at;
-    if (!started_at && !input->ended()) started_at = run.started_at;
+    if (!started_at && isOpen()) started_at = run.started_at;
     return started_at == run.started_at;
   }
 };
@@ -101,10 +103,24 @@ StdinHolder::StdinHolder(Api& api) : api_(api) {}
 StdinHolder::~StdinHolder() = default;
 
 std::shared_ptr<StdinHolder::Slot> StdinHolder::slotOf(const std::string& id) {
+  std::vector<std::shared_ptr<Stdin>> ended;  // closed outside the lock
   const std::lock_guard lock(mutex_);
   auto& slot = slots_[id];
-  if (!slot) slot = std::make_shared<Slot>(api_.host().clock);
-  return slot;
+  if (slot) return slot;
+  ended = takeEnded();
+  return slot = std::make_shared<Slot>(api_.host().clock);
+}
+
+/// With mutex_ held: the connections that the engine has closed. Nobody tells when a container ends
+/// for good or is removed by others; that its input has ended is remembered.
+std::vector<std::shared_ptr<Stdin>> StdinHolder::takeEnded() {
+  std::vector<std::shared_ptr<Stdin>> ended;
+  for (const auto& [id, slot] : slots_) {
+    if (!slot || !slot->turns.take({.deadline = TimePoint{}})) continue;
+    const engine::TurnHolder turn(slot->turns);
+    if (slot->input && isReadable(slot->input->pollFd())) ended.push_back(std::move(slot->input));
+  }
+  return ended;
 }
 
 Result<std::shared_ptr<Stdin>> StdinHolder::of(const PodmanRun& run, const CallContext& context) {
@@ -112,9 +128,9 @@ Result<std::shared_ptr<Stdin>> StdinHolder::of(const PodmanRun& run, const CallC
   // One at a time: of two connections, the one that is closed would end the input of the other.
   if (auto taken = slot->turns.take(context); !taken) return taken.error();
   const engine::TurnHolder turn(slot->turns);
-  if (slot->input) {
+  if (slot->was_opened) {
     const bool same = slot->isOf(run);
-    if (!slot->input->ended()) return slot->input;
+    if (slot->isOpen()) return slot->input;
     if (same) return inputEnded();
   }
   auto http = openAttach(
@@ -122,6 +138,7 @@ Result<std::shared_ptr<Stdin>> StdinHolder::of(const PodmanRun& run, const CallC
       {.standard_input = true, .standard_output = false, .standard_error = false}, context);
   if (!http) return http.error();
   slot->input = std::make_shared<Stdin>(std::move(*http), api_.host().clock);
+  slot->was_opened = true;
   slot->started_at = run.running ? run.started_at : std::nullopt;
   return slot->input;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include <libcontrol/result.h>
 #include <libcontrol/streams.h>
@@ -36,6 +37,7 @@ class StdinHolder {
  private:
   struct Slot;
   std::shared_ptr<Slot> slotOf(const std::string& id);
+  std::vector<std::shared_ptr<Stdin>> takeEnded();
 
   Api& api_;
   std::mutex mutex_;

@@ -163,7 +163,7 @@ Result<RemoveOutcome> PodmanRuntime::remove(const ContainerId& name, const Remov
   // Before 4.4 a removal of a container that is just being stopped forgets its process.
   if (!options.force || engine::couldBePartOfAnId(name.value)) {
     const auto run = engine_.look(name.value, context);
-    if (!run && run.error().code == ErrorCode::kNotFound) return RemoveOutcome::kAbsent;
+    if (!run && run.error().code == ErrorCode::kNotFound) return gone(id, RemoveOutcome::kAbsent);
     if (!run) return run.error();
     if (!options.force && run->running)
       return wrongState("the container runs; stop it first, or remove it with force");
@@ -181,7 +181,7 @@ Result<RemoveOutcome> PodmanRuntime::remove(const ContainerId& name, const Remov
                                     outcome.error().code == ErrorCode::kInternal);
     if (!again) return outcome;
     const auto run = engine_.look(id.value, context);
-    if (!run && run.error().code == ErrorCode::kNotFound) return RemoveOutcome::kRemoved;
+    if (!run && run.error().code == ErrorCode::kNotFound) return gone(id, RemoveOutcome::kRemoved);
     if (!run) return run.error();
     if (run->state != ContainerState::kRemoving && (!options.force || attempt == kMostAttempts))
       return outcome;
@@ -195,12 +195,16 @@ Result<RemoveOutcome> PodmanRuntime::tryRemove(const ContainerId& id, const std:
   auto response =
       api_.call({.method = Method::kDelete, .target = containerPath(id, query)}, context);
   if (!response) return response.error();
-  if (response->head.status == 404) return RemoveOutcome::kAbsent;
+  if (response->head.status == 404) return gone(id, RemoveOutcome::kAbsent);
   if (!response->head.success()) return refused(*response, Subject::kContainer);
   if (auto removed = parseRemoved(std::move(response->body)); !removed) return removed.error();
+  return gone(id, RemoveOutcome::kRemoved);
+}
+
+RemoveOutcome PodmanRuntime::gone(const ContainerId& id, RemoveOutcome outcome) {
   inputs_.forget(id.value);
   engine_.memory().forget(id.value);
-  return RemoveOutcome::kRemoved;
+  return outcome;
 }
 
 Result<Inspection> PodmanRuntime::look(const ContainerId& id, const CallContext& context) {

@@ -58,6 +58,8 @@ class PodmanRuntime final : public ContainerRuntime {
   Result<Inspection> look(const ContainerId& id, const CallContext& context);
   Result<RemoveOutcome> tryRemove(const ContainerId& id, const std::string& query,
                                   const CallContext& context);
+  /// Nothing is kept of a container that is no more.
+  RemoveOutcome gone(const ContainerId& id, RemoveOutcome outcome);
   void tellWatches(const ContainerId& id, bool started, const CallContext& context);
   engine::HttpRequest logRequest(const PodmanRun& run, const LogOptions& options,
                                  std::optional<WallTime> since);
