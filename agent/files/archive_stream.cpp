@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t kBuffer = 256 * 1024;
 constexpr mode_t kPermissions = 0777;
+/// What is read at a time on the way to an entry.
+constexpr std::size_t kHeaderPiece = 512;
 /// Of a file with holes; one with more is archived with them filled.
 constexpr std::size_t kMostExtents = 4096;
 
@@ -213,18 +215,25 @@ struct ArchiveReader::State {
 
   la_ssize_t readMore() {
     patience.check();
+    if (in_next) boundHeaders();
     ssize_t got = 0;
     do {
-      got = ::pread(fd, buffer.data(), buffer.size(), at);
+      got = ::pread(fd, buffer.data(), in_next ? kHeaderPiece : buffer.size(), at);
     } while (got < 0 && errno == EINTR);
     if (got < 0) refuseErrno(errno, shown);
     at += got;
     between += got;
-    if (in_next && between > kMostBetween)
+    return got;
+  }
+
+  /// What describes entries is kept in memory by libarchive, however far it was compressed: so it
+  /// gets little at a time, and what came out of that is looked at.
+  void boundHeaders() {
+    const std::int64_t unpacked = ::archive_filter_bytes(reader.get(), 0) - unpacked_before;
+    if (between > kMostBetween || unpacked > kMostBetween)
       throw Refusal("FILE_TOO_LARGE",
                     '\'' + shown + "' holds a directory of its entries of more than " +
                         std::to_string(kMostBetween) + " bytes; nothing of it was kept");
-    return got;
   }
 
   int require(int done, int least = ARCHIVE_WARN) const {
@@ -241,7 +250,8 @@ struct ArchiveReader::State {
   const Patience& patience;
   const std::int64_t size = statusOf(fd).st_size;
   std::int64_t at = 0;
-  std::int64_t between = 0;  ///< bytes read since next() was called
+  std::int64_t between = 0;          ///< bytes read since next() was called
+  std::int64_t unpacked_before = 0;  ///< when it was called
   bool in_next = false;
   std::exception_ptr failure{};
   std::vector<char> buffer = std::vector<char>(kBuffer);
@@ -268,6 +278,7 @@ std::optional<ArchiveEntry> ArchiveReader::next() {
   const Utf8Names utf8;
   archive_entry* found = nullptr;
   state_->between = 0;
+  state_->unpacked_before = ::archive_filter_bytes(state_->reader.get(), 0);
   state_->in_next = true;
   const int done = ::archive_read_next_header(state_->reader.get(), &found);
   state_->in_next = false;

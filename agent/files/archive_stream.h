@@ -59,7 +59,8 @@ struct ArchiveEntry {
 /// Reads an archive of any ArchiveFormat from a descriptor.
 ///
 /// Threads: one. Errors: INVALID_PAYLOAD: it is no archive, or is damaged or encrypted;
-/// FILE_TOO_LARGE: more than kMostBetween is read on the way to an entry; those of Patience.
+/// FILE_TOO_LARGE: on the way to an entry more than kMostBetween is read, or unpacked; those of
+/// Patience.
 class ArchiveReader {
  public:
   /// Bytes of the archive that next() reads at most: a zip's directory is read whole by the first.
