@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stop_token>
 #include <vector>
 
 #include "agent/actions/line_search.h"
@@ -94,11 +95,13 @@ struct Chosen {
 };
 
 /// Those that match, with the lines around them.
-std::vector<Chosen> choose(const std::vector<ConsoleLine>& lines, const LogRequest& request) {
+std::vector<Chosen> choose(const std::vector<ConsoleLine>& lines, const LogRequest& request,
+                           const std::stop_token& stop) {
   std::vector<Chosen> chosen;
   std::size_t after = 0;
   std::size_t next = 0;  // the first that is not chosen yet
   for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (stop.stop_requested()) throw Refusal("INVALID_STATE", "the agent is being shut down");
     const bool is_gap = lines[i].source == control::OutputSource::kGap;
     const bool match = !request.search || (!is_gap && request.search->matches(lines[i].text));
     if (match) {
@@ -149,7 +152,7 @@ Json encodeLog(const Chosen& one, bool search) {
   return entry;
 }
 
-Json getLogs(Services& services, const Command& command, std::stop_token) {
+Json getLogs(Services& services, const Command& command, std::stop_token stop) {
   const LogRequest request = readLogRequest(command.fields());
   const auto page =
       services.supervisor.console(command.server_id, {.after = request.since.value_or(0),
@@ -157,7 +160,7 @@ Json getLogs(Services& services, const Command& command, std::stop_token) {
                                                       .text_bytes = kMostKept,
                                                       .newest = !request.since});
   if (!page) throw requestRefusal(page.error(), command.server_id, services.paths());
-  const std::vector<Chosen> chosen = choose(page->lines, request);
+  const std::vector<Chosen> chosen = choose(page->lines, request, stop);
   const std::span<const Chosen> given = limited(chosen, request);
   Json lines = Json::array();
   for (const Chosen& one : given) lines.add(encodeLog(one, request.search != nullptr));

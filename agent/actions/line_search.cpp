@@ -6,6 +6,8 @@ namespace agent {
 namespace {
 
 constexpr std::int64_t kMostMemory = 1024 * 1024;
+/// Of a compiled pattern: a line is matched in a time that is a multiple of both.
+constexpr int kLargest = 2000;
 
 re2::RE2::Options optionsOf(const LineSearch::Form& form) {
   re2::RE2::Options options;
@@ -25,7 +27,10 @@ LineSearch::LineSearch(const std::string& pattern, Form form)
     : pattern_(std::make_unique<re2::RE2>(pieceOf(pattern), optionsOf(form))) {}
 LineSearch::~LineSearch() = default;
 
-std::string LineSearch::problem() const { return pattern_->ok() ? "" : pattern_->error(); }
+std::string LineSearch::problem() const {
+  if (!pattern_->ok()) return pattern_->error();
+  return pattern_->ProgramSize() <= kLargest ? "" : "it repeats too much; make it simpler";
+}
 
 bool LineSearch::matches(std::string_view line) const {
   return re2::RE2::PartialMatch(pieceOf(line), *pattern_);

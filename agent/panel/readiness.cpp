@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kInspectTimeout{5};
 /// New output waits so long for more of it.
 constexpr std::chrono::milliseconds kOutputPause{50};
 constexpr std::size_t kLinesAtOnce = 5000;
-constexpr std::size_t kBytesAtOnce = 1024 * 1024;
+constexpr std::size_t kBytesAtOnce = 32 * 1024;
 /// Both may be of an engine that keeps whole seconds alone.
 bool isLater(const std::optional<control::WallTime>& at, control::WallTime than) {
   if (!at) return false;

@@ -55,6 +55,7 @@ TEST(ReadinessRule, RefusesWhatMakesNone) {
            {R"({"type":"console","text":"a","pattern":"b"})", "one of the two"},
            {R"({"type":"console","text":""})", "payload.readiness.text must hold"},
            {R"({"type":"console","pattern":"("})", "is no regular expression"},
+           {R"({"type":"console","pattern":"(a?b?){1000}(a?b?){1000}"})", "repeats too much"},
            {R"({"type":"tcp","port":1,"interval":0.1})", "payload.readiness.interval"},
            {R"({"type":"tcp","port":1,"interval":301})", "payload.readiness.interval"},
            {R"({"type":"tcp","port":1,"timeout":0})", "payload.readiness.timeout"},
