@@ -93,7 +93,9 @@ bool ServerWork::idleLocked(const std::string& server_id) const {
 /// The first whose turn it is; the end when there is none.
 std::map<ServerWork::Key, ServerWork::Queue>::iterator ServerWork::takeReady() {
   const auto next = std::find_if(ready_.begin(), ready_.end(), [this](const Key& key) {
-    return key.second == Pace::kQuick || slow_running_ < kMostSlow;
+    return key.second == Pace::kQuick ||
+           (slow_running_ < kMostSlow &&
+            (key.second != Pace::kBackup || backups_running_ < kMostBackups));
   });
   if (next == ready_.end()) return queues_.end();
   const auto found = queues_.find(*next);
@@ -110,17 +112,20 @@ void ServerWork::run() {
     --idle_;
     if (closed_) return;
     const bool slow = turn->first.second != Pace::kQuick;
+    const bool backup = turn->first.second == Pace::kBackup;
     Queue& queue = turn->second;
     const std::shared_ptr<Item> item = queue.running = std::move(queue.waiting.front());
     queue.waiting.pop_front();
     --waiting_;
     if (slow) ++slow_running_;
+    if (backup) ++backups_running_;
     lock.unlock();
     item->task(item->stopping.get_token());
     item->task = nullptr;
     lock.lock();
     queue.running.reset();
     if (slow) --slow_running_;
+    if (backup) --backups_running_;
     if (queue.waiting.empty()) {
       queues_.erase(turn);
       ended_.notify_all();

@@ -17,13 +17,15 @@ namespace agent {
 
 /// Work on the files of servers. What is quick, what is slow and backups of one server each run in
 /// the order in which it came, one at a time; different servers never wait for each other as long
-/// as there are threads. Slow work gets half of the threads at most.
+/// as there are threads. Slow work gets half of the threads at most, and backups, which can take
+/// hours, half of that.
 ///
 /// Threads: any. Blocking: close() only, until the work that runs has ended.
 class ServerWork {
  public:
   static constexpr std::size_t kThreads = 16;
   static constexpr std::size_t kMostSlow = 8;
+  static constexpr std::size_t kMostBackups = 4;
   static constexpr std::size_t kMostWaiting = 64;  ///< of one server and pace
   static constexpr std::size_t kMostWaitingInAll = 1024;
 
@@ -71,6 +73,7 @@ class ServerWork {
   std::deque<Key> ready_;  ///< with something waiting and nothing running
   std::size_t waiting_ = 0;
   std::size_t slow_running_ = 0;
+  std::size_t backups_running_ = 0;  ///< of these
   std::size_t idle_ = 0;
   bool closed_ = false;
   std::vector<std::thread> threads_;

@@ -75,6 +75,17 @@ TEST(ServerWorkTest, SlowWorkOfManyServersLeavesRoomForQuickWork) {
   EXPECT_TRUE(runs(work, "s39", Pace::kSlow));
 }
 
+TEST(ServerWorkTest, BackupsOfManyServersLeaveRoomForOtherSlowWork) {
+  std::vector<Held> held(40);
+  ServerWork work;
+  for (std::size_t i = 0; i < held.size(); ++i)
+    ASSERT_TRUE(work.post("s" + std::to_string(i), Pace::kBackup, "", held[i].task()));
+  ASSERT_TRUE(held[ServerWork::kMostBackups - 1].began());
+  EXPECT_TRUE(runs(work, "other", Pace::kSlow));
+  for (Held& one : held) one.letGo();
+  EXPECT_TRUE(runs(work, "s39", Pace::kBackup));
+}
+
 TEST(ServerWorkTest, RefusesWhenTooMuchWaitsForOneServer) {
   Held held;
   ServerWork work;
