@@ -1,5 +1,6 @@
 #include "agent/panel/dedup.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace agent {
@@ -7,13 +8,16 @@ namespace {
 
 /// What is kept of a reading beside its response, roughly.
 constexpr std::size_t kPerReading = 128;
+/// Repeats of a command in progress that get an answer each when it has ended.
+constexpr std::size_t kMostWaiting = 4;
 
 }  // namespace
 
 /// FNV-1a over eight bytes at a time, whose high bits are folded back: it takes what uploads carry
 /// a tenth of the time.
 std::uint64_t fingerprintOf(std::string_view content) noexcept {
-  std::uint64_t hash = 0xcbf29ce484222325U ^ content.size();
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  const std::size_t size = content.size();
   while (!content.empty()) {
     std::uint64_t word = 0;
     const std::size_t taken = content.copy(reinterpret_cast<char*>(&word), sizeof word);
@@ -21,7 +25,7 @@ std::uint64_t fingerprintOf(std::string_view content) noexcept {
     hash = (hash ^ word) * 0x100000001b3U;
     hash ^= hash >> 29;
   }
-  return hash;
+  return (hash ^ size) * 0x100000001b3U;
 }
 
 AnsweredIds::Check AnsweredIds::check(const std::string& id, std::string_view content,
@@ -41,7 +45,7 @@ AnsweredIds::Check AnsweredIds::check(const std::string& id, std::string_view co
   if (entry.fingerprint != fingerprint) return {Verdict::kConflict, {}};
   if (entry.response) return {Verdict::kRepeat, *entry.response};
   if (std::exchange(entry.read_again, false)) return {Verdict::kNew, {}};
-  ++entry.waiting;
+  entry.waiting = std::min(entry.waiting + 1, kMostWaiting);
   return {Verdict::kInFlight, {}};
 }
 

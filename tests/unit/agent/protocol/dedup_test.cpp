@@ -1,5 +1,7 @@
 #include "agent/panel/dedup.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 namespace agent {
@@ -31,6 +33,28 @@ TEST(AnsweredIds, CountsRepeatsOfWhatStillExecutes) {
   EXPECT_EQ(ids.check("a", "status", at(0)).verdict, Verdict::kInFlight);
   EXPECT_EQ(ids.answered("a", "done"), 2U);
   EXPECT_EQ(ids.answered("a", "done"), 0U);
+}
+
+TEST(AnsweredIds, AnswersAFewRepeatsOfWhatStillExecutesHoweverManyThereAre) {
+  AnsweredIds ids;
+  (void)ids.check("a", "status", at(0));
+  for (int i = 0; i < 10'000; ++i)
+    EXPECT_EQ(ids.check("a", "status", at(0)).verdict, Verdict::kInFlight);
+  EXPECT_EQ(ids.answered("a", "done"), 4U);
+}
+
+TEST(AnsweredIds, TellsContentsApartWhateverByteTheyDifferIn) {
+  for (std::size_t size = 1; size < 40; ++size) {
+    const std::string content(size, 'x');
+    std::set<std::uint64_t> fingerprints{fingerprintOf(content), fingerprintOf(content + 'x'),
+                                         fingerprintOf(content + '\0')};
+    for (std::size_t i = 0; i < size; ++i) {
+      std::string other = content;
+      other[i] = 'y';
+      fingerprints.insert(fingerprintOf(other));
+    }
+    EXPECT_EQ(fingerprints.size(), size + 3);
+  }
 }
 
 TEST(AnsweredIds, ForgetsWhatWasTurnedAway) {
