@@ -27,7 +27,9 @@ void ConsoleFeed::start(const control::Supervisor& supervisor) {
 
 void ConsoleFeed::notice(const std::string& server_id) {
   const std::lock_guard lock(mutex_);
-  servers_[server_id].pending = true;
+  const auto [server, is_new] = servers_.try_emplace(server_id);
+  if (is_new) server->second.generation = ++last_generation_;
+  server->second.pending = true;
   if (!std::exchange(any_pending_, true)) changed_.notify_all();
 }
 
@@ -98,7 +100,8 @@ void ConsoleFeed::turn(double seconds) {
     const std::lock_guard lock(mutex_);
     allowance_ -= used;
     const auto found = servers_.find(server_id);
-    if (found == servers_.end()) continue;
+    // A new server may have got the name meanwhile.
+    if (found == servers_.end() || found->second.generation != server.generation) continue;
     found->second.allowance -= used;
     found->second.begun = server.begun;
     found->second.sent = server.sent;

@@ -69,6 +69,7 @@ class ConsoleFeed {
   std::condition_variable changed_;
   // Guarded by mutex_.
   std::map<std::string, Server> servers_;
+  std::uint64_t last_generation_ = 0;
   bool any_pending_ = false;
   bool stopping_ = false;
   double allowance_ = kBytesPerSecond / 4;
