@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "agent/files/read.h"
 #include "agent/files/tree.h"
@@ -54,8 +55,8 @@ class ContentSearch {
 
   bool wanted() const { return !wanted_.empty(); }
 
-  /// Whether the file holds it; `match` learns where.
-  bool find(int fd, Match& match, const Patience& patience) {
+  /// Whether the file holds it; `match` learns where. Absent: it was not read to its end.
+  std::optional<bool> find(int fd, Match& match, const Patience& patience) {
     std::string window;
     std::int64_t line = 1;
     std::int64_t offset = 0;
@@ -64,7 +65,8 @@ class ContentSearch {
       window.resize(kept + kBuffer);
       const ssize_t got = ::pread(fd, window.data() + kept, kBuffer, offset);
       window.resize(kept + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-      if (got <= 0 || patience.stopped() || patience.late()) return false;
+      if (got < 0 || patience.stopped() || patience.late()) return std::nullopt;
+      if (got == 0) return false;
       if (window.find('\0', kept) != std::string::npos) return false;  // no text
       offset += got;
       const std::string haystack = match_case_ ? window : lowered(window);
@@ -103,7 +105,9 @@ bool holds(ContentSearch& content, const TreeWalk::Entry& entry, Match& match, S
   if (entry.status.st_size > kMostSearched) return ++result.passed_over, false;
   const Descriptor file = openBeneath(entry.directory, entry.name, O_RDONLY, Links::kNone);
   if (!file || !isRegular(statusOf(file.get()))) return ++result.passed_over, false;
-  return content.find(file.get(), match, patience);
+  const std::optional<bool> found = content.find(file.get(), match, patience);
+  if (!found) ++result.passed_over;
+  return found.value_or(false);
 }
 
 }  // namespace
@@ -131,6 +135,8 @@ SearchResult search(const ServerRoot& root, const CheckedPath& path, const Searc
     bytes += kPerEntry + match.path.size() + match.entry.name.size() + match.text.size();
     result.matches.push_back(std::move(match));
   }
+  if (patience.stopped()) patience.check();
+  if (patience.late()) result.complete = false;
   result.passed_over += static_cast<std::int64_t>(walk.passedOver());
   return result;
 }

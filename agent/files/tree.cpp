@@ -125,7 +125,10 @@ const TreeWalk::Entry* TreeWalk::next() {
     Level& level = levels_.back();
     const dirent* found = readName(level.stream.get());
     if (found == nullptr) {
+      const int error = errno;
+      entry_.path.resize(level.path_size);
       levels_.pop_back();
+      if (error != 0) passOver(error);
       continue;
     }
     entry_.directory = ::dirfd(level.stream.get());
