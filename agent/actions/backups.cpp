@@ -159,7 +159,7 @@ control::Result<void> createBackup(Services& services, const Command& command,
         const BackupInfo made = backups.create(openFiles(services, command), options, work);
         const bool was_told = quiet->wasTold();
         quiet.reset();
-        backups.keepNewest(services.config.backups_kept);
+        backups.keepNewest(services.config.backups_kept, made.id);
         return encodeBackup(made).set("consoleTold", was_told);
       });
 }
@@ -227,7 +227,6 @@ control::Result<void> restoreBackup(Services& services, const Command& command,
     throw Refusal("INVALID_STATE", "a backup is being restored to this server already");
   const auto mark = std::make_shared<RestoreMark>(services.notes, command.server_id);
   requireAtRest(services, command);
-  (void)backupsOf(services, command).find(id);
   return beginBackupWork(
       services, command, operation_id, [&services, command, id, mark](std::stop_token stop) {
         // Before the end is told: the panel may start the server at once.

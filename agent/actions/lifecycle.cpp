@@ -113,10 +113,9 @@ control::Result<void> deleteServer(Services& services, const Command& command,
   const std::string& server_id = command.server_id;
   refuseRestoring(services, server_id);
   const bool remove_data = services.operations.find(operation_id)->remove_data;
-  // Before the operation can end, so that no new server comes in between.
-  if (remove_data) services.notes.markRemoving(server_id);
+  if (remove_data) beginRemoving(services, server_id);
   control::Result<void> accepted = services.supervisor.remove(server_id, operation_id);
-  if (!accepted && remove_data) services.notes.endRemoving(server_id);
+  if (!accepted && remove_data) endRemoving(services, server_id);
   return accepted;
 }
 

@@ -76,12 +76,12 @@ void QuietServer::hush(const files::Patience& patience) {
     patience.check();
     const auto written = write(line);
     if (!told_ && !written && written.error().code == control::ErrorCode::kWrongState) return;
+    if (written || written.error().effect != control::Effect::kNone) told_ = true;
     if (!written)
       throw Refusal(written.error().code == control::ErrorCode::kDeadlineExceeded ? "TIMEOUT"
                                                                                   : "INVALID_STATE",
                     "the console did not take '" + line +
                         "', so no backup was made: " + written.error().message);
-    told_ = true;
   }
   if (told_ && !around_.saved.empty()) awaitSaved(last, patience);
 }

@@ -10,8 +10,10 @@
 
 #include "agent/descriptor.h"
 #include "agent/files/beneath.h"
+#include "agent/files/server_root.h"
 #include "agent/files/tree.h"
 #include "agent/log.h"
+#include "agent/panel/refusal.h"
 
 namespace agent {
 namespace {
@@ -48,9 +50,6 @@ Descriptor openByName(int directory, const char* name) noexcept {
 
 }  // namespace
 
-/// An image's user is known to the image alone, so a server's directory is open to every user who
-/// can reach it: to nobody but the container, as long as the directory above is closed. Below one
-/// that the operator opened to others it belongs to root alone.
 control::Result<void> ServerFiles::create(const std::string& server_id,
                                           std::int64_t disk_bytes) const {
   std::error_code ignored;  // the open that follows tells
@@ -59,28 +58,35 @@ control::Result<void> ServerFiles::create(const std::string& server_id,
   const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return failure(errno, "make");
   const int error = quota().make(root.get(), server_id.c_str());
-  const bool is_new = error == 0;
-  if (!is_new && error != EEXIST) return failure(error, "make");
+  if (error != 0 && error != EEXIST) return failure(error, "make");
   const Descriptor made(::openat(root.get(), server_id.c_str(), kOpenDirectory));
   if (!made) return failure(errno, "open");
-  struct stat above {};
-  if (::fstat(root.get(), &above) != 0) return failure(errno, "look at");
-  const bool closed = (above.st_mode & (S_IXGRP | S_IXOTH)) == 0;
+  struct stat status {};
+  if (::fstat(made.get(), &status) != 0) return failure(errno, "look at");
+  // As it is made: by an agent, perhaps, that was killed before it came to this.
+  const bool is_new = (status.st_mode & 07777) == 0700 && status.st_uid == ::geteuid();
   // What the file system does not limit is measured.
   if (disk_bytes > 0) (void)quota().limit(made.get(), disk_bytes);
-  if (is_new && ::fchmod(made.get(), closed ? 0777 : 0755) != 0) return failure(errno, "open up");
+  if (is_new && ::fchmod(made.get(), files::modeForServers(root.get())) != 0)
+    return failure(errno, "open up");
   return {};
 }
 
-control::Result<void> ServerFiles::remove(const std::string& server_id) const {
+control::Result<void> ServerFiles::remove(const std::string& server_id,
+                                          const files::Patience& patience) const {
   const Descriptor root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return errno == ENOENT ? control::Result<void>() : failure(errno, "remove");
   if (quota().remove(root.get(), server_id.c_str()) == 0) return {};
   {
     const Descriptor top(::openat(root.get(), server_id.c_str(), kOpenDirectory));
     if (!top) return errno == ENOENT ? control::Result<void>() : failure(errno, "remove");
-    if (const int error = files::emptyDirectory(top.get(), {}, openByName); error != 0)
-      return failure(error, "remove");
+    try {
+      if (const int error = files::emptyDirectory(top.get(), patience, openByName); error != 0)
+        return failure(error, "remove");
+    } catch (const Refusal&) {
+      return control::Error{control::ErrorCode::kCancelled, control::Effect::kUnknown,
+                            "the agent is being shut down; the next one goes on"};
+    }
   }
   if (::unlinkat(root.get(), server_id.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return failure(errno, "remove");
@@ -105,22 +111,38 @@ const DiskQuota& ServerFiles::quota() const {
   return *quota_;
 }
 
-bool SuspendedServers::contains(const std::string& server_id) const {
+std::vector<std::string> ServerMarks::all() const {
+  std::vector<std::string> marked;
+  const Descriptor directory(::open(directory_.c_str(), kOpenDirectory));
+  if (directory)
+    files::forEachName(directory.get(), [&](const char* name) {
+      marked.emplace_back(name);
+      return true;
+    });
+  return marked;
+}
+
+bool ServerMarks::contains(const std::string& server_id) const {
   return ::access((directory_ + '/' + server_id).c_str(), F_OK) == 0;
 }
 
-control::Result<void> SuspendedServers::add(const std::string& server_id) const {
+control::Result<void> ServerMarks::add(const std::string& server_id) const {
   std::error_code ignored;  // the open that follows tells
   std::filesystem::create_directories(directory_, ignored);
   const Descriptor marker(::open((directory_ + '/' + server_id).c_str(),
                                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (marker) return {};
+  if (marker) {
+    ::fsync(marker.get());
+    const Descriptor directory(::open(directory_.c_str(), kOpenDirectory));
+    ::fsync(directory.get());
+    return {};
+  }
   return control::Error{
       control::ErrorCode::kPermissionDenied, control::Effect::kNone,
-      "cannot keep the mark of a suspended server: " + std::generic_category().message(errno)};
+      "cannot keep the mark of a server: " + std::generic_category().message(errno)};
 }
 
-void SuspendedServers::remove(const std::string& server_id) const {
+void ServerMarks::remove(const std::string& server_id) const {
   ::unlink((directory_ + '/' + server_id).c_str());
 }
 

@@ -5,10 +5,13 @@
 #include <mutex>
 #include <string>
 
+#include <vector>
+
 #include <libcontrol/result.h>
 
 #include "agent/descriptor.h"
 #include "agent/disk/disk_quota.h"
+#include "agent/files/patience.h"
 
 namespace agent {
 
@@ -27,8 +30,10 @@ class ServerFiles {
   /// Makes the directory unless it is there, limited to `disk_bytes` where the file system can; 0:
   /// not limited. kPermissionDenied, kResourceExhausted.
   control::Result<void> create(const std::string& server_id, std::int64_t disk_bytes = 0) const;
-  /// Removes the directory and all in it; one that is not there is fine.
-  control::Result<void> remove(const std::string& server_id) const;
+  /// Removes the directory and all in it; one that is not there is fine. kCancelled: a part of it
+  /// is still there.
+  control::Result<void> remove(const std::string& server_id,
+                               const files::Patience& patience = {}) const;
   /// The directory; nothing and errno.
   Descriptor open(const std::string& server_id) const noexcept;
   /// What the file system offers, looked at once, when the directory of all is there.
@@ -40,12 +45,12 @@ class ServerFiles {
   mutable std::unique_ptr<DiskQuota> quota_;
 };
 
-/// The servers whose start is refused until they are unsuspended: one empty file each below the
-/// state directory, so that it survives the agent.
-class SuspendedServers {
+/// Marks on servers that survive the agent: an empty file each in a directory of their own.
+class ServerMarks {
  public:
-  explicit SuspendedServers(const std::string& state_dir) : directory_(state_dir + "/suspended") {}
+  explicit ServerMarks(std::string directory) : directory_(std::move(directory)) {}
 
+  std::vector<std::string> all() const;
   bool contains(const std::string& server_id) const;
   control::Result<void> add(const std::string& server_id) const;
   void remove(const std::string& server_id) const;

@@ -6,10 +6,14 @@
 #include <libcontrol/images.h>
 
 #include "agent/actions/create_payload.h"
+#include "agent/files/patience.h"
 #include "agent/log.h"
+#include "agent/panel/command.h"
 
 namespace agent {
 namespace {
+
+constexpr std::chrono::hours kRemovalTimeout{24};
 
 template <class Number>
 std::optional<Number> labelNumber(const std::map<std::string, std::string>& labels,
@@ -141,6 +145,54 @@ std::optional<control::RuntimeInfo> EngineFacts::info() const {
 std::string EngineFacts::problem() const {
   const std::lock_guard lock(mutex_);
   return problem_;
+}
+
+void beginRemoving(Services& services, const std::string& server_id) {
+  services.notes.markRemoving(server_id);
+  if (const auto marked = services.removing.add(server_id); !marked)
+    log::warning("files", "should the agent be killed, files of '" + server_id +
+                              "' will stay: " + marked.error().message);
+}
+
+void endRemoving(Services& services, const std::string& server_id) {
+  services.notes.endRemoving(server_id);
+  if (!services.notes.isRemoving(server_id)) services.removing.remove(server_id);
+}
+
+void removeFiles(Services& services, const std::string& server_id,
+                 std::function<void(const control::Result<void>&)> done) {
+  const bool posted =
+      services.removals.post([&services, server_id, done](const std::stop_token& stop) {
+        services.server_work.cancelAll(server_id);
+        const auto removed =
+            services.files.remove(server_id, files::Patience(stop, kRemovalTimeout));
+        if (stop.stop_requested() && !removed)
+          services.notes.endRemoving(server_id);  // the mark stays for the next agent
+        else
+          endRemoving(services, server_id);
+        done(removed);
+      });
+  if (posted) return;  // else the agent is being shut down
+  services.notes.endRemoving(server_id);
+  done(
+      control::Error{.code = control::ErrorCode::kCancelled,
+                     .message = "the server's files are still there; the next agent removes them"});
+}
+
+void resumeRemovals(Services& services) {
+  for (const std::string& server_id : services.removing.all()) {
+    if (!isServerId(server_id)) continue;
+    if (services.supervisor.status(server_id)) {  // its container was not removed
+      services.removing.remove(server_id);
+      continue;
+    }
+    services.notes.markRemoving(server_id);
+    removeFiles(services, server_id, [server_id](const control::Result<void>& removed) {
+      if (removed) return log::info("files", "what was left of '" + server_id + "' is removed");
+      log::warning("files", "what was left of '" + server_id +
+                                "' cannot be removed: " + removed.error().message);
+    });
+  }
 }
 
 void learnFromEngine(Services& services, const control::CallContext& context) {

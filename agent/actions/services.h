@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -98,7 +99,8 @@ struct Services {
   Workers& workers;
   Workers& removals;  ///< of servers' files, which can take long
   const ServerFiles& files;
-  const SuspendedServers& suspended;
+  const ServerMarks& suspended;  ///< their start is refused until they are unsuspended
+  const ServerMarks& removing;   ///< whose files go, whoever is killed meanwhile
   ServerNotes& notes;
   HostReadings& host;
   DiskWatch& disk;
@@ -121,6 +123,17 @@ struct Services {
     return {config.data_dir, config.state_dir, config.container_data_path};
   }
 };
+
+/// Before the operation that removes the server, so that no new one comes in between and what is
+/// left of its files goes if this agent is killed.
+void beginRemoving(Services& services, const std::string& server_id);
+/// That came to nothing, or they are gone.
+void endRemoving(Services& services, const std::string& server_id);
+/// Removes the files of a server that is no more, behind the scenes, and then calls `done`.
+void removeFiles(Services& services, const std::string& server_id,
+                 std::function<void(const control::Result<void>&)> done);
+/// What agents before this one did not come to.
+void resumeRemovals(Services& services);
 
 /// Asks the engine who it is and reads the labels of our containers.
 void learnFromEngine(Services& services, const control::CallContext& context);

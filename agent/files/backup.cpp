@@ -196,6 +196,8 @@ class Replacement {
       if (::fchown(fd(), before.st_uid, before.st_gid) != 0 && errno != EPERM)
         refuseErrno(errno, "/");
       if (::fchmod(fd(), before.st_mode & 0777) != 0) refuseErrno(errno, "/");
+    } else if (::fchmod(fd(), modeForServers(all_.get())) != 0) {
+      refuseErrno(errno, "/");
     }
     if (::syncfs(fd()) != 0) refuseErrno(errno, "/");
     const unsigned flags = there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
@@ -299,12 +301,14 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
       "\nbytes=" + std::to_string(info.bytes) + "\nentries=" + std::to_string(info.entries) +
       "\nskipped=" + std::to_string(info.skipped) + "\nname=" + info.name + '\n';
   writeAll(description.fd(), text.data(), text.size(), 0, "the backup");
-  // Without its description it is no backup: that gets its name last.
-  file.finish(info.id + kArchive);
+  // A backup is there when both are. The archive comes last and goes first, so that what a kill in
+  // between leaves is a description, which is small and in nobody's way.
+  ::unlinkat(directory_.get(), (info.id + kInfo).c_str(), 0);
+  description.finish(info.id + kInfo);
   try {
-    description.finish(info.id + kInfo);
+    file.finish(info.id + kArchive);
   } catch (...) {
-    ::unlinkat(directory_.get(), (info.id + kArchive).c_str(), 0);
+    ::unlinkat(directory_.get(), (info.id + kInfo).c_str(), 0);
     throw;
   }
   return info;
@@ -312,16 +316,22 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
 
 void Backups::remove(const std::string& id) {
   (void)find(id);
-  ::unlinkat(directory_.get(), (id + kInfo).c_str(), 0);
   if (::unlinkat(directory_.get(), (id + kArchive).c_str(), 0) != 0 && errno != ENOENT)
     refuseErrno(errno, "the backup");
+  ::unlinkat(directory_.get(), (id + kInfo).c_str(), 0);
   syncDirectory(directory_.get());
 }
 
-void Backups::keepNewest(std::size_t most) {
+void Backups::keepNewest(std::size_t most, const std::string& spared) {
   if (most == 0) return;
-  const std::vector<BackupInfo> all = list();
-  for (std::size_t i = 0; i + most < all.size(); ++i) remove(all[i].id);
+  std::vector<BackupInfo> all = list();
+  // The clock may have been set back since the others were made.
+  std::stable_partition(all.begin(), all.end(),
+                        [&](const BackupInfo& one) { return one.id != spared; });
+  for (std::size_t i = 0; i + most < all.size(); ++i) try {
+      remove(all[i].id);
+    } catch (const Refusal&) {  // somebody else removed it, or it stays: the new one is made
+    }
 }
 
 Descriptor Backups::open(const std::string& id) const {

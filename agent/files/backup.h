@@ -59,8 +59,9 @@ class Backups {
   /// Everything in the server's directory, symbolic links as links. FILE_EXISTS: the id is taken.
   BackupInfo create(const ServerRoot& root, const BackupOptions& options, const ArchiveWork& work);
   void remove(const std::string& id);
-  /// Removes the oldest until there are no more than `most`; 0: keeps all.
-  void keepNewest(std::size_t most);
+  /// Removes the oldest until there are no more than `most`, as far as that can be done; 0: keeps
+  /// all. `spared` stays: it was made just now.
+  void keepNewest(std::size_t most, const std::string& spared);
   Piece read(const std::string& id, std::int64_t offset, std::int64_t length) const;
   /// Unpacks a backup, whose checksum must be right, beside the server's directory and exchanges
   /// the two; what was there is removed then. The server must not run: `before_exchange`, given

@@ -29,6 +29,11 @@ Ownership ownershipOf(int root) {
 
 }  // namespace
 
+mode_t modeForServers(int data_dir) {
+  const bool closed = (statusOf(data_dir).st_mode & (S_IXGRP | S_IXOTH)) == 0;
+  return closed ? 0777 : 0755;
+}
+
 ServerRoot ServerRoot::open(const std::string& data_dir, const std::string& server_id) {
   requireOpenBeneath();
   Descriptor directory = openServerDirectory(data_dir, server_id);

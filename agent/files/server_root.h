@@ -25,6 +25,12 @@ struct Ownership {
   mode_t directory_mode = 0755;
 };
 
+/// The mode of a server's directory below that of all, which is open. An image's user is known to
+/// the image alone, so it is open to every user who can reach it: to nobody but the container, as
+/// long as the directory above is closed. Below one that the operator opened to others it belongs
+/// to root alone.
+mode_t modeForServers(int data_dir);
+
 /// A server's directory of files, open. Everything below is reached from this descriptor.
 ///
 /// Threads: any. Blocking: as long as the file system does.

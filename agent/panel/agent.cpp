@@ -59,7 +59,8 @@ class Agent::Core {
         runtime_(std::move(runtime)),
         out_(std::move(send)),
         files_(config.data_dir),
-        suspended_(config.state_dir),
+        suspended_(config.state_dir + "/suspended"),
+        removing_(config.state_dir + "/removing"),
         host_(config.data_dir),
         identity_(makeIdentity(config)),
         journal_(config.state_dir),
@@ -74,9 +75,10 @@ class Agent::Core {
             runtime_, supervisorOptions(config_, notes_), reporter_)),
         reserve_(config_.policy.disk_reserve_bytes),
         disk_(files_, notes_, diskHooks(), {}),
-        services_{config_, *runtime_,  *supervisor_,  out_,  operations_, *workers_, *removals_,
-                  files_,  suspended_, notes_,        host_, disk_,       reserve_,  identity_,
-                  engine_, journal_,   *server_work_, ends_, pulled_,     readiness_},
+        services_{config_,    *runtime_, *supervisor_, out_,      operations_, *workers_,
+                  *removals_, files_,    suspended_,   removing_, notes_,      host_,
+                  disk_,      reserve_,  identity_,    engine_,   journal_,    *server_work_,
+                  ends_,      pulled_,   readiness_},
         dispatcher_(services_) {
     reporter_.lend(services_);
     console_feed_.start(*supervisor_);
@@ -96,6 +98,7 @@ class Agent::Core {
     if (!inherited) return log::error("protocol", inherited.error().message);
     if (!journal_.problem().empty()) log::warning("protocol", journal_.problem());
     dispatcher_.takeOver(*std::move(inherited));
+    resumeRemovals(services_);
     tidyUp();
   }
 
@@ -250,7 +253,8 @@ class Agent::Core {
   Outgoing out_;
   Operations operations_;
   const ServerFiles files_;
-  const SuspendedServers suspended_;
+  const ServerMarks suspended_;
+  const ServerMarks removing_;
   ServerNotes notes_;
   HostReadings host_;
   std::atomic<bool> reading_disk_{false};

@@ -86,7 +86,7 @@ void Reporter::onOperationEnd(const control::OperationEnd& end) {
       services->suspended.remove(end.entry);
       if (operation->remove_data) return removeDataThenComplete(*operation, end);
     } else if (operation->remove_data) {
-      services->notes.endRemoving(end.entry);
+      endRemoving(*services, end.entry);
     }
   }
   complete(*operation, end);
@@ -94,21 +94,11 @@ void Reporter::onOperationEnd(const control::OperationEnd& end) {
 
 void Reporter::removeDataThenComplete(const Operation& operation,
                                       const control::OperationEnd& end) {
-  Services* const services = services_;
-  const auto finish = [this, services, operation, end](std::optional<control::Error> error) {
+  removeFiles(*services_, end.entry, [this, operation, end](const control::Result<void>& removed) {
     control::OperationEnd completed = end;
-    completed.error = std::move(error);
-    services->notes.endRemoving(end.entry);
+    if (!removed) completed.error = removed.error();
     complete(operation, completed);
-  };
-  const bool posted = services->removals.post([services, end, finish](const std::stop_token&) {
-    services->server_work.cancelAll(end.entry);
-    const auto removed = services->files.remove(end.entry);
-    finish(removed ? std::nullopt : std::optional(removed.error()));
   });
-  if (!posted)  // the agent is being shut down
-    finish(control::Error{.code = control::ErrorCode::kCancelled,
-                          .message = "the server's files are still there"});
 }
 
 /// A legacy message was answered with "starting" or "updating", and command_completed is not for

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/files/backup.h"
 #include "agent/files/temporary_name.h"
 #include "unit/agent/files/file_agent.h"
 
@@ -67,6 +68,72 @@ TEST_F(LeftOvers, GoAtTheNextStartAndUploadsStay) {
   EXPECT_EQ(outcome(finished), "ok") << finished.write();
   EXPECT_EQ(readFileAt(agent_.root() + "/up"), "ABCDEF");
   EXPECT_TRUE(isGone(staging));
+}
+
+TEST_F(LeftOvers, FilesOfADeletedServerGoOnGoing) {
+  const std::string state = fs::path(agent_.root()).parent_path().parent_path() / "state";
+  fs::create_directories(state + "/removing");
+  writeFileAt(state + "/removing/gone", "");
+  writeFileAt(state + "/removing/a", "");  // its container was not removed
+  fs::create_directories(agent_.rootOf("gone") + "/world");
+  agent_.restart();
+  EXPECT_TRUE(isGone(agent_.rootOf("gone")));
+  EXPECT_TRUE(isGone(state + "/removing/gone"));
+  EXPECT_TRUE(isGone(state + "/removing/a"));
+  EXPECT_TRUE(fs::exists(agent_.root()));
+}
+
+TEST_F(LeftOvers, AServerThatGoesIsMarkedUntilItsFilesAreGone) {
+  const std::string state = fs::path(agent_.root()).parent_path().parent_path() / "state";
+  ASSERT_EQ(
+      at(agent_.completed(agent_.send("delete_server", R"({"removeData":true})")), "data.success"),
+      "true");
+  EXPECT_FALSE(fs::exists(agent_.root()));
+  EXPECT_TRUE(isGone(state + "/removing/a"));
+  EXPECT_TRUE(fs::exists(state + "/removing"));
+}
+
+class LeftOverBackups : public LeftOvers {
+ protected:
+  Json create(const std::string& payload) {
+    return agent_.completed(agent_.send("create_backup", payload));
+  }
+  std::string archive(const std::string& id) { return agent_.backups() + "/a/" + id + ".tar.zst"; }
+  std::string description(const std::string& id) { return agent_.backups() + "/a/" + id + ".info"; }
+};
+
+/// A kill between the two steps of making or removing one.
+TEST_F(LeftOverBackups, ADescriptionAloneIsNoBackupAndInNobodysWay) {
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  fs::remove(archive("b"));
+  EXPECT_EQ(at(agent_.ask("list_backups", "{}"), "data.backups"), "[]");
+  EXPECT_EQ(outcome(agent_.ask("delete_backup", R"({"backupId":"b"})")), "FILE_NOT_FOUND");
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  EXPECT_EQ(outcome(agent_.ask("delete_backup", R"({"backupId":"b"})")), "ok");
+  EXPECT_FALSE(fs::exists(archive("b")));
+  EXPECT_FALSE(fs::exists(description("b")));
+}
+
+TEST_F(LeftOverBackups, OneThatWasMadeJustNowIsSparedWhateverTheClockSays) {
+  ASSERT_EQ(at(create(R"({"backupId":"old"})"), "data.success"), "true");
+  std::string text = readFileAt(description("old"));
+  const std::size_t created = text.find("created=") + 8;
+  text.replace(created, text.find('\n', created) - created, "9000000000000000000");
+  writeFileAt(description("old"), text);
+  files::Backups backups(agent_.backups(), "a");
+  ASSERT_EQ(at(create(R"({"backupId":"new"})"), "data.success"), "true");
+  backups.keepNewest(1, "new");
+  EXPECT_TRUE(fs::exists(archive("new")));
+  EXPECT_FALSE(fs::exists(archive("old")));
+}
+
+TEST_F(LeftOverBackups, ALostFolderComesBackAsOneThatTheContainerCanUse) {
+  const fs::perms usual = fs::status(agent_.root()).permissions();
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  fs::remove_all(agent_.root());
+  const Json restored = agent_.completed(agent_.send("restore_backup", R"({"backupId":"b"})"));
+  ASSERT_EQ(at(restored, "data.success"), "true") << restored.write();
+  EXPECT_EQ(fs::status(agent_.root()).permissions(), usual);
 }
 
 }  // namespace

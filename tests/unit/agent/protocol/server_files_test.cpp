@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -65,6 +66,30 @@ TEST_F(ServerFilesTest, RemovesATreeAndFollowsNoLink) {
   EXPECT_TRUE(files_.remove("a"));
 }
 
+TEST_F(ServerFilesTest, OpensUpADirectoryThatWasMadeAndNoMore) {
+  ASSERT_TRUE(files_.create("a"));
+  const fs::perms usual = fs::status(files_.pathOf("a")).permissions();
+  ASSERT_NE(usual, fs::perms::owner_all);
+  fs::permissions(files_.pathOf("a"),
+                  fs::perms::owner_all);  // as an agent that is killed leaves it
+  ASSERT_TRUE(files_.create("a"));
+  EXPECT_EQ(fs::status(files_.pathOf("a")).permissions(), usual);
+  fs::permissions(files_.pathOf("a"), fs::perms(0750));  // as somebody chose
+  ASSERT_TRUE(files_.create("a"));
+  EXPECT_EQ(fs::status(files_.pathOf("a")).permissions(), fs::perms(0750));
+}
+
+TEST_F(ServerFilesTest, LeavesTheRestWhenItIsStopped) {
+  ASSERT_TRUE(files_.create("a"));
+  std::ofstream(files_.pathOf("a") + "/file") << "x";
+  std::stop_source stop;
+  stop.request_stop();
+  const auto removed = files_.remove("a", files::Patience(stop.get_token(), std::chrono::hours(1)));
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().code, control::ErrorCode::kCancelled);
+  EXPECT_TRUE(fs::exists(files_.pathOf("a") + "/file"));
+}
+
 TEST_F(ServerFilesTest, RemovesATreeDeeperThanItHasDescriptorsFor) {
   ASSERT_TRUE(files_.create("a"));
   fs::path deep = files_.pathOf("a");
@@ -91,10 +116,11 @@ TEST_F(ServerFilesTest, RemovesNothingOfWhatIsMountedInATree) {
 }
 
 TEST_F(ServerFilesTest, KeepsTheMarksOfSuspendedServers) {
-  const SuspendedServers suspended((directory_ / "state").string());
+  const ServerMarks suspended((directory_ / "state" / "suspended").string());
   EXPECT_FALSE(suspended.contains("a"));
   ASSERT_TRUE(suspended.add("a"));
-  EXPECT_TRUE(SuspendedServers((directory_ / "state").string()).contains("a"));
+  EXPECT_TRUE(ServerMarks((directory_ / "state" / "suspended").string()).contains("a"));
+  EXPECT_THAT(suspended.all(), testing::ElementsAre("a"));
   suspended.remove("a");
   EXPECT_FALSE(suspended.contains("a"));
 }
