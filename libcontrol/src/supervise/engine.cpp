@@ -254,8 +254,7 @@ std::optional<std::vector<EntryPtr>> Supervisor::Core::compare(
   for (const auto& [name, entry] : entries_) {
     const std::lock_guard entry_lock(entry->mutex);
     if (present.contains(name)) continue;
-    if (entry->isLost() ? entry->container || entry->next : entry->container && !entry->busy)
-      suspects.push_back(entry);
+    if (entry->isLost() || (entry->container && !entry->busy)) suspects.push_back(entry);
   }
   orphans_ = std::move(orphans);
   if (!died_together_) died_together_ = !any_runs;

@@ -141,6 +141,12 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
   if (!info) {
     if (!info.error().is(ErrorCode::kNotFound)) return lookLater(entry);
     std::unique_lock lock(entry->mutex);
+    // Its creation failed, and an engine that was lost since made nothing of it either.
+    if (!entry->container && !entry->next) {
+      entry->in_doubt = false;
+      lock.unlock();
+      return setState(*entry, EntryState::kFailed, Reason::kAdopted, nullptr);
+    }
     const bool never_seen = entry->state == EntryState::kUnknown && !entry->is_desire_known &&
                             !entry->run && !entry->next;
     lock.unlock();

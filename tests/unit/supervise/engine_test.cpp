@@ -87,6 +87,21 @@ TEST_F(Truth, StreamsThatNeverLastAreNoLoop) {
   EXPECT_TRUE(supervisor_->engineReachable());
 }
 
+TEST_F(Truth, ServerWhoseCreationFailedAsTheEngineWasLostHasFailedWhenItIsFound) {
+  open();
+  create("b");
+  control().engineDown(true);
+  ASSERT_TRUE(supervisor_->create("a", server(), "create"));
+  ASSERT_TRUE(observer_.waitForEnd("create")->error);
+  ASSERT_TRUE(becomesInTime("b", EntryState::kUnknown));
+  control().engineDown(false);
+  ASSERT_TRUE(becomesInTime("b", EntryState::kCreated));
+  EXPECT_TRUE(becomes("a", EntryState::kFailed));
+  // It stands for nothing.
+  create("a");
+  EXPECT_EQ(stateOf("a"), EntryState::kCreated);
+}
+
 // ---- answers that come late ----
 
 TEST_F(Truth, LateListDoesNotBringBackWhatWasRemoved) {
