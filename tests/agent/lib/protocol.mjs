@@ -22,9 +22,9 @@ const kStates = new Set(`creating created pulling starting running stopping stop
   deleting deleted unknown`.split(/\s+/));
 const kFailures = new Set('create_failed start_failed stop_failed delete_failed update_failed'.split(' '));
 const kReasons = new Set(`stopped_gracefully killed_after_timeout killed crashed oom_killed exited start_failed
-  requested adopted engine_lost removed port_conflict image_missing restored`.split(/\s+/));
+  requested ready adopted engine_lost removed port_conflict image_missing restored`.split(/\s+/));
 const kEvents = new Set(`server_status_changed server_status server_log server_log_gap resource_update image_pull_progress
-  command_completed archive_progress backup_progress`.split(/\s+/));
+  command_completed archive_progress backup_progress disk_limit_exceeded`.split(/\s+/));
 const kTypes = new Set(`response event error pong heartbeat system_info server_status server_output
   file_content`.split(/\s+/));
 const kTimestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
