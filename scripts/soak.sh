@@ -34,7 +34,7 @@ export STORM_SEED=$seed E2E_SLOWNESS=4
 uri=$(tests/engines/dockerd.sh start "$directory")
 printf 'on a dockerd, %s minutes, seed %s\n' $((minutes / 2)) "$seed"
 E2E_ENGINE=docker CONTROL_TEST_DOCKER=$uri STORM_MINUTES=$((minutes / 2)) STORM_KILLS=1 \
-  STORM_ENGINE_PID=$(cat "$directory/dockerd.pid") node --test tests/agent/storm.test.mjs
+  STORM_BREAKS_ENGINE=1 node --test tests/agent/storm.test.mjs
 printf 'on that dockerd, kill -9 of the agent at every call that matters\n'
 FAILPOINTS=all E2E_ENGINE=docker CONTROL_TEST_DOCKER=$uri node --test tests/agent/failpoints.test.mjs
 printf 'on the mock engine, %s minutes, seed %s\n' $((minutes - minutes / 2)) "$seed"

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 process.env.AGENT_BINARY = fileURLToPath(new URL('./lib/fake_agent.mjs', import.meta.url));
 process.env.E2E_ENGINE = 'mock';
 const { World } = await import('./lib/world.mjs');
+const { spanOf, unclaimed } = await import('./lib/ledger.mjs');
 
 /** One server from creation to its end, with an agent that has `fault`. */
 async function converse(fault = '') {
@@ -39,5 +40,37 @@ describe('the harness', { concurrency: 4 }, () => {
     await assert.rejects(world.link.waitFor((m) => m.type === 'pong', 'pong', 50), (error) =>
       /no pong within/.test(error.message) && error.message.includes(command.id));
     await world.close();
+  });
+});
+
+describe('the ledger of what the engine did', () => {
+  const entry = (action, end, more = {}) => ({
+    message: { action, payload: {} }, sentAt: 100, endedAt: 200, states: new Set(), whole: true,
+    ended: end === 'refused' ? { type: 'response', error: { code: 'SERVER_EXISTS' } }
+      : { type: 'event', data: end ? { error: { code: end } } : {} }, ...more,
+  });
+  const through = (...states) => ({ states: new Set(states) });
+
+  it('takes for what was done only commands that did it, or of which nobody knows', () => {
+    const has = (deed, ...given) => spanOf(deed, entry(...given)) !== null;
+    assert.ok(has('start', 'start_server', undefined, through('starting', 'running')));
+    assert.ok(!has('start', 'start_server'), 'it ran already');
+    assert.ok(has('start', 'start_server', undefined, { whole: false }), 'what it did was not heard');
+    assert.ok(!has('create', 'create_server', 'refused', { whole: false }));
+    assert.ok(!has('create', 'create_server', 'IMAGE_NOT_FOUND'));
+    assert.ok(has('create', 'create_server', 'TIMEOUT', through('creating')));
+    assert.ok(has('create', 'create_server', 'OUTCOME_UNKNOWN'));
+    assert.ok(!has('start', 'create_server', undefined, through('creating', 'created')));
+    assert.ok(!has('start', 'stop_server', undefined, through('stopping', 'stopped')));
+  });
+
+  it('sees a deed that is done twice, too late, or for nothing', () => {
+    const claim = (...span) => ({ span, used: false });
+    const left = (times, ...claims) => unclaimed(times.map((at) => ({ at })), claims).map(({ at }) => at);
+    assert.deepEqual(left([150], claim(100, 200)), []);
+    assert.deepEqual(left([150, 160], claim(100, 200)), [160]);
+    assert.deepEqual(left([250], claim(100, 200)), [250]);
+    assert.deepEqual(left([50]), [50]);
+    assert.deepEqual(left([150, 250], claim(100, 400), claim(100, 200)), []);
   });
 });

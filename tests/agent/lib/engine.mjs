@@ -48,11 +48,16 @@ export class Engine {
     await this.request('DELETE', `/containers/ctrl-alt-play-${serverId}?force=true&v=true`).catch(() => {});
   }
 
-  /** Server ids of all containers whose id begins with `prefix`. */
-  async servers(prefix) {
+  /** Server ids of all containers and the states they are in, seen at one moment. */
+  async states() {
     const filters = encodeURIComponent(JSON.stringify({ label: ['ctrl-alt-play.managed=true'] }));
     const list = await this.request('GET', `/containers/json?all=true&filters=${filters}`);
-    return list.map((c) => c.Labels['ctrl-alt-play.server-id']).filter((id) => id?.startsWith(prefix));
+    return new Map(list.map((c) => [c.Labels['ctrl-alt-play.server-id'], c.State]));
+  }
+
+  /** Server ids of all containers whose id begins with `prefix`. */
+  async servers(prefix) {
+    return [...(await this.states()).keys()].filter((id) => id?.startsWith(prefix));
   }
 
   async removeAll(prefix) {
