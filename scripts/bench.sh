@@ -15,12 +15,14 @@ mapfile -t launcher < <(launcher_options)
 echo "building" >&2
 cmake --preset release -B build/bench -DCONTROL_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
 cmake --build build/bench \
-  --target core_bench docker_bench podman_bench link_bench ws_echo ctrl-alt-play-agent \
+  --target core_bench mock_bench docker_bench podman_bench link_bench ws_echo ctrl-alt-play-agent \
   control_mock_module control_docker_module >/dev/null
 tests/agent/install.sh >/dev/null
 
 printf '%s, %s\n' "$(date -u +%F)" "$(. /etc/os-release && echo "$PRETTY_NAME")"
 build/bench/tests/bench/core_bench "$PWD/build/bench/plugins/libcontrol-mock.so"
+printf '\nMock engine, start and stop with a timeout of 30 s, goal 100,000 cycles in 5 s: '
+build/bench/tests/bench/mock_bench
 printf '\n'
 build/bench/tests/bench/docker_bench "$containers"
 printf '\n'
@@ -28,7 +30,7 @@ build/bench/tests/bench/podman_bench 50
 printf '\n| what | ours | against | ratio | goal |\n|---|---|---|---|---|\n'
 build/bench/tests/bench/link_bench build/bench/tests/support/ws_echo tests/bench/ws_echo_client.mjs
 AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build/bench/plugins" \
-  node tests/bench/agent_bench.mjs
+  WS_ECHO="$PWD/build/bench/tests/support/ws_echo" node tests/bench/agent_bench.mjs
 AGENT_BINARY="$PWD/build/bench/agent/ctrl-alt-play-agent" PLUGIN_DIR="$PWD/build/bench/plugins" \
   node tests/bench/files_bench.mjs
 

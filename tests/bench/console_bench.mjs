@@ -101,7 +101,59 @@ async function many() {
   await world.close().catch((error) => console.error(error.message));
 }
 
+const engineAsks = (method, path) => new Promise((resolve, reject) => {
+  http.request({ socketPath: target.engine.socketPath, agent: false, method, path }, (response) => {
+    let text = '';
+    response.on('data', (data) => { text += data; });
+    response.on('end', () => resolve(text && response.statusCode === 200 ? JSON.parse(text) : null));
+  }).on('error', reject).end();
+});
+
+/** Seconds from the start of a server that prints 200 MB to its end, as the engine says. */
+async function runTime(name, start) {
+  const before = (await engineAsks('GET', `/containers/${name}/json`)).State.StartedAt;
+  await start();
+  for (;;) {
+    const { State: state } = await engineAsks('GET', `/containers/${name}/json`);
+    if (state.StartedAt !== before && state.Status === 'exited') return (Date.parse(state.FinishedAt) - Date.parse(state.StartedAt)) / 1000;
+    await pause(50);
+  }
+}
+
+/** What a server's own output loses when nobody reads it: the agent or the panel stands still. */
+async function slowed() {
+  const world = await World.open({});
+  forgetLines(world);
+  const id = await world.create('printer', { startup: `yes '${kLine}' | head -c 200000000`, tty: false });
+  const name = `ctrl-alt-play-${id}`;
+  const start = () => world.link.command('start_server', id).done(60_000);
+  const socket = world.link.socket._socket;
+  const frozen = (freeze, thaw) => runTime(name, async () => {
+    await start();
+    freeze();
+  }).finally(thaw);
+  const agent = () => frozen(() => process.kill(world.agent.pid, 'SIGSTOP'), () => process.kill(world.agent.pid, 'SIGCONT'));
+  const panel = () => frozen(() => socket.pause(), () => socket.resume());
+  const times = { agent: [], panel: [], alone: [] };
+  for (let i = 0; i < 5; i++) {
+    times.agent.push(await agent());
+    await pause(500);
+    times.panel.push(await panel());
+    await pause(500);
+  }
+  await world.agent.stop();
+  for (let i = 0; i < 5; i++) times.alone.push(await runTime(name, () => engineAsks('POST', `/containers/${name}/start`)));
+  const alone = percentile(times.alone, 0.5);
+  for (const who of ['agent', 'panel']) {
+    const median = percentile(times[who], 0.5);
+    row(`a server prints 200 MB while the ${who} stands still, p50`, `${median.toFixed(2)} s`, `${alone.toFixed(2)} s without an agent`,
+      (median / alone).toFixed(2), 'at most 1.05');
+  }
+  await world.close().catch((error) => console.error(error.message));
+}
+
 console.log('| what | ours | against | ratio | goal |\n|---|---|---|---|---|');
 await drained();
+await slowed();
 await many();
 process.exit(0);
