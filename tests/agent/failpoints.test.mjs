@@ -1,10 +1,12 @@
 // kill -9 of the agent at every call to the kernel that changes a file or speaks to the engine, in
-// the middle of a server's whole life: nothing is done twice, every command ends, nothing is lost.
+// the middle of a server's whole life, files, archive and backup included: nothing is done twice, every
+// command ends, nothing is lost, nothing is half.
 //   FAILPOINTS       how many of them are tried, evenly spread (default 20); `all` takes minutes
 //   FAILPOINTS_ONLY  one of them, as a failure names it: renameat:3
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { it } from 'node:test';
 import path from 'node:path';
@@ -32,13 +34,49 @@ function known() {
   });
 }
 
+/** What the file holds in the course of a life: more than one write to the kernel each. */
+const kContent = Object.fromEntries(['first', 'second', 'third'].map((name) => [name, name.repeat(12_000)]));
+const kFile = 'world/data';
+const kArchive = 'world.tar.zst';
+const kBackup = 'whole';
+
+const base64 = (text) => Buffer.from(text).toString('base64');
+
+/** One server from its creation to its end; with what the file holds once a step is done. */
+function stepsOf(token) {
+  const { first, second, third } = kContent;
+  const half = second.length / 2;
+  const piece = (offset) => ({
+    path: kFile, content: base64(second.slice(offset, offset + half)), offset, size: second.length,
+  });
+  return [
+    ['create_server', World.payload({ startup: kEcho, start: true, stop: { timeout: 0.2 } })],
+    ['send_command', { command: token }],
+    ['write_file', { path: kFile, content: first }, first],
+    ['upload_file', piece(0)],
+    ['upload_file', piece(half), second],
+    ['create_archive', { path: 'world', destination: kArchive }],
+    ['create_backup', { backupId: kBackup }],
+    ['update_server', { environment: { CHANGED: '1' } }],
+    ['restart_server', { timeout: 0.2 }],
+    ['stop_server', { timeout: 0.2 }],
+    ['write_file', { path: kFile, content: third }, third],
+    ['restore_backup', { backupId: kBackup }, second],
+    ['start_server'],
+    ['kill_server'],
+    ['delete_server', { removeData: true }],
+  ];
+}
+
+const isDone = (entry) => (entry?.ended?.type === 'event' ? entry.ended.data : entry?.ended)?.success === true;
+
 class Life {
   constructor(world) {
     this.world = world;
     this.storm = new Storm({ world, seed: 1, servers: 0 });
   }
 
-  /** One server from its creation to its end, as far as the agent lives. */
+  /** As far as the agent lives. */
   async live() {
     const { world, storm } = this;
     this.id = uniqueId('life');
@@ -46,21 +84,15 @@ class Life {
     world.created.push(this.id);
     storm.servers = [this.id];
     storm.entries.clear();
-    this.steps = [
-      ['create_server', World.payload({ startup: kEcho, start: true, stop: { timeout: 0.2 } })],
-      ['send_command', { command: this.token }],
-      ['update_server', { environment: { CHANGED: '1' } }],
-      ['restart_server', { timeout: 0.2 }],
-      ['stop_server', { timeout: 0.2 }],
-      ['start_server'],
-      ['delete_server', { removeData: true }],
-    ];
-    for (const [action, payload] of this.steps) {
+    this.steps = [];
+    for (const [action, payload, content] of stepsOf(this.token)) {
       const id = uniqueId(action);
       storm.send({ id, type: 'command', action, serverId: this.id, ...(payload ? { payload } : {}) });
       const entry = storm.entries.get(id);
-      await until('its end', () => !world.agent.running || entry?.ended, 20_000);
+      this.steps.push({ action, entry, content });
+      await until(`end of ${action}`, () => !world.agent.running || entry?.ended, 20_000);
       if (!world.agent.running) return;
+      assert.ok(isDone(entry), `${action} failed: ${JSON.stringify(entry.ended)}`);
     }
   }
 
@@ -70,16 +102,74 @@ class Life {
     await storm.settle();
     await storm.agree();
     await storm.nothingTwice();
-    const entries = [...storm.entries.values()];
-    const find = (action) => entries.find((entry) => entry.message.action === action);
-    const isDone = (entry) => entry?.ended?.type === 'event' && entry.ended.data.success === true;
+    const find = (action) => this.steps.find((step) => step.action === action)?.entry;
     const actual = await storm.actual(this.id);
     if (isDone(find('create_server')) && !find('delete_server')) assert.notEqual(actual, 'absent', 'its container is lost');
     if (isDone(find('delete_server'))) assert.equal(actual, 'absent', 'it is still there');
+    if (find('delete_server') && actual === 'absent') {
+      await until('end of its files', () => !fs.existsSync(this.path('')));
+    }
+    await this.nothingLeftOver();
+    if (!find('delete_server')) this.fileIsWhole();
     if (actual === 'absent') return;
     const { lines } = await world.link.command('get_server_logs', this.id, { lines: 100 }).result();
     assert.ok(lines.filter((line) => line.message.startsWith(`got ${this.token}`)).length <= 1, 'a line was written twice');
+    if (!find('delete_server')) {
+      await this.archiveIsWhole(find('create_archive'));
+      await this.backupIsWhole(find('create_backup'));
+    }
     await world.link.command('delete_server', this.id, { removeData: true }).done(20_000);
+  }
+
+  path(name) {
+    return path.join(this.world.agent.dataDir, this.id, name);
+  }
+
+  /** What agents before this one had in the making is gone, but for an upload that may go on. */
+  async nothingLeftOver() {
+    const list = (directory) => (fs.existsSync(directory) ? fs.readdirSync(directory) : []);
+    const { dataDir, settings } = this.world.agent;
+    const uploads = this.steps.filter(({ action }) => action === 'upload_file').map(({ entry }) => isDone(entry));
+    const goesOn = uploads.length > 0 && !(uploads.length === 2 && uploads[1]);
+    const leftOvers = () => [
+      ...list(dataDir).filter((name) => name.startsWith(`.restoring-${this.id}-`)),
+      ...list(this.path('.ctrl-alt-play')).filter((name) => !goesOn || /^[ktw]-/.test(name)),
+      ...list(path.join(settings.BACKUP_DIR, this.id)).filter((name) => !name.startsWith(`${kBackup}.`)),
+    ];
+    await until('end of what was left over', () => leftOvers().length === 0).catch(() => {
+      assert.deepEqual(leftOvers(), [], 'left over');
+    });
+  }
+
+  /** It holds what the last step that is done put there, or what one put there that may be done. */
+  fileIsWhole() {
+    let possible = [null];
+    for (const { entry, content } of this.steps) {
+      if (content && entry) possible = isDone(entry) ? [content] : [...possible, content];
+    }
+    const found = fs.existsSync(this.path(kFile)) ? fs.readFileSync(this.path(kFile), 'utf8') : null;
+    const short = (text) => text && `${text.slice(0, 6)}… of ${text.length}`;
+    assert.ok(possible.includes(found), `the file is ${short(found)}, and not ${possible.map(short)}`);
+  }
+
+  async archiveIsWhole(entry) {
+    const there = fs.existsSync(this.path(kArchive));
+    // A restore brings it back: it is in the backup.
+    if (isDone(entry)) assert.ok(there, 'the archive is lost');
+    if (!there) return;
+    await this.world.link.command('extract_archive', this.id, { path: kArchive, destination: 'out' }).result();
+    assert.equal(fs.readFileSync(this.path('out/world/data'), 'utf8'), kContent.second, 'the archive is not whole');
+  }
+
+  async backupIsWhole(entry) {
+    const { link } = this.world;
+    const { backups } = await link.command('list_backups', this.id).result();
+    if (isDone(entry)) assert.equal(backups.length, 1, 'the backup is lost');
+    for (const { backupId, size, sha256 } of backups) {
+      const { content } = await link.command('download_backup', this.id, { backupId }).result();
+      const bytes = Buffer.from(content, 'base64');
+      assert.deepEqual([bytes.length, createHash('sha256').update(bytes).digest('hex')], [size, sha256], 'the backup is not whole');
+    }
   }
 }
 
