@@ -129,6 +129,7 @@ class Supervisor::Core {
   Result<void> takeAway(Entry& entry, const ContainerInfo& info, const CallContext& context);
   Result<void> makeNext(Entry& entry);
   void makeAgain(const EntryPtr& entry);
+  void settleMade(const EntryPtr& entry, Transition told = {});
 
   // policy.cpp
   /// With the entry's mutex held.

@@ -59,9 +59,17 @@ Result<void> Supervisor::Core::doUpdate(const EntryPtr& entry, Job& job) {
   if (!waits) return {};
   if (auto kept = keepNext(*entry, *std::move(next)); !kept) return failed(kept.error());
   if (info && info->running()) return {};
-  if (auto applied = applyNext(*entry, context); !applied) return failed(applied.error());
-  if (!info) setState(*entry, EntryState::kCreated, Reason::kRequested, &job);
-  return {};
+  const auto applied = applyNext(*entry, context);
+  if (!applied) (void)failed(applied.error());
+  if (info || !entry->container) return applied;
+  std::unique_lock lock(entry->mutex);
+  const bool wanted = entry->desired.wanted == Wanted::kRunning;
+  lock.unlock();
+  if (wanted)
+    settleMade(entry);
+  else if (applied)
+    setState(*entry, EntryState::kCreated, Reason::kRequested, &job);
+  return applied;
 }
 
 // ---- what the container is made anew from ----
@@ -196,8 +204,12 @@ void Supervisor::Core::makeAgain(const EntryPtr& entry) {
     if (!told.failed) lookLater(entry);
     return;
   }
+  settleMade(entry, std::move(told));
+}
+
+/// As one that was found: it is started if it is wanted running.
+void Supervisor::Core::settleMade(const EntryPtr& entry, Transition told) {
   {
-    // As one that was found: it is started if it is wanted running.
     const std::lock_guard lock(entry->mutex);
     entry->doubt(clock().now());
   }

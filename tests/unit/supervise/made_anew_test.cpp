@@ -136,14 +136,12 @@ TEST_F(KilledWithoutContainer, WhatCannotBeMadeIsShownAsFailedAndAStartTriesAgai
   EXPECT_EQ(valueOf("a", "MODE"), "hard");
 }
 
-TEST_F(KilledWithoutContainer, AStartMakesItOfWhatWasKept) {
+TEST_F(KilledWithoutContainer, AnUpdateMakesItOfWhatWasKeptAndItRuns) {
   control().failNext(Primitive::kCreate, {.code = ErrorCode::kImageNotFound}, 2);
   open();
   ASSERT_TRUE(becomes("a", EntryState::kFailed));
   update("a", change("MORE", "1"), "more");
-  ASSERT_EQ(stateOf("a"), EntryState::kCreated);
-  ASSERT_TRUE(supervisor_->start("a", "start"));
-  EXPECT_FALSE(endOf("start"));
+  ASSERT_TRUE(becomesInTime("a", EntryState::kRunning));
   EXPECT_EQ(valueOf("a", "MODE"), "hard");
   EXPECT_EQ(valueOf("a", "MORE"), "1");
 }
@@ -249,7 +247,28 @@ TEST_P(UnaskedStart, AfterAnEndThatNobodySawIsMadeUpForOnceTheEngineIsWell) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Lost, UnaskedStart,
-                         ::testing::Values(Primitive::kRemove, Primitive::kCreate));
+                         ::testing::Values(Primitive::kRemove, Primitive::kCreate),
+                         [](const auto& test) { return std::string(toString(test.param)); });
+
+TEST_F(NextStart, UpdateThatMakesAServerWhichIsWantedLetsItStart) {
+  createAndStart("other");
+  reopen();
+  EntrySpec spec = server();
+  spec.restart = {.mode = RestartPolicy::Mode::kOnFailure};
+  createAndStart("a", spec);
+  update("a", change("MODE", "hard"), "change");
+  control().failNext(Primitive::kCreate, {.code = ErrorCode::kUnavailable});
+  ASSERT_TRUE(control().crash(idOf("a"), 1));
+  // Less than until it is made up for.
+  ASSERT_TRUE(eventually([&] {
+    if (stateOf("a") == EntryState::kCrashed) clock().advance(100ms);
+    return stateOf("a") == EntryState::kFailed;
+  }));
+  ASSERT_FALSE(supervisor_->status("a")->container);
+  update("a", change("MORE", "1"), "more");
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+  EXPECT_EQ(valueOf("a", "MORE"), "1");
+}
 
 TEST_F(NextStart, StopDuringTheCreationLeavesAContainer) {
   createAndStart("a");
