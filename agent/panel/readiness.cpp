@@ -192,7 +192,7 @@ void Readiness::begin(const std::string& server_id, Server& server,
     if (server.run->watch) prober_.watch(server_id, server.run->ticket);
     return;
   }
-  server.run.emplace();
+  server.run = Run{};
   Run& run = *server.run;
   run.ticket = ++last_ticket_;
   run.adopted = transition.reason == control::Reason::kAdopted;
