@@ -6,7 +6,6 @@
 //   STORM_KILLS=1     every second fault is kill -9 of the agent
 //   STORM_BREAKS_ENGINE=1  the engine is frozen, killed and restarted too: a dockerd of tests/engines
 //                     that nobody else uses
-//   STORM_SHARES_MACHINE=1  with other tests: two seconds are as many times more as E2E_SLOWNESS says
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
