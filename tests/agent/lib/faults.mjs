@@ -50,7 +50,7 @@ const all = {
     const running = ids.filter(([, state]) => state?.Running);
     if (running.length === 0) return;
     const [id, state] = storm.pick(running);
-    storm.crashed(id);
+    storm.crashed(id, { killed: true });
     try {
       process.kill(state.Pid, 'SIGKILL');
     } catch {

@@ -182,9 +182,11 @@ export class Link {
     });
   }
 
-  /** The last of the conversation, for failures. */
-  tail(lines = 40) {
-    const shown = this.records.slice(-lines).map((r) => `  ${r.at} ${r.direction} ${r.text.slice(0, 400)}`);
+  /** The last of the conversation, for failures; of a server's alone, without its output, by its id. */
+  tail(lines = 40, serverId = '') {
+    const about = ({ text }) => !serverId || (text.includes(serverId) && !/"server_(log|output)"/.test(text));
+    const shown = this.records.filter(about).slice(-lines)
+      .map((r) => `  ${r.at} ${r.direction} ${r.text.slice(0, 400)}`);
     return `conversation with ${this.nodeId}, ${this.records.length} messages, ` +
       `${this.connections} connections:\n${shown.join('\n')}`;
   }
