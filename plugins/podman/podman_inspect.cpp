@@ -224,12 +224,11 @@ void readState(const JsonValue& state, ContainerInfo& info) {
 
 }  // namespace
 
-Result<Inspection> parseInspect(std::string text) {
+Result<ContainerInfo> parseInspect(std::string text) {
   auto document = JsonDocument::parse(std::move(text));
   if (!document) return document.error();
   const JsonValue root = document->root();
-  Inspection inspection;
-  ContainerInfo& info = inspection.info;
+  ContainerInfo info;
   info.id.value = root["Id"].stringOrEmpty();
   if (info.id.value.empty()) return missing("'Id'");
   if (!root["State"]["Status"].string()) return missing("'State.Status'");
@@ -241,8 +240,7 @@ Result<Inspection> parseInspect(std::string text) {
   readConfig(root, info.id, info.spec);
   readHostConfig(root, info.spec);
   readPorts(root, info);
-  inspection.in_pod = !root["Pod"].stringOrEmpty().empty();
-  return inspection;
+  return info;
 }
 
 Result<PodmanRun> parseRunState(std::string text) {
@@ -270,7 +268,5 @@ Result<PodmanRun> parseRunState(std::string text) {
   run.open_stdin = root["Config"]["OpenStdin"].isTrue();
   return run;
 }
-
-// ---- the smaller ones ----
 
 }  // namespace control::podman

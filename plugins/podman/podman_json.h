@@ -23,11 +23,7 @@ namespace control::podman {
 
 ContainerState containerState(std::string_view engine_word) noexcept;
 
-struct Inspection {
-  ContainerInfo info{};
-  bool in_pod = false;
-};
-Result<Inspection> parseInspect(std::string text);
+Result<ContainerInfo> parseInspect(std::string text);
 
 struct PodmanRun : engine::RunState {
   ContainerState state = ContainerState::kUnknown;

@@ -207,20 +207,20 @@ RemoveOutcome PodmanRuntime::gone(const ContainerId& id, RemoveOutcome outcome) 
   return outcome;
 }
 
-Result<Inspection> PodmanRuntime::look(const ContainerId& id, const CallContext& context) {
+Result<ContainerInfo> PodmanRuntime::look(const ContainerId& id, const CallContext& context) {
   if (auto checked = checkContainerId(id); !checked) return checked.error();
   auto text = engine_.inspectText(id.value, context);
   if (!text) return text.error();
-  auto inspection = parseInspect(std::move(*text));
-  if (inspection && inspection->info.id != id && inspection->info.spec.name != id.value)
+  auto info = parseInspect(std::move(*text));
+  if (info && info->id != id && info->spec.name != id.value)
     return engine::noSuchContainer(id.value);
-  return inspection;
+  return info;
 }
 
 Result<ContainerInfo> PodmanRuntime::inspect(const ContainerId& id, const CallContext& context) {
-  auto inspection = look(id, context);
-  if (!inspection) return inspection.error();
-  ContainerInfo& info = inspection->info;
+  auto looked = look(id, context);
+  if (!looked) return looked.error();
+  ContainerInfo& info = *looked;
   const auto version = api_.version(context);
   // Before version 5 an update is not written down: only the kernel knows of it.
   if (info.pid && version && !version->atLeast(5, 0)) {

@@ -55,7 +55,7 @@ class PodmanRuntime final : public ContainerRuntime {
  private:
   /// The container of exactly that id or name, by its full id.
   Result<ContainerId> exactly(const ContainerId& id, const CallContext& context);
-  Result<Inspection> look(const ContainerId& id, const CallContext& context);
+  Result<ContainerInfo> look(const ContainerId& id, const CallContext& context);
   Result<RemoveOutcome> tryRemove(const ContainerId& id, const std::string& query,
                                   const CallContext& context);
   /// Nothing is kept of a container that is no more.

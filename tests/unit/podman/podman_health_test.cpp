@@ -15,7 +15,7 @@ TEST(PodmanInspect, ReadsWhatTheHealthCheckSays) {
     std::ostringstream text;
     text << file.rdbuf();
     const auto read = parseInspect(text.str());
-    return read ? read->info.health : std::nullopt;
+    return read ? read->health : std::nullopt;
   };
   const auto never_run = health("inspect_health_never_run.json");
   ASSERT_TRUE(never_run);

@@ -26,7 +26,7 @@ class PodmanReplies : public ::testing::TestWithParam<const char*> {
   static ContainerInfo inspected(const std::string& name) {
     auto read = parseInspect(reply(name));
     EXPECT_TRUE(read) << read.error().message;
-    return read ? read->info : ContainerInfo{};
+    return read ? *read : ContainerInfo{};
   }
 
   static bool version4() { return GetParam() == std::string("podman-4"); }
@@ -271,7 +271,7 @@ TEST(PodmanInspect, TellsStatesAndKeepsUnknownOnes) {
   EXPECT_EQ(stateOf("levitating")->state, ContainerState::kUnknown);
   const auto info = parseInspect(R"({"Id":"a","Name":"n","State":{"Status":"levitating"}})");
   ASSERT_TRUE(info);
-  EXPECT_EQ(info->info.raw_state, "levitating");
+  EXPECT_EQ(info->raw_state, "levitating");
 }
 
 TEST(PodmanInspect, FindsTheWordsOfAnEntrypoint) {
@@ -279,7 +279,7 @@ TEST(PodmanInspect, FindsTheWordsOfAnEntrypoint) {
     const auto info =
         parseInspect(R"({"Id":"a","State":{"Status":"created"},)" + path_and_args +
                      R"(,"Config":{"Entrypoint":)" + entrypoint + R"(,"Cmd":["x","y z"]}})");
-    return info->info.spec.entrypoint;
+    return info->spec.entrypoint;
   };
   const std::vector<std::string> expected = {"/a b", "c"};
   EXPECT_EQ(words(R"("/a b c")", R"("Path":"/a b","Args":["c","x","y z"])"), expected);
@@ -295,7 +295,7 @@ TEST(PodmanInspect, TellsPortsAsAskedForUntilTheyAreBound) {
         R"("},"Config":{"Annotations":{"control.any-host-port":"80/tcp"}},)"
         R"("NetworkSettings":{"Ports":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"40079"}]}},)"
         R"("HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"40079"}]}}})");
-    return info->info.spec.ports.at(0).host_port;
+    return info->spec.ports.at(0).host_port;
   };
   EXPECT_EQ(portOf("created"), 0);
   EXPECT_EQ(portOf("running"), 40079);
