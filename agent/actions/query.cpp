@@ -40,8 +40,9 @@ Json getStatus(Services& services, const Command& command, std::stop_token stop)
   return encodeStatus(status, services.factsOf(status), services.runtime.clock().wallNow());
 }
 
+/// As it is by then: what has happened since it was read has been told, and stands.
 void sendStatusEvent(Services& services, const Json& data) {
-  services.out.event("server_status", data);
+  services.readiness.tellStatus(*data.findText("serverId"));
 }
 
 Json getMetrics(Services& services, const Command& command, std::stop_token stop) {

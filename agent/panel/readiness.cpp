@@ -84,8 +84,12 @@ void Readiness::setRule(const std::string& server_id, std::optional<ReadinessRul
 // ---- What is shown ----
 
 Liveness Readiness::of(const control::EntryStatus& status) const {
-  if (status.state != EntryState::kRunning) return {};
   const std::lock_guard lock(mutex_);
+  return livenessOf(status);
+}
+
+Liveness Readiness::livenessOf(const control::EntryStatus& status) const {
+  if (status.state != EntryState::kRunning) return {};
   const auto server = servers_.find(status.name);
   if (services_ == nullptr || server == servers_.end()) return {};
   const auto& run = server->second.run;
@@ -127,6 +131,16 @@ void Readiness::pass(const control::Transition& transition, const std::string& c
     server.container = transition.container->value;
   if (transition.current == EntryState::kDeleted) servers_.erase(transition.entry);
   if (shown.failed || shown.previous != shown.current) tell(shown);
+}
+
+void Readiness::tellStatus(const std::string& server_id) const {
+  const std::lock_guard lock(mutex_);
+  if (services_ == nullptr) return;
+  const auto status = services_->supervisor.status(server_id);
+  if (!status) return;
+  out_.event("server_status",
+             encodeStatus(*status, {services_->notes.disk(server_id), livenessOf(*status)},
+                          services_->runtime.clock().wallNow()));
 }
 
 void Readiness::onConsole(const std::string& server_id) {

@@ -51,6 +51,8 @@ class Readiness : private Prober::Client {
   /// up changes nothing. What is told from here about the server comes before or after, in order.
   void pass(const control::Transition& transition, const std::string& command_id,
             const std::function<void(const control::Transition& shown)>& tell);
+  /// Tells the state that a server is in now, as `server_status`; nothing of one that is gone.
+  void tellStatus(const std::string& server_id) const;
   /// There are new lines in its console.
   void onConsole(const std::string& server_id);
 
@@ -93,6 +95,7 @@ class Readiness : private Prober::Client {
                          const control::Result<ProbeAnswer>& answer) override;
 
   // All with mutex_ held.
+  Liveness livenessOf(const control::EntryStatus& status) const;
   Run* find(const std::string& server_id, std::uint64_t ticket);
   void begin(const std::string& server_id, Server& server, const control::Transition& transition,
              const std::string& command_id);
