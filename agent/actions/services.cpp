@@ -6,6 +6,7 @@
 #include <libcontrol/images.h>
 
 #include "agent/actions/create_payload.h"
+#include "agent/files/left_overs.h"
 #include "agent/files/patience.h"
 #include "agent/log.h"
 #include "agent/panel/command.h"
@@ -179,10 +180,14 @@ void removeFiles(Services& services, const std::string& server_id,
                      .message = "the server's files are still there; the next agent removes them"});
 }
 
+namespace {
+
 void resumeRemovals(Services& services) {
   for (const std::string& server_id : services.removing.all()) {
-    if (!isServerId(server_id)) continue;
-    if (services.supervisor.status(server_id)) {  // its container was not removed
+    if (!isServerId(server_id) || services.notes.isRemoving(server_id)) continue;
+    const auto status = services.supervisor.status(server_id);
+    if (!status && !status.error().is(control::ErrorCode::kNotFound)) continue;
+    if (status) {  // its container was not removed
       services.removing.remove(server_id);
       continue;
     }
@@ -193,6 +198,30 @@ void resumeRemovals(Services& services) {
                                 "' cannot be removed: " + removed.error().message);
     });
   }
+}
+
+void removeLeftOvers(Services& services) {
+  std::vector<std::string> servers;
+  for (const control::EntryStatus& server : services.supervisor.list())
+    servers.push_back(server.name);
+  (void)services.removals.post([&services, servers](const std::stop_token& stop) {
+    const files::Patience patience(stop, kRemovalTimeout);
+    for (const std::string& server : servers) try {
+        patience.check();
+        files::removeLeftOvers(
+            {services.config.data_dir, services.files.quota(), services.config.backup_dir}, server,
+            patience);
+      } catch (const Refusal&) {  // the next agent goes on
+        return;
+      }
+  });
+}
+
+}  // namespace
+
+void clearAway(Services& services) {
+  resumeRemovals(services);
+  removeLeftOvers(services);
 }
 
 void learnFromEngine(Services& services, const control::CallContext& context) {

@@ -132,8 +132,9 @@ void endRemoving(Services& services, const std::string& server_id);
 /// Removes the files of a server that is no more, behind the scenes, and then calls `done`.
 void removeFiles(Services& services, const std::string& server_id,
                  std::function<void(const control::Result<void>&)> done);
-/// What agents before this one did not come to.
-void resumeRemovals(Services& services);
+/// Removes the files that agents before this one did not come to: of servers that are no more, and
+/// what was in the making for others. Before the engine said what servers there are, nothing.
+void clearAway(Services& services);
 
 /// Asks the engine who it is and reads the labels of our containers.
 void learnFromEngine(Services& services, const control::CallContext& context);

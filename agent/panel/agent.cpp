@@ -7,7 +7,6 @@
 
 #include "agent/actions/create_payload.h"
 #include "agent/actions/disk.h"
-#include "agent/files/left_overs.h"
 #include "agent/log.h"
 #include "agent/panel/command.h"
 #include "agent/panel/dispatcher.h"
@@ -22,7 +21,6 @@ constexpr std::size_t kRemovals = 2;
 constexpr control::Duration kOpenTimeout = std::chrono::seconds(10);
 constexpr control::Duration kFirstInfoTimeout = std::chrono::seconds(2);
 constexpr std::chrono::seconds kDiskTimeout{1};
-constexpr std::chrono::hours kTidyTimeout{1};
 
 control::SupervisorOptions supervisorOptions(const Config& config, const ServerNotes& notes) {
   control::SupervisorOptions options;
@@ -98,8 +96,7 @@ class Agent::Core {
     if (!inherited) return log::error("protocol", inherited.error().message);
     if (!journal_.problem().empty()) log::warning("protocol", journal_.problem());
     dispatcher_.takeOver(*std::move(inherited));
-    resumeRemovals(services_);
-    tidyUp();
+    clearAway(services_);
   }
 
   void close() {
@@ -205,22 +202,6 @@ class Agent::Core {
     });
     if (!posted) reading_disk_ = false;
     return is_done;
-  }
-
-  /// What an agent that was killed had in the making for these servers is of no use to anybody.
-  void tidyUp() {
-    std::vector<std::string> servers;
-    for (const control::EntryStatus& server : supervisor_->list()) servers.push_back(server.name);
-    (void)removals_->post([this, servers](const std::stop_token& stop) {
-      const files::Patience patience(stop, kTidyTimeout);
-      for (const std::string& server : servers) try {
-          patience.check();
-          files::removeLeftOvers({config_.data_dir, files_.quota(), config_.backup_dir}, server,
-                                 patience);
-        } catch (const Refusal&) {  // the next agent goes on
-          return;
-        }
-    });
   }
 
   control::CallContext within(control::Duration timeout) const {

@@ -228,6 +228,7 @@ void Reporter::onEngine(bool reachable, const std::string& reason) {
         control::CallContext::within(std::chrono::seconds(10), services->runtime.clock());
     context.cancellation = std::move(stop);
     learnFromEngine(*services, context);
+    clearAway(*services);
   });
   if (!posted) log::warning("engine", "too busy to ask the engine who it is");
 }

@@ -42,6 +42,16 @@ class LeftOvers : public testing::Test {
   FileAgent agent_;
 };
 
+TEST_F(LeftOvers, GoWhenTheEngineIsFoundIfItIsNotThereAtTheStart) {
+  const std::string file = inTheMaking(agent_.root() + "/.ctrl-alt-play", "w-");
+  writeFileAt(file, "half");
+  agent_.engine().engineDown(true);
+  agent_.restart();
+  EXPECT_TRUE(fs::exists(file));
+  agent_.engine().engineDown(false);
+  EXPECT_TRUE(isGone(file));
+}
+
 TEST_F(LeftOvers, GoAtTheNextStartAndUploadsStay) {
   const std::string staging = agent_.root() + "/.ctrl-alt-play";
   const std::string data = fs::path(agent_.root()).parent_path();
@@ -81,6 +91,18 @@ TEST_F(LeftOvers, FilesOfADeletedServerGoOnGoing) {
   EXPECT_TRUE(isGone(state + "/removing/gone"));
   EXPECT_TRUE(isGone(state + "/removing/a"));
   EXPECT_TRUE(fs::exists(agent_.root()));
+}
+
+TEST_F(LeftOvers, FilesStayUntilTheEngineSaysThatTheirServerIsGone) {
+  const std::string state = fs::path(agent_.root()).parent_path().parent_path() / "state";
+  fs::create_directories(state + "/removing");
+  writeFileAt(state + "/removing/a", "");  // its container was not removed
+  writeFileAt(agent_.root() + "/world", "all of it");
+  agent_.engine().engineDown(true);
+  agent_.restart();
+  agent_.engine().engineDown(false);
+  EXPECT_TRUE(isGone(state + "/removing/a"));
+  EXPECT_EQ(readFileAt(agent_.root() + "/world"), "all of it");
 }
 
 TEST_F(LeftOvers, AServerThatGoesIsMarkedUntilItsFilesAreGone) {
