@@ -48,6 +48,9 @@ const kFittingMeanwhile = {
 const kCrashing = 'sleep 1; exit 7';
 const kCrashCode = '7';
 
+/** How a command ended, in a word. */
+const endOf = (m) => (m.type === 'response' ? m.error?.code ?? 'result' : m.data.error?.code ?? 'completed');
+
 export class Storm {
   constructor({ world, seed, servers = 6 }) {
     this.world = world;
@@ -99,6 +102,9 @@ export class Storm {
   }
 
   noteEnd(entry, m) {
+    const end = endOf(m);
+    // What was refused may be asked for anew, of the next agent; what has ended has ended so for good.
+    if (entry.ended?.type === 'event' && endOf(entry.ended) !== end) entry.alsoEnded = end;
     if (entry.ended) return;
     Object.assign(entry, { ended: m, endedAt: Date.now(), whole: this.link.connections === entry.connection });
   }
@@ -258,6 +264,13 @@ export class Storm {
     await this.agreeSince(quiet, () => this.seenStates(), 'when all was quiet, the panel saw what is');
   }
 
+  /** No command that was accepted has ended in two ways. */
+  endedOnce() {
+    const twice = [...this.entries.values()].filter(({ alsoEnded }) => alsoEnded)
+      .map(({ message, ended, alsoEnded }) => `${message.action} ${message.id}: ${endOf(ended)}, then ${alsoEnded}`);
+    assert.deepEqual(twice, [], 'a command ended twice');
+  }
+
   /** Each thing the engine did was asked for by a command that did it, or followed from a crash. */
   async nothingTwice() {
     if (!this.ledger) return;
@@ -322,6 +335,7 @@ export class Storm {
     await this.blow(ms * this.random(), rate);
     await this.settle();
     await this.agree();
+    this.endedOnce();
     await this.nothingTwice();
     await this.witness?.check();
   }
@@ -337,8 +351,7 @@ export class Storm {
   }
 
   summary() {
-    const ends = [...this.entries.values()].map(({ ended }) => (ended?.type === 'response'
-      ? ended.error?.code ?? 'result' : ended?.data.error?.code ?? 'completed'));
+    const ends = [...this.entries.values()].map(({ ended }) => (ended ? endOf(ended) : 'not ended'));
     const counts = ends.reduce((map, end) => map.set(end, (map.get(end) ?? 0) + 1), new Map());
     const sorted = [...this.caughtUpAfter].sort((a, b) => a - b);
     const agreement = sorted.length === 0 ? ''
