@@ -6,8 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 namespace process_engine {
 
@@ -82,9 +80,16 @@ void tell(const std::string& directory, Entry entry, EventType event) {
 
 // ---- Files ----
 
+/// A file in /proc ends early when its process does: a stream buffer of the standard library would
+/// throw.
 std::string readFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char part[4096];
+  ssize_t size = 0;
+  while ((size = ::read(file.get(), part, sizeof part)) > 0)
+    text.append(part, static_cast<std::size_t>(size));
+  return text;
 }
 
 bool append(const std::string& path, const std::string& bytes) {

@@ -38,7 +38,8 @@ backups files
 put files secret texts/small.txt
 restore files first
 done
-refused FILE_NOT_FOUND restore files second
+restore files second
+refused FILE_NOT_FOUND done
 get files texts/small.txt small-restored
 start files
 done
