@@ -55,14 +55,10 @@ TEST_F(OpenAgent, NumbersEventsWithoutAGap) {
   EXPECT_GT(last, 4);
 }
 
-TEST_F(OpenAgent, AnswersStatusWithTheDataOfTheEventThatFollows) {
+TEST_F(OpenAgent, AnswersStatusAndTellsItInTheEventThatFollows) {
   run("a", R"(,"limits":{"memory":"64m"})");
-  std::size_t from = 0;
-  Json response;
-  do {  // until its disk was measured
-    from = panel_.count();
-    response = ask("get_status", R"("serverId":"a")");
-  } while (at(response, "data.resources.disk.usedBytes") == "-");
+  const std::size_t from = panel_.count();
+  const Json response = ask("get_status", R"("serverId":"a")");
   EXPECT_EQ(at(response, "message"), "get_status command received");
   EXPECT_EQ(at(response, "data.status"), "running");
   EXPECT_EQ(at(response, "data.image"), "game:1");
@@ -72,12 +68,10 @@ TEST_F(OpenAgent, AnswersStatusWithTheDataOfTheEventThatFollows) {
   EXPECT_EQ(at(response, "data.resources.memory.available"), "64m");
   const Json event =
       panel_.waitFor([](const Json& m) { return at(m, "event") == "server_status"; }, from);
-  // Told a moment later.
-  const auto withoutUptime = [](std::string data) {
-    const std::size_t uptime = data.find("\"uptime\":");
-    return uptime == std::string::npos ? data : data.erase(uptime, data.find(',', uptime) - uptime);
-  };
-  EXPECT_EQ(withoutUptime(at(event, "data")), withoutUptime(at(response, "data")));
+  // Told a moment later, of what may be measured anew by then.
+  for (const char* same : {"serverId", "status", "reason", "containerId", "image", "startedAt",
+                           "restarts", "resources.memory.limitBytes", "exitCode", "oomKilled"})
+    EXPECT_EQ(at(event, std::string("data.") + same), at(response, std::string("data.") + same));
 }
 
 TEST_F(OpenAgent, GivesNoResourcesOfAServerThatDoesNotRun) {
