@@ -5,7 +5,7 @@
 #
 #   scripts/fuzz.sh [SECONDS [NAME...]]     default: 30 s each, all of them
 #
-# FUZZ_JOBS at once, by default twice the processors.
+# FUZZ_JOBS at once, by default four for each processor.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-30}
 case $seconds in "" | *[!0-9]*) fail "use: scripts/fuzz.sh [SECONDS [NAME...]]" ;; esac
 [ $# -eq 0 ] || shift
-jobs=${FUZZ_JOBS:-$((2 * $(processors)))}
+jobs=${FUZZ_JOBS:-$((4 * $(processors)))}
 build=$PWD/build/asan
 found=$build/fuzz
 # shellcheck disable=SC2046
