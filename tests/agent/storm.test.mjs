@@ -24,7 +24,10 @@ const breaksEngine = process.env.STORM_BREAKS_ENGINE === '1';
 /** Descriptors and threads that may be there just now: a question to the engine every few seconds. */
 const kSpare = 2;
 
-/** The answers and calls that agent and mock engine keep, 4,096 of each, all there before memory is measured. */
+/**
+ * The answers that the agent keeps, 4,096 and those of ten minutes, all there before memory is measured: in the
+ * second half of half an hour.
+ */
 async function fillWhatIsKept(world, serverId) {
   const ask = () => world.link.command('get_status', serverId).result(30_000).catch(() => {});
   for (let asked = 0; asked < 4200; asked += 100) await Promise.all(Array.from({ length: 100 }, ask));
@@ -91,7 +94,7 @@ it(`survives ${what} under load on ${target.kind}, seed ${seed}`, () => inWorld(
     // All there is to allocate, start and open is there once.
     await storm.round();
     await storm.clear();
-    const keepsAll = minutes >= 5 && !target.real;
+    const keepsAll = minutes >= 25 && !target.real;
     if (keepsAll) await fillWhatIsKept(world, storm.servers[0]);
     const use = new ProcessUse(world.agent);
     const atFirst = await use.atRest();
