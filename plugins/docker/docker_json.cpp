@@ -85,22 +85,10 @@ void readMounts(const JsonValue& host, std::vector<Mount>& mounts) {
 }
 
 void readConfig(const JsonValue& config, const ContainerId& id, ContainerSpec& spec) {
-  spec.image = config["Image"].stringOrEmpty();
+  engine::readCommonConfig(config, id, spec);
   spec.entrypoint = strings(config["Entrypoint"]);
-  spec.command = strings(config["Cmd"]);
   spec.environment = environmentIn(config["Env"]);
-  spec.labels = stringMap(config["Labels"]);
-  spec.working_directory = config["WorkingDir"].stringOrEmpty();
-  spec.user = config["User"].stringOrEmpty();
-  spec.hostname = config["Hostname"].stringOrEmpty();
-  // The engine's own choice: a container made from this one gets another.
-  if (spec.hostname == id.value.substr(0, 12)) spec.hostname.clear();
-  spec.tty = config["Tty"].isTrue();
-  spec.open_stdin = config["OpenStdin"].isTrue();
   spec.stop_signal = readSignal(config["StopSignal"]);
-  if (const auto seconds = config["StopTimeout"].integer();
-      seconds && *seconds >= 0 && *seconds < 1'000'000'000)
-    spec.stop_timeout = std::chrono::seconds(*seconds);
 }
 
 void readHostConfig(const JsonValue& host, ContainerSpec& spec) {

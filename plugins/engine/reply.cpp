@@ -229,4 +229,20 @@ Result<ExecState> parseExecState(std::string text) {
   return state;
 }
 
+void readCommonConfig(const JsonValue& config, const ContainerId& id, ContainerSpec& spec) {
+  spec.image = config["Image"].stringOrEmpty();
+  spec.command = strings(config["Cmd"]);
+  spec.labels = stringMap(config["Labels"]);
+  spec.working_directory = config["WorkingDir"].stringOrEmpty();
+  spec.user = config["User"].stringOrEmpty();
+  spec.hostname = config["Hostname"].stringOrEmpty();
+  // The engine's own choice: a container made from this one gets another.
+  if (spec.hostname == id.value.substr(0, 12)) spec.hostname.clear();
+  spec.tty = config["Tty"].isTrue();
+  spec.open_stdin = config["OpenStdin"].isTrue();
+  if (const auto seconds = config["StopTimeout"].integer();
+      seconds && *seconds >= 0 && *seconds < 1'000'000'000)
+    spec.stop_timeout = std::chrono::seconds(*seconds);
+}
+
 }  // namespace control::engine

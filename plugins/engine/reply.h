@@ -58,4 +58,7 @@ struct ExecState {
 };
 Result<ExecState> parseExecState(std::string text);
 
+/// What both engines say of a container in the same words, from the "Config" of its inspection.
+void readCommonConfig(const JsonValue& config, const ContainerId& id, ContainerSpec& spec);
+
 }  // namespace control::engine

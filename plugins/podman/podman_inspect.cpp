@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "engine/json.h"
 #include "podman/podman_body.h"
-#include "podman/podman_errors.h"
 
 namespace control::podman {
 
@@ -165,23 +163,11 @@ void readPorts(const JsonValue& root, ContainerInfo& info) {
 
 void readConfig(const JsonValue& root, const ContainerId& id, ContainerSpec& spec) {
   const JsonValue config = root["Config"];
-  spec.image = config["Image"].stringOrEmpty();
+  engine::readCommonConfig(config, id, spec);
   if (spec.image.empty()) spec.image = root["ImageName"].stringOrEmpty();
-  spec.command = strings(config["Cmd"]);
   spec.entrypoint = entrypointOf(root, config, spec.command);
   readEnvironment(config, spec);
-  spec.labels = engine::stringMap(config["Labels"]);
-  spec.working_directory = config["WorkingDir"].stringOrEmpty();
-  spec.user = config["User"].stringOrEmpty();
-  spec.hostname = config["Hostname"].stringOrEmpty();
-  // The engine's own choice: a container made from this one gets another.
-  if (spec.hostname == id.value.substr(0, 12)) spec.hostname.clear();
-  spec.tty = config["Tty"].isTrue();
-  spec.open_stdin = config["OpenStdin"].isTrue();
   spec.stop_signal = stopSignal(config["StopSignal"]);
-  if (const auto seconds = config["StopTimeout"].integer();
-      seconds && *seconds >= 0 && *seconds < 1'000'000'000)
-    spec.stop_timeout = std::chrono::seconds(*seconds);
 }
 
 void readHostConfig(const JsonValue& root, ContainerSpec& spec) {

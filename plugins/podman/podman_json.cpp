@@ -1,11 +1,8 @@
 #include "podman/podman_json.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "engine/json.h"
-#include "podman/podman_body.h"
 #include "podman/podman_errors.h"
 
 namespace control::podman {
