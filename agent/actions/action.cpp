@@ -10,7 +10,7 @@ namespace agent {
 namespace {
 
 using Begin = decltype(Action::begin);
-using Result = decltype(Action::result);
+using Answer = decltype(Action::result);
 
 constexpr Action longAction(std::string_view name, std::string_view acceptance, Begin begin,
                             decltype(Action::describe) describe = nullptr) {
@@ -33,7 +33,7 @@ constexpr Action pullAction() {
   return action;
 }
 
-constexpr Action statusAction(std::string_view name, Result result,
+constexpr Action statusAction(std::string_view name, Answer result,
                               decltype(Action::after) after = nullptr) {
   Action action{.name = name};
   action.needs_server = true;
@@ -44,7 +44,7 @@ constexpr Action statusAction(std::string_view name, Result result,
   return action;
 }
 
-constexpr Action readingAction(std::string_view name, Result result, bool waits = false) {
+constexpr Action readingAction(std::string_view name, Answer result, bool waits = false) {
   Action action{.name = name};
   action.result = result;
   action.only_reads = true;
@@ -52,7 +52,7 @@ constexpr Action readingAction(std::string_view name, Result result, bool waits 
   return action;
 }
 
-constexpr Action imageAction(std::string_view name, Result result) {
+constexpr Action imageAction(std::string_view name, Answer result) {
   Action action = readingAction(name, result, true);
   action.only_reads = false;
   return action;

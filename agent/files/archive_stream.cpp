@@ -18,7 +18,7 @@
 namespace agent::files {
 namespace {
 
-constexpr std::size_t kBuffer = 256 * 1024;
+constexpr std::size_t kBlock = 256 * 1024;
 constexpr mode_t kPermissions = 0777;
 /// What is read at a time on the way to an entry.
 constexpr std::size_t kHeaderPiece = 512;
@@ -102,7 +102,7 @@ struct ArchiveWriter::State {
   Sink sink;
   std::exception_ptr failure{};
   bool abandoned = false;  ///< nothing more is written
-  std::vector<char> buffer = std::vector<char>(kBuffer);
+  std::vector<char> buffer = std::vector<char>(kBlock);
   std::unique_ptr<archive, int (*)(archive*)> writer{::archive_write_new(), ::archive_write_free};
 };
 
@@ -148,14 +148,14 @@ void ArchiveWriter::addFile(const std::string& path, const struct stat& status, 
     each(size);
   };
   const auto passZeros = [&](std::int64_t end) {
-    static const std::vector<char> zeros(kBuffer);
+    static const std::vector<char> zeros(kBlock);
     while (offset < end)
-      pass(zeros.data(), static_cast<std::size_t>(std::min<std::int64_t>(kBuffer, end - offset)));
+      pass(zeros.data(), static_cast<std::size_t>(std::min<std::int64_t>(kBlock, end - offset)));
   };
   for (const Extent& one : data) {
     passZeros(one.begin);
     while (offset < one.end) {
-      const auto most = std::min<std::int64_t>(kBuffer, one.end - offset);
+      const auto most = std::min<std::int64_t>(kBlock, one.end - offset);
       const ssize_t got =
           ::pread(fd, state_->buffer.data(), static_cast<std::size_t>(most), offset);
       if (got < 0 && errno == EINTR) continue;
@@ -254,7 +254,7 @@ struct ArchiveReader::State {
   std::int64_t unpacked_before = 0;  ///< when it was called
   bool in_next = false;
   std::exception_ptr failure{};
-  std::vector<char> buffer = std::vector<char>(kBuffer);
+  std::vector<char> buffer = std::vector<char>(kBlock);
   std::unique_ptr<archive, int (*)(archive*)> reader{::archive_read_new(), ::archive_read_free};
 };
 

@@ -14,7 +14,7 @@
 namespace agent::files {
 namespace {
 
-constexpr std::size_t kBuffer = 256 * 1024;
+constexpr std::size_t kStep = 256 * 1024;
 constexpr std::size_t kLongestLine = 512;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -62,8 +62,8 @@ class ContentSearch {
     std::int64_t offset = 0;
     for (;;) {
       const std::size_t kept = window.size();
-      window.resize(kept + kBuffer);
-      const ssize_t got = ::pread(fd, window.data() + kept, kBuffer, offset);
+      window.resize(kept + kStep);
+      const ssize_t got = ::pread(fd, window.data() + kept, kStep, offset);
       window.resize(kept + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
       if (got < 0 || patience.stopped() || patience.late()) return std::nullopt;
       if (got == 0) return false;

@@ -24,13 +24,13 @@ constexpr int kInARow = 4;
 constexpr std::chrono::milliseconds kToClose{1000};
 constexpr std::chrono::milliseconds kLongestSleep{60'000};
 
+}  // namespace
+
 std::string inSeconds(std::chrono::milliseconds time) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(time.count()) / 1000);
   return text;
 }
-
-}  // namespace
 
 Connection::Connection(ConnectionParts parts, Dialed dialed)
     : parts_(parts),

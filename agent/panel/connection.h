@@ -24,6 +24,9 @@ struct Ending {
   bool come_back_later = false;  ///< the panel restarts or is overloaded
 };
 
+/// As in "2.5 s".
+std::string inSeconds(std::chrono::milliseconds time);
+
 /// Messages since the start.
 struct Traffic {
   std::atomic<std::uint64_t> received{0};

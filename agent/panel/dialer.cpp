@@ -15,9 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-/// How soon a wait notices that it is no longer wanted.
-constexpr milliseconds kGlance{100};
-
 Dialed failed(std::string text) { return {.failure = {.text = std::move(text)}}; }
 
 /// The time that one step has.
@@ -31,7 +28,7 @@ class Step {
       const auto left = std::chrono::ceil<milliseconds>(deadline_ - Clock::now());
       if (left.count() <= 0) return false;
       pollfd waiting{descriptor, events, 0};
-      const int ready = ::poll(&waiting, 1, static_cast<int>(std::min(left, kGlance).count()));
+      const int ready = ::poll(&waiting, 1, static_cast<int>(std::min(left, kStopGlance).count()));
       if (ready > 0) return true;
     }
     return false;

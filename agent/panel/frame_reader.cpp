@@ -7,7 +7,6 @@ namespace agent {
 namespace {
 
 constexpr int kReservedBits = 0x70;
-constexpr int kMasked = 0x80;
 constexpr int kShortLength = 0x7F;
 constexpr std::uint64_t kLongestControl = 125;
 constexpr int kTwoBytes = 126, kEightBytes = 127;
@@ -93,7 +92,7 @@ FrameEvent FrameReader::violation(int code, std::string text) {
 std::optional<FrameEvent> FrameReader::checkHead() {
   if ((head_[0] & kReservedBits) != 0)
     return violation(close_code::kProtocolError, "reserved bits are set");
-  if ((head_[1] & kMasked) != 0)
+  if ((head_[1] & kMaskBit) != 0)
     return violation(close_code::kProtocolError, "a frame of the server is masked");
   const int size = static_cast<int>(headSize());
   left_ = head_[1] & kShortLength;

@@ -20,6 +20,9 @@ enum class Opcode : int {
   kPong = 0xA,
 };
 
+/// Of the second byte of a frame.
+inline constexpr int kMaskBit = 0x80;
+
 /// Codes of RFC 6455, 7.4, that we send or look at.
 namespace close_code {
 inline constexpr int kGoingAway = 1001;

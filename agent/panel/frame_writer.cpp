@@ -24,10 +24,9 @@ void fill(unsigned char* bytes, std::size_t size) {
 }
 
 void appendLength(std::string& bytes, std::uint64_t size) {
-  constexpr int kMasked = 0x80;
   const int length_bytes = size < 126 ? 0 : size < 0x10000 ? 2 : 8;
   const int first = length_bytes == 0 ? static_cast<int>(size) : length_bytes == 2 ? 126 : 127;
-  bytes += static_cast<char>(kMasked | first);
+  bytes += static_cast<char>(kMaskBit | first);
   for (int byte = length_bytes - 1; byte >= 0; --byte)
     bytes += static_cast<char>(size >> (8 * byte) & 0xFF);
 }

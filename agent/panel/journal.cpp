@@ -23,7 +23,7 @@ using control::Result;
 /// Larger than 4,096 commands of usual ids and messages take.
 constexpr std::size_t kLargestFile = 4 * 1024 * 1024;
 constexpr std::size_t kLongestLine = 8192;
-constexpr std::size_t kLongestMessage = 512;
+constexpr std::size_t kLongestKeptMessage = 512;
 constexpr auto kSyncDelay = std::chrono::milliseconds(5);
 constexpr const char* kFirstLine = "{\"journal\":1}\n";
 
@@ -50,7 +50,7 @@ std::string endLine(const std::string& id, const Outcome& outcome, bool was_acce
   Json line;
   line.set("end", id).set("at", millisecondsOf(outcome.at)).set("success", outcome.success);
   if (!outcome.success)
-    line.set("code", outcome.code).set("message", outcome.message.substr(0, kLongestMessage));
+    line.set("code", outcome.code).set("message", outcome.message.substr(0, kLongestKeptMessage));
   if (was_accepted) line.set("accepted", true);
   return line.write() + '\n';
 }

@@ -25,12 +25,6 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-std::string inSeconds(milliseconds time) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(time.count()) / 1000);
-  return text;
-}
-
 /// A panel may repeat the secret in what it says, and that is shown in /health and in the log.
 std::string withoutSecret(std::string text, const std::string& secret) {
   static constexpr std::string_view kHidden = "[secret]";

@@ -32,9 +32,6 @@ using control::Result;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-/// How soon a wait notices that it is no longer wanted.
-constexpr milliseconds kGlance{100};
-
 Error unavailable(std::string message) {
   return {.code = ErrorCode::kUnavailable, .message = std::move(message)};
 }
@@ -101,7 +98,7 @@ Result<Addresses> resolve(const std::string& host, const std::string& port,
       if (stopping) return cancelled();
       return unavailable("the name " + host + " was not resolved in time");
     }
-    const timespec glance{0, std::chrono::nanoseconds(kGlance).count()};
+    const timespec glance{0, std::chrono::nanoseconds(kStopGlance).count()};
     ::gai_suspend(const_cast<const gaicb**>(list), 1, &glance);
   }
   return answerOf(*question);
@@ -140,7 +137,7 @@ int awaitConnection(int descriptor, Clock::time_point deadline, const std::atomi
     if (Clock::now() >= deadline) return ETIMEDOUT;
     pollfd waiting{descriptor, POLLOUT, 0};
     const int count =
-        ::poll(&waiting, 1, static_cast<int>(std::min(kGlance, until(deadline)).count()));
+        ::poll(&waiting, 1, static_cast<int>(std::min(kStopGlance, until(deadline)).count()));
     if (count < 0 && errno != EINTR) return errno;
     if (count <= 0) continue;
     int problem = 0;

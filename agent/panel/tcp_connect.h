@@ -10,6 +10,9 @@
 
 namespace agent {
 
+/// How often a dial looks whether it is to stop.
+inline constexpr std::chrono::milliseconds kStopGlance{100};
+
 /// Resolves `host` and connects to the first of its addresses that answers, each having its share
 /// of the time. The descriptor is close-on-exec, non-blocking, and tuned to notice a dead peer.
 /// kUnavailable: the message says why, address by address. kCancelled: `stopping` turned true, seen

@@ -1,10 +1,12 @@
 #include "docker/docker_engine.h"
 
 #include "engine/request_body.h"
+#include "engine/words.h"
 
 namespace control::docker {
 namespace {
 
+using engine::contains;
 using engine::EngineWait;
 using engine::HttpStream;
 using engine::Method;
@@ -33,10 +35,6 @@ class DockerWait final : public EngineWait {
   const std::unique_ptr<HttpStream> http_;
   std::string body_{};
 };
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 }  // namespace
 

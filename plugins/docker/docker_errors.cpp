@@ -1,17 +1,12 @@
 #include "docker/docker_errors.h"
 
-#include <initializer_list>
-
 #include "engine/json.h"
+#include "engine/words.h"
 
 namespace control::docker {
 namespace {
 
-bool containsAny(std::string_view text, std::initializer_list<std::string_view> parts) {
-  for (const std::string_view part : parts)
-    if (text.find(part) != std::string_view::npos) return true;
-  return false;
-}
+using engine::containsAny;
 
 bool speaksOfPorts(std::string_view text) {
   return containsAny(text, {"port is already allocated", "address already in use"});

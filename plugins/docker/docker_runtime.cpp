@@ -6,6 +6,7 @@
 #include "docker/docker_json.h"
 #include "engine/exit_watch.h"
 #include "engine/streams.h"
+#include "engine/words.h"
 
 namespace control::docker {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 /// The engine splits longer lines.
 constexpr std::size_t kSplitBytes = 16 * 1024;
 
+using engine::contains;
 using engine::HttpRequest;
 using engine::HttpResponse;
 using engine::Method;
@@ -23,10 +25,6 @@ std::string containerPath(const ContainerId& id, std::string_view rest) {
 
 Error refused(const HttpResponse& response, Subject subject) {
   return errorFromReply(response.head.status, response.body, subject);
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
 }
 
 bool matches(const ContainerSummary& one, const ListFilter& filter) {

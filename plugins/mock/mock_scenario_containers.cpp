@@ -15,7 +15,6 @@ using Found = std::optional<Error>;
 
 constexpr std::string_view kText = "a text in quotes";
 constexpr std::string_view kTexts = "a list of texts";
-constexpr std::string_view kBool = "true or false";
 constexpr std::string_view kPortNumber = "a port from 1 to 65535";
 
 template <std::uint16_t PortMapping::*Member>
@@ -93,11 +92,13 @@ constexpr std::array<Field<Draft>, 13> kSpecFields{{
     {"labels",
      [](const Json& value, Draft& draft) { return readTextMap(value, draft.spec.labels); },
      "an object of texts"},
-    {"tty", [](const Json& value, Draft& draft) { return readBool(value, draft.spec.tty); }, kBool},
+    {"tty", [](const Json& value, Draft& draft) { return readBool(value, draft.spec.tty); },
+     kTrueOrFalse},
     {"open_stdin",
-     [](const Json& value, Draft& draft) { return readBool(value, draft.spec.open_stdin); }, kBool},
+     [](const Json& value, Draft& draft) { return readBool(value, draft.spec.open_stdin); },
+     kTrueOrFalse},
     {"init", [](const Json& value, Draft& draft) { return readBool(value, draft.spec.init); },
-     kBool},
+     kTrueOrFalse},
     {"stop_signal",
      [](const Json& value, Draft& draft) { return readSignal(value, draft.spec.stop_signal); },
      "a signal, as \"TERM\""},
@@ -130,12 +131,13 @@ Found readExitSignal(const Json& value, ProcessEnd& end) {
 constexpr std::array<Field<ProcessEnd>, 3> kExitFields{{
     {"exit_code", readExitCode, "an exit code from 0 to 255"},
     {"signal", readExitSignal, "a signal, as \"SEGV\""},
-    {"oom", [](const Json& value, ProcessEnd& end) { return readBool(value, end.oom); }, kBool},
+    {"oom", [](const Json& value, ProcessEnd& end) { return readBool(value, end.oom); },
+     kTrueOrFalse},
 }};
 
 constexpr std::array<Field<Draft>, 2> kStateFields{{
     {"running", [](const Json& value, Draft& draft) { return readBool(value, draft.running); },
-     kBool},
+     kTrueOrFalse},
     {"exit",
      [](const Json& value, Draft& draft) {
        return readFields<ProcessEnd>(value, kExitFields, draft.exit.emplace());

@@ -132,7 +132,6 @@ Found readPoint(const Json& value, std::optional<StreamPoint>& point) {
 
 constexpr std::string_view kPhase = "\"before\" or \"after\" the call's effect";
 constexpr std::string_view kPoint = "{\"items\": N} or {\"bytes\": N}";
-constexpr std::string_view kBool = "true or false";
 
 constexpr std::array<Field<RuleAction>, 9> kThenFields{{
     {"latency",
@@ -154,10 +153,10 @@ constexpr std::array<Field<RuleAction>, 9> kThenFields{{
      [](const Json& value, RuleAction& then) { return readNatural(value, then.lose_events, 1); },
      kCount},
     {"tell_gap", [](const Json& value, RuleAction& then) { return readBool(value, then.tell_gap); },
-     kBool},
+     kTrueOrFalse},
     {"duplicate_event",
      [](const Json& value, RuleAction& then) { return readBool(value, then.duplicate_event); },
-     kBool},
+     kTrueOrFalse},
 }};
 
 constexpr std::array<Field<Rule>, 2> kRuleFields{{

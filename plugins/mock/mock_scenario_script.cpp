@@ -12,7 +12,7 @@ namespace {
 
 using testing::EngineAction;
 using Kind = EngineAction::Kind;
-using Draft = Scenario::Step;
+using Step = Scenario::Step;
 using Found = std::optional<Error>;
 
 /// What may be done, and the keys it takes beside "at" and "do". The first `needed` must be there.
@@ -57,7 +57,7 @@ const Word* findWord(std::string_view name) {
   return nullptr;
 }
 
-Found readDo(const Json& value, Draft& draft) {
+Found readDo(const Json& value, Step& draft) {
   const Word* const word = value.kind == Json::Kind::kString ? findWord(value.text) : nullptr;
   if (word != nullptr) {
     draft.action.kind = word->kind;
@@ -68,21 +68,21 @@ Found readDo(const Json& value, Draft& draft) {
   return badValue("do", value, "one of " + known);
 }
 
-Found readFate(const Json& value, Draft& draft) {
+Found readFate(const Json& value, Step& draft) {
   if (value.kind != Json::Kind::kString || (value.text != "keep" && value.text != "kill"))
     return notWanted();
   draft.action.kill_containers = value.text == "kill";
   return std::nullopt;
 }
 
-Found readCode(const Json& value, Draft& draft) {
+Found readCode(const Json& value, Step& draft) {
   std::uint64_t code = 0;
   if (auto wrong = readNatural(value, code, 0, 255)) return wrong;
   draft.action.exit_code = static_cast<int>(code);
   return std::nullopt;
 }
 
-Found readPercent(const Json& value, Draft& draft) {
+Found readPercent(const Json& value, Step& draft) {
   const auto number = value.number();
   if (!number || !(*number >= 0 && *number <= 100000)) return notWanted();
   draft.action.stats.cpu_percent = *number;
@@ -90,59 +90,57 @@ Found readPercent(const Json& value, Draft& draft) {
 }
 
 template <std::optional<std::uint64_t> testing::MockStats::*Member>
-Found readStat(const Json& value, Draft& draft) {
+Found readStat(const Json& value, Step& draft) {
   return readNatural(value, (draft.action.stats.*Member).emplace(), 0, std::uint64_t{1} << 62);
 }
 
-Found readImageName(const Json& value, Draft& draft) {
+Found readImageName(const Json& value, Step& draft) {
   if (value.kind != Json::Kind::kString || !isReference(value.text)) return notWanted();
   draft.action.text = value.text;
   return std::nullopt;
 }
 
-Found readNewName(const Json& value, Draft& draft) {
+Found readNewName(const Json& value, Step& draft) {
   if (value.kind != Json::Kind::kString || !isContainerName(value.text)) return notWanted();
   draft.action.text = value.text;
   return std::nullopt;
 }
 
-constexpr std::string_view kBool = "true or false";
 constexpr std::string_view kWhole = "a whole number";
 
-constexpr std::array<Field<Draft>, 20> kFields{{
-    {"at", [](const Json& value, Draft& draft) { return readDuration(value, draft.at); },
+constexpr std::array<Field<Step>, 20> kStepFields{{
+    {"at", [](const Json& value, Step& draft) { return readDuration(value, draft.at); },
      "a duration in quotes, as \"10s\""},
     {"do", readDo, ""},
-    {"name",
-     [](const Json& value, Draft& draft) { return readText(value, draft.action.container); },
+    {"name", [](const Json& value, Step& draft) { return readText(value, draft.action.container); },
      "a container's name in quotes"},
     {"containers", readFate, "keep or kill"},
     {"count",
-     [](const Json& value, Draft& draft) { return readNatural(value, draft.action.count, 1); },
+     [](const Json& value, Step& draft) { return readNatural(value, draft.action.count, 1); },
      "a whole number of 1 or more"},
     {"tell_gap",
-     [](const Json& value, Draft& draft) { return readBool(value, draft.action.tell_gap); }, kBool},
-    {"container",
-     [](const Json& value, Draft& draft) { return readSpec(value, draft.action.spec); },
+     [](const Json& value, Step& draft) { return readBool(value, draft.action.tell_gap); },
+     kTrueOrFalse},
+    {"container", [](const Json& value, Step& draft) { return readSpec(value, draft.action.spec); },
      "an object, as {\"image\": \"a:1\"}"},
     {"timeout",
-     [](const Json& value, Draft& draft) {
+     [](const Json& value, Step& draft) {
        return readDuration(value, draft.action.timeout.emplace());
      },
      "a duration in quotes, as \"10s\""},
     {"signal",
-     [](const Json& value, Draft& draft) { return readSignal(value, draft.action.signal); },
+     [](const Json& value, Step& draft) { return readSignal(value, draft.action.signal); },
      "a signal, as \"SEGV\""},
     {"to", readNewName, "a container's new name"},
     {"exit_code", readCode, "an exit code from 0 to 255"},
     {"child_only",
-     [](const Json& value, Draft& draft) { return readBool(value, draft.action.child_only); },
-     kBool},
-    {"text", [](const Json& value, Draft& draft) { return readText(value, draft.action.text); },
+     [](const Json& value, Step& draft) { return readBool(value, draft.action.child_only); },
+     kTrueOrFalse},
+    {"text", [](const Json& value, Step& draft) { return readText(value, draft.action.text); },
      "a text in quotes"},
     {"stderr",
-     [](const Json& value, Draft& draft) { return readBool(value, draft.action.to_stderr); },
-     kBool},
+     [](const Json& value, Step& draft) { return readBool(value, draft.action.to_stderr); },
+     kTrueOrFalse},
     {"cpu_percent", readPercent, "percent of one core, as 25"},
     {"memory_bytes", readStat<&testing::MockStats::memory_bytes>, kWhole},
     {"pids", readStat<&testing::MockStats::pids>, kWhole},
@@ -172,9 +170,9 @@ Found checkKeys(const Json& step, const Word& word) {
   return std::nullopt;
 }
 
-Found readStep(const Json& value, Draft& draft) {
+Found readStep(const Json& value, Step& draft) {
   draft.line = value.line;
-  if (auto wrong = readFields<Draft>(value, kFields, draft)) return wrong;
+  if (auto wrong = readFields<Step>(value, kStepFields, draft)) return wrong;
   for (const std::string_view key : {"at", "do"})
     if (findMember(value, key) == nullptr)
       return atLine(value.line, "a step needs the key \"" + std::string(key) + "\"");
@@ -187,7 +185,7 @@ Found readStep(const Json& value, Draft& draft) {
 }  // namespace
 
 std::optional<Error> readScript(const Json& value, Scenario& scenario) {
-  return readItems<Draft>(value, scenario.script, readStep);
+  return readItems<Step>(value, scenario.script, readStep);
 }
 
 void listScriptOptions(std::vector<std::string>& options) {

@@ -10,9 +10,13 @@
 #include "engine/descriptor.h"
 #include "engine/framing.h"
 #include "engine/wakeup.h"
+#include "engine/words.h"
 #include "podman/podman_body.h"
 
 namespace control::podman {
+
+using engine::contains;
+
 namespace {
 
 using engine::EngineWait;
@@ -23,10 +27,6 @@ using engine::RunState;
 constexpr std::chrono::milliseconds kLookEvery{250};
 /// A look inside of a call whose deadline is past: part of the 250 ms beyond it.
 constexpr Duration kBriefLook = std::chrono::milliseconds(100);
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 /// Looks at a container until a run is over.
 class PodmanWait final : public EngineWait {

@@ -1,18 +1,14 @@
 #include "podman/podman_errors.h"
 
-#include <initializer_list>
 #include <optional>
 
 #include "engine/json.h"
+#include "engine/words.h"
 
 namespace control::podman {
 namespace {
 
-bool containsAny(std::string_view text, std::initializer_list<std::string_view> parts) {
-  for (const std::string_view part : parts)
-    if (text.find(part) != std::string_view::npos) return true;
-  return false;
-}
+using engine::containsAny;
 
 bool speaksOfPorts(std::string_view text) {
   return containsAny(text, {"address already in use", "port is already allocated"});

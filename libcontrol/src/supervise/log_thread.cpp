@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "supervise/at_once.h"
+
 namespace control {
 namespace {
 
@@ -16,9 +18,6 @@ constexpr std::size_t kTurnBytes = 128 * 1024;
 constexpr std::size_t kTurnItems = 2048;
 /// Between looks at streams that cannot be polled.
 constexpr int kLookMilliseconds = 50;
-
-/// Returns what is there already and never waits.
-const CallContext kAtOnce{.deadline = TimePoint{}};
 
 int checked(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);

@@ -1,12 +1,10 @@
 #include <algorithm>
 
+#include "supervise/at_once.h"
 #include "supervise/core.h"
 
 namespace control {
 namespace {
-
-/// Returns what is there already and never waits.
-const CallContext kAtOnce{.deadline = TimePoint{}};
 
 constexpr Duration kLookAgainDelay = std::chrono::seconds(2);
 /// A stranger's container is looked at within that, or at the next list.

@@ -7,15 +7,14 @@
 #include <array>
 #include <system_error>
 
+#include "supervise/at_once.h"
+
 namespace control {
 namespace {
 
 constexpr std::uint64_t kWakeToken = 1;
 constexpr std::uint64_t kEventsToken = 2;
 constexpr std::uint64_t kFirstFreeToken = 16;
-
-/// Returns what is there already and never waits.
-const CallContext kAtOnce{.deadline = TimePoint{}};
 
 int checked(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
