@@ -13,6 +13,8 @@ target_compile_options(control_build_options INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  # A file that is compiled together with others looks like a header to it.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>
   $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers>)
 # Fortification needs optimisation; sanitizers bring their own checks.
 target_compile_options(control_build_options INTERFACE

@@ -121,7 +121,7 @@ build() {
   local from=$SECONDS
   mapfile -t launcher < <(launcher_options)
   printf 'building\n'
-  cmake --preset release -B build/demo -DCONTROL_BUILD_TESTS=OFF "${launcher[@]}" >"$work/build.log" 2>&1 &&
+  cmake --preset release -B build/demo -DCONTROL_BUILD_TESTS=OFF "${launcher[@]}" "${whole_options[@]}" >"$work/build.log" 2>&1 &&
     cmake --build build/demo 2>&1 | show_progress || {
     tail -n 40 "$work/build.log" >&2
     fail "the build failed"

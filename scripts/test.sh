@@ -25,8 +25,8 @@ started=$SECONDS
 passed=0
 failed=0
 broken=()
-# One more than there are processors: tests of engines and of the agent mostly wait.
-jobs=$(($(processors) + 1))
+# Twice as many as there are processors: tests of engines and of the agent mostly wait.
+jobs=$((2 * $(processors)))
 
 # step NAME COMMAND...: runs it with its output in a log, shows the end of that when it fails.
 step() {
@@ -94,8 +94,8 @@ runner=()
 # shellcheck disable=SC2046
 step "packages" need_packages $(test_packages) || exit 1
 
-# Without optimisation a whole build from nothing takes a fifth less time, and that is most of a run.
-build dev "dev (g++)" "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1" && tests dev "tests"
+# Without optimisation a whole build from nothing takes a fifth less time.
+build dev "dev (g++)" "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1" "${whole_options[@]}" && tests dev "tests"
 
 check "fuzzing, 30 s each" scripts/fuzz.sh 30
 check "clang-format" scripts/lint.sh --format
