@@ -69,7 +69,7 @@ class Log {
 
   void hide(std::string secret) {
     const std::lock_guard lock(mutex_);
-    if (!secret.empty()) secrets_.push_back(std::move(secret));
+    secrets_.push_back(std::move(secret));
   }
 
   void write(LogLevel level, std::string_view component, std::string_view message,
@@ -103,9 +103,7 @@ class Log {
   }
 
   std::string withoutSecrets(std::string text) const {
-    for (const std::string& secret : secrets_)
-      for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos;)
-        text.replace(at, secret.size(), "[secret]");
+    for (const std::string& secret : secrets_) text = log::withoutSecret(std::move(text), secret);
     return text;
   }
 
@@ -138,6 +136,14 @@ bool isC1Control(std::string_view sequence) {
 
 void setUp(LogLevel level, LogFormat format) { theLog().setUp(level, format); }
 void hide(std::string secret) { theLog().hide(std::move(secret)); }
+
+std::string withoutSecret(std::string text, std::string_view secret) {
+  static constexpr std::string_view kHidden = "[secret]";
+  if (secret.empty()) return text;
+  for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += kHidden.size())
+    text.replace(at, secret.size(), kHidden);
+  return text;
+}
 
 void debug(std::string_view component, std::string_view message, const char* file, int line) {
   theLog().write(LogLevel::kDebug, component, message, {file, line});

@@ -25,6 +25,9 @@ void setUp(LogLevel level, LogFormat format);
 /// Text that is never written: every occurrence in later lines becomes "[secret]".
 void hide(std::string secret);
 
+/// `text` with "[secret]" for every occurrence of `secret`.
+std::string withoutSecret(std::string text, std::string_view secret);
+
 void debug(std::string_view component, std::string_view message,
            const char* file = __builtin_FILE(), int line = __builtin_LINE());
 void info(std::string_view component, std::string_view message, const char* file = __builtin_FILE(),

@@ -25,15 +25,6 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-/// A panel may repeat the secret in what it says, and that is shown in /health and in the log.
-std::string withoutSecret(std::string text, const std::string& secret) {
-  static constexpr std::string_view kHidden = "[secret]";
-  if (secret.empty()) return text;
-  for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += kHidden.size())
-    text.replace(at, secret.size(), kHidden);
-  return text;
-}
-
 Backoff::Random byChance() {
   return [generator = std::mt19937_64(std::random_device{}())]() mutable {
     return std::generate_canonical<double, 53>(generator);
@@ -155,7 +146,8 @@ void PanelLink::Worker::run() {
     pulse_.turned();
     std::string problem;
     const LinkEnd end = connectOnce(dialer, problem);
-    problem = withoutSecret(std::move(problem), settings_.secret);
+    // A panel may repeat the secret in what it says, and that is shown in /health.
+    problem = log::withoutSecret(std::move(problem), settings_.secret);
     noteDisconnected(problem);
     if (stopping_) return;
     const milliseconds wait = backoff.next(end);

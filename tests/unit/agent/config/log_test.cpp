@@ -48,6 +48,12 @@ TEST_F(Log, NeverWritesASecret) {
   EXPECT_THAT(line, HasSubstr("Bearer [secret] and [secret]"));
 }
 
+TEST(LogWithoutSecret, EndsForASecretThatIsPartOfWhatStandsForIt) {
+  EXPECT_EQ(log::withoutSecret("a secret", "secret"), "a [secret]");
+  EXPECT_EQ(log::withoutSecret("as", "s"), "a[secret]");
+  EXPECT_EQ(log::withoutSecret("as", ""), "as");
+}
+
 TEST_F(Log, LetsNobodyForgeALine) {
   const std::string line = written(LogLevel::kInfo, LogFormat::kText, [] {
     log::info("a", "x\n2026-01-01 error agent: \x1b[31mforged\x7f {} %v");
