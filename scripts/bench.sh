@@ -13,7 +13,7 @@ containers=${1:-100}
 need_packages $(test_packages)
 mapfile -t launcher < <(launcher_options)
 echo "building" >&2
-cmake --preset release -B build/bench -DCONTROL_BUILD_TESTS=ON "${launcher[@]}" >/dev/null
+cmake --preset release -B build/bench -DCONTROL_BUILD_TESTS=ON "${launcher[@]}" "${whole_options[@]}" >/dev/null
 cmake --build build/bench \
   --target core_bench mock_bench docker_bench podman_bench link_bench ws_echo ctrl-alt-play-agent \
   control_mock_module control_docker_module >/dev/null
