@@ -13,15 +13,32 @@ namespace {
 
 constexpr std::int64_t kSecondNanos = 1'000'000'000;
 
-std::string textOf(const CgroupPlaces& places, std::string_view controller, const char* v1_file,
-                   const char* v2_file) {
-  const auto place = places.of(controller);
-  const char* const name = !place ? nullptr : place->unified ? v2_file : v1_file;
-  if (name == nullptr) return {};
-  std::string text = readFile(place->directory + "/" + name).text;
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
+/// The files of a container's cgroups.
+class Files {
+ public:
+  explicit Files(const CgroupPlaces& places) : places_(places) {}
+
+  /// Without the newline at its end; empty where there is no such file.
+  std::string text(std::string_view controller, const char* v1_file, const char* v2_file) {
+    const auto place = places_.of(controller);
+    const char* const name = !place ? nullptr : place->unified ? v2_file : v1_file;
+    if (name == nullptr) return {};
+    FileText file = readFile(place->directory + "/" + name);
+    missed_ = missed_ || file.error != 0;
+    while (file.text.ends_with('\n')) file.text.pop_back();
+    return std::move(file.text);
+  }
+
+  std::optional<CgroupPlace> of(std::string_view controller) const {
+    return places_.of(controller);
+  }
+  /// Whether one was not there: a kernel without it, or the container has ended.
+  bool missed() const noexcept { return missed_; }
+
+ private:
+  const CgroupPlaces& places_;
+  bool missed_ = false;
+};
 
 std::optional<std::int64_t> asSigned(std::optional<std::uint64_t> value) {
   if (!value || *value > static_cast<std::uint64_t>(INT64_MAX)) return std::nullopt;
@@ -30,19 +47,19 @@ std::optional<std::int64_t> asSigned(std::optional<std::uint64_t> value) {
 
 bool isMax(std::string_view text) { return text.starts_with("max"); }
 
-void readMemory(const CgroupPlaces& places, ResourceLimits& limits) {
-  const auto place = places.of("memory");
+void readMemory(Files& files, ResourceLimits& limits) {
+  const auto place = files.of("memory");
   if (!place) return;
   if (!place->unified) {
     limits.memory_bytes =
-        asSigned(parseLimitV1(textOf(places, "memory", "memory.limit_in_bytes", nullptr)));
-    const std::string swap = textOf(places, "memory", "memory.memsw.limit_in_bytes", nullptr);
+        asSigned(parseLimitV1(files.text("memory", "memory.limit_in_bytes", nullptr)));
+    const std::string swap = files.text("memory", "memory.memsw.limit_in_bytes", nullptr);
     if (swap.empty() || !limits.memory_bytes) return;
     limits.memory_swap_bytes = asSigned(parseLimitV1(swap)).value_or(-1);
     return;
   }
-  limits.memory_bytes = asSigned(parseCount(textOf(places, "memory", nullptr, "memory.max")));
-  const std::string swap = textOf(places, "memory", nullptr, "memory.swap.max");
+  limits.memory_bytes = asSigned(parseCount(files.text("memory", nullptr, "memory.max")));
+  const std::string swap = files.text("memory", nullptr, "memory.swap.max");
   if (swap.empty() || !limits.memory_bytes) return;
   const auto beside = asSigned(parseCount(swap));
   limits.memory_swap_bytes = isMax(swap) || !beside ? -1 : *limits.memory_bytes + *beside;
@@ -66,17 +83,21 @@ Result<ResourceLimits> readCgroupLimits(int pid, std::string_view container_id,
                                         const HostRoots& roots) {
   const Result<CgroupPlaces> places = CgroupPlaces::find(pid, container_id, roots);
   if (!places) return places.error();
+  Files files(*places);
   ResourceLimits limits;
-  readMemory(*places, limits);
-  limits.pids = asSigned(parseCount(textOf(*places, "pids", "pids.max", "pids.max")));
-  const auto cpu = places->of("cpu");
-  if (cpu && cpu->unified) readQuota(textOf(*places, "cpu", nullptr, "cpu.max"), limits);
-  if (cpu && !cpu->unified)
-    readQuota(textOf(*places, "cpu", "cpu.cfs_quota_us", nullptr) + " " +
-                  textOf(*places, "cpu", "cpu.cfs_period_us", nullptr),
-              limits);
-  if (const Result<void> checked = checkContainerOf(pid, container_id, roots); !checked)
-    return checked.error();
+  readMemory(files, limits);
+  limits.pids = asSigned(parseCount(files.text("pids", "pids.max", "pids.max")));
+  const auto cpu = files.of("cpu");
+  if (cpu && cpu->unified) readQuota(files.text("cpu", nullptr, "cpu.max"), limits);
+  if (cpu && !cpu->unified) {
+    const std::string quota = files.text("cpu", "cpu.cfs_quota_us", nullptr);
+    if (!quota.starts_with('-'))
+      readQuota(quota + " " + files.text("cpu", "cpu.cfs_period_us", nullptr), limits);
+  }
+  if (files.missed()) {
+    if (const Result<void> checked = checkContainerOf(pid, container_id, roots); !checked)
+      return checked.error();
+  }
   return limits;
 }
 
