@@ -53,7 +53,7 @@ engine_packages() {
 test_packages() {
   printf '%s ' "$build_packages" libgtest-dev libgmock-dev "$(engine_packages)" \
     clang clang-tidy clang-format libclang-rt-14-dev procps binutils libfaketime teeworlds-server strace \
-    btrfs-progs e2fsprogs xfsprogs
+    btrfs-progs e2fsprogs xfsprogs systemd
   # Debian's packages of Node.js conflict with those of others: take what is there.
   command -v node >/dev/null 2>&1 || printf 'nodejs '
   command -v npm >/dev/null 2>&1 || printf 'npm '

@@ -40,9 +40,9 @@ bool speaksOfTheRequest(std::string_view text) {
 }
 
 bool speaksOfUnsupported(std::string_view text) {
-  return containsAny(
-      text, {"this container is not logging output", "container-init binary",
-             "not supported in rootless", "on cgroups V1 not supported", "stats is not supported"});
+  return containsAny(text, {"this container is not logging output", "container-init binary",
+                            "not supported in rootless", "on cgroups V1 not supported",
+                            "stats is not supported", "is the infra container of pod"});
 }
 
 /// A code that holds whatever the request was about.

@@ -108,11 +108,7 @@ void Conformance::expectNothingLeft() {
   World& world = World::instance();
   const auto left = world.sweep();
   if (!left) ADD_FAILURE() << "cannot clean up: " << wordsOf(left.error());
-  const auto over = [&] {
-    const Footprint now = Footprint::now();
-    return now.threads <= world.baseline().threads &&
-           now.descriptors <= world.baseline().descriptors;
-  };
+  const auto over = [&] { return Footprint::now().within(world.baseline()); };
   for (int tries = 0; !over() && tries < 1000; ++tries) std::this_thread::sleep_for(10ms);
   const Footprint now = Footprint::now();
   EXPECT_LE(now.threads, world.baseline().threads) << "threads were left behind";

@@ -13,12 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::size_t entries(const char* folder) {
-  std::error_code ignored;
-  return static_cast<std::size_t>(
-      std::distance(fs::directory_iterator(folder, ignored), fs::directory_iterator()));
-}
-
 std::string randomText() {
   static constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
   std::random_device random;
@@ -28,10 +22,6 @@ std::string randomText() {
 }
 
 }  // namespace
-
-Footprint Footprint::now() {
-  return {.descriptors = entries("/proc/self/fd"), .threads = entries("/proc/self/task")};
-}
 
 World& World::instance() {
   static World world;

@@ -15,18 +15,14 @@
 
 #include "contract/expected.h"
 #include "contract/options.h"
+#include "support/footprint.h"
 
 namespace control::conform {
 
 /// Plugins that are linked into this program: none in the installed one.
 std::span<const PluginDescriptor* const> linkedPlugins();
 
-/// Open descriptors and threads of this process.
-struct Footprint {
-  std::size_t descriptors = 0;
-  std::size_t threads = 0;
-  static Footprint now();
-};
+using test::Footprint;
 
 /// What holds for the whole run: the engine, the label that marks all we make on it, the list of
 /// skips.

@@ -1,10 +1,10 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <thread>
 
 #include "real_engines/engine_test.h"
+#include "support/footprint.h"
 
 namespace control::test {
 namespace {
@@ -231,9 +231,6 @@ TEST_F(EngineTest, PullOfAnUnreachableRegistryFails) {
 }
 
 TEST_F(EngineTest, NoDescriptorsAreLeftBehind) {
-  const auto count = [] {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
-  };
   const auto use = [this] {
     const ContainerId id = run(shell("echo x; sleep 100"));
     const auto watch = runtime_->watchExit(id, soon());
@@ -245,10 +242,10 @@ TEST_F(EngineTest, NoDescriptorsAreLeftBehind) {
   };
   use();  // some connections are kept, up to a bound
   use();
-  const auto before = count();
+  const auto before = Footprint::now();
   use();
   use();
-  EXPECT_LE(count(), before);
+  EXPECT_LE(Footprint::now().descriptors, before.descriptors);
 }
 
 }  // namespace

@@ -3,19 +3,11 @@
 #include <malloc.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
-#include <iterator>
+
+#include "support/footprint.h"
 
 namespace websocket_test {
-namespace {
-
-std::size_t entries(const char* directory) {
-  const std::filesystem::directory_iterator begin(directory);
-  return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
-}
-
-}  // namespace
 
 Holdings holdings() {
   ::malloc_trim(0);
@@ -23,9 +15,10 @@ Holdings holdings() {
   std::size_t resident_pages = 0;
   std::ifstream("/proc/self/statm") >> virtual_pages >> resident_pages;
   if (kSanitized) resident_pages = 0;
+  const auto footprint = control::test::Footprint::now();
   return {.resident_bytes = resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)),
-          .descriptors = entries("/proc/self/fd"),
-          .threads = entries("/proc/self/task")};
+          .descriptors = footprint.descriptors,
+          .threads = footprint.threads};
 }
 
 }  // namespace websocket_test

@@ -8,6 +8,7 @@
 #include "cgroup_trees.h"
 #include "engine/descriptor.h"
 #include "engine/oom_watch.h"
+#include "support/footprint.h"
 
 namespace control::engine {
 namespace {
@@ -252,12 +253,6 @@ TEST_F(StatsTree, GivesAWorkingSetOfZeroWhenTheCacheIsReadGreaterThanTheWhole) {
   EXPECT_EQ(open().value()->sample(*systemClock())->memory_working_set_bytes, 0U);
 }
 
-std::size_t openDescriptors() {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/fd")) ++count;
-  return count;
-}
-
 /// Lowers the limit of open files for as long as it lives.
 class FileLimit {
  public:
@@ -274,15 +269,15 @@ class FileLimit {
 
 TEST(CgroupStatsDescriptors, AreGivenBackWithTheObject) {
   const Recorded recorded("docker_systemd_burn");
-  const std::size_t before = openDescriptors();
+  const std::size_t before = test::Footprint::now().descriptors;
   { (void)sampleOf(recorded); }
-  EXPECT_EQ(openDescriptors(), before);
+  EXPECT_EQ(test::Footprint::now().descriptors, before);
 }
 
 TEST(CgroupStatsDescriptors, StayFewWhenTheLimitIsNear) {
   const Recorded recorded("docker_cgroupfs_network");
   const FileLimit limit(64);
-  const std::size_t before = openDescriptors();
+  const std::size_t before = test::Footprint::now().descriptors;
   std::vector<std::unique_ptr<CgroupStats>> all;
   for (int i = 0; i < 8; ++i) {
     auto opened = CgroupStats::open(recorded.run, recorded.pid(), recorded.roots());
@@ -290,7 +285,7 @@ TEST(CgroupStatsDescriptors, StayFewWhenTheLimitIsNear) {
     all.push_back(std::move(*opened));
   }
   // Three with 9 files each (32 is half of the limit), the others with 2.
-  EXPECT_EQ(openDescriptors() - before, 3U * 9 + 5U * 2);
+  EXPECT_EQ(test::Footprint::now().descriptors - before, 3U * 9 + 5U * 2);
   EXPECT_EQ(all.back()->sample(*systemClock())->memory_usage_bytes, 331776U);
 }
 

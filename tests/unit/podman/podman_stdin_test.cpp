@@ -3,10 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <filesystem>
-#include <iterator>
 #include <thread>
 
+#include "support/footprint.h"
 #include "unit/podman/podman_scripted.h"
 
 namespace control::test {
@@ -82,14 +81,9 @@ TEST_F(PodmanStdin, OfWhatVanishesDuringItsRemovalIsClosed) {
   EXPECT_TRUE(eventually([&] { return closed_ == 1; }));
 }
 
-std::size_t openDescriptors() {
-  return static_cast<std::size_t>(
-      std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
-}
-
 TEST_F(PodmanStdin, ThatHasEndedKeepsNoDescriptors) {
   input_ends_ = true;
-  const std::size_t before = openDescriptors();
+  const std::size_t before = Footprint::now().descriptors;
   for (char digit : std::string("0123456789bcdef")) {
     const auto console = attachInput(*runtime_, std::string(64, digit));
     ASSERT_TRUE(console) << console.error().message;
@@ -98,7 +92,8 @@ TEST_F(PodmanStdin, ThatHasEndedKeepsNoDescriptors) {
     EXPECT_CODE((*console)->write("x", soon()), ErrorCode::kWrongState);
   }
   // Those of the last one, and what the engine has not closed yet.
-  EXPECT_TRUE(eventually([&] { return openDescriptors() < before + 10; })) << openDescriptors();
+  EXPECT_TRUE(eventually([&] { return Footprint::now().descriptors < before + 10; }))
+      << Footprint::now().descriptors;
 }
 
 TEST_F(PodmanStdin, ThatHasEndedStaysSoForItsRun) {
