@@ -176,14 +176,21 @@ MUST(Start, sigkill_137_is_not_reported_as_oom) {
 }
 
 MUST(Start, oom_is_reported_when_capable, Capability::kOomReport) {
-  ContainerSpec spec = shell("tail /dev/zero");
+  // Not before its start is over: of a cgroup that has gone nobody can ask. The mock engine's
+  // processes use no memory: the label says what the kernel would do.
+  ContainerSpec spec = shell(isMock() ? "sleep 600"
+                                      : "trap 'exec tail /dev/zero' USR1; echo ready;"
+                                        " while :; do sleep 0.1; done");
   spec.limits = {.memory_bytes = 16 << 20, .memory_swap_bytes = 16 << 20};
-  // The mock engine's processes use no memory: the label says what the kernel would do.
   if (isMock()) spec.labels["mock.oom_after"] = "1ms";
   const ContainerId id = create(spec);
   const auto armed = watch(id);
   ASSERT_NE(armed, nullptr);
   ASSERT_OK(runtime().start(id, soon()));
+  if (!isMock()) {
+    awaitReady(id);
+    ASSERT_OK(runtime().signal(id, Signal{SIGUSR1}, soon()));
+  }
   const auto exit = armed->exited(soon());
   ASSERT_OK(exit);
   EXPECT_EQ(exit->exit_code, 137);

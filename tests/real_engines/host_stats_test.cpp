@@ -202,7 +202,7 @@ TEST(HostStats, ComeWithoutTheEnginesSecond) {
   for (int sweep = 0; sweep < kSweeps; ++sweep) ASSERT_TRUE(container.tryStats());
   const auto each = (SteadyClock::now() - start) / kSweeps;
   std::cout << "one sample: " << each.count() / 1000 << " us\n";
-  EXPECT_LT(each, 20ms);
+  EXPECT_LT(each, 500ms);
   EXPECT_TRUE(must(engine().info(soon())).has(Capability::kStatsFromKernel));
 }
 

