@@ -2,9 +2,12 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include <Poco/AutoPtr.h>
@@ -209,6 +212,39 @@ Result<void> requireSafeUrl(const Config& config) {
       "PANEL_ALLOW_INSECURE=true if that network is yours alone");
 }
 
+/// A directory of the agent, and what it is once symbolic links and ".." are followed.
+struct OwnDirectory {
+  OwnDirectory(const char* setting, const std::string& path) : text(setting + (' ' + path)) {
+    std::error_code error;
+    real = std::filesystem::weakly_canonical(path, error);
+    if (error) real = std::filesystem::path(path).lexically_normal();
+    if (real != path) text += " (" + real.string() + ')';
+  }
+  bool holds(const OwnDirectory& other) const {
+    return std::mismatch(real.begin(), real.end(), other.real.begin(), other.real.end()).first ==
+           real.end();
+  }
+
+  std::string text;
+  std::filesystem::path real;
+};
+
+/// Servers and their backups have names that the panel gives: in one another, one of these
+/// directories could be had by the name of a server, and would go with it.
+Result<void> requireApart(const Config& config) {
+  const OwnDirectory all[] = {{"DATA_DIR", config.data_dir},
+                              {"STATE_DIR", config.state_dir},
+                              {"BACKUP_DIR", config.backup_dir}};
+  for (const OwnDirectory& inner : all)
+    for (const OwnDirectory& outer : all) {
+      if (&inner == &outer || !outer.holds(inner)) continue;
+      const char* how = inner.holds(outer) ? " is the same directory as " : " lies in ";
+      return Error::invalid(inner.text + how + outer.text +
+                            "; choose DATA_DIR, STATE_DIR and BACKUP_DIR beside one another");
+    }
+  return {};
+}
+
 /// Fills in a secret that was given as systemd credential, and makes sure there is exactly one.
 Result<void> settleSecret(CommandLine& line, const GivenValues& values,
                           const Surroundings& surroundings) {
@@ -261,6 +297,7 @@ Result<CommandLine> readConfiguration(std::span<const char* const> arguments,
   }
   if (auto settled = settleSecret(line, *values, surroundings); !settled) return settled.error();
   if (auto safe = requireSafeUrl(line.config); !safe) return safe.error();
+  if (auto apart = requireApart(line.config); !apart) return apart.error();
   return line;
 }
 

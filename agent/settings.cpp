@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -58,6 +59,15 @@ Result<void> putAbsolutePath(const std::string& text, std::string& target) {
   if (!text.starts_with('/') || text.find('\0') != std::string::npos)
     return Error::invalid("is not an absolute path");
   target = text;
+  return {};
+}
+
+/// Without slashes at its end: what makes the directory tells its name from those above it.
+Result<void> putDirectory(const std::string& text, std::string& target) {
+  if (auto path = putAbsolutePath(text, target); !path) return path;
+  if (std::filesystem::path(text).lexically_normal() == "/")
+    return Error::invalid("is the root directory; it must be a directory below it");
+  while (target.ends_with('/') || target.ends_with("/.")) target.pop_back();
   return {};
 }
 
@@ -250,19 +260,13 @@ constexpr Setting kSettings[] = {
      }},
     {"DATA_DIR", "DIRECTORY", "/var/lib/ctrl-alt-play/servers", "",
      "Holds one directory of files for each server.",
-     [](const std::string& text, Config& config) {
-       return putAbsolutePath(text, config.data_dir);
-     }},
+     [](const std::string& text, Config& config) { return putDirectory(text, config.data_dir); }},
     {"STATE_DIR", "DIRECTORY", "/var/lib/ctrl-alt-play/state", "",
      "Holds what the agent itself remembers.",
-     [](const std::string& text, Config& config) {
-       return putAbsolutePath(text, config.state_dir);
-     }},
+     [](const std::string& text, Config& config) { return putDirectory(text, config.state_dir); }},
     {"BACKUP_DIR", "DIRECTORY", "/var/lib/ctrl-alt-play/backups", "",
      "Holds one directory of backups for each server.",
-     [](const std::string& text, Config& config) {
-       return putAbsolutePath(text, config.backup_dir);
-     }},
+     [](const std::string& text, Config& config) { return putDirectory(text, config.backup_dir); }},
     {"BACKUP_RATE", "MIB", "0", "", "MiB a second that a backup may write; 0: no limit.",
      [](const std::string& text, Config& config) -> Result<void> {
        const auto rate = toInteger(text, 0, 1'000'000);
@@ -281,7 +285,7 @@ constexpr Setting kSettings[] = {
     {"CONTAINER_DATA_PATH", "PATH", "/home/container", "",
      "Where a server sees its files inside the container.",
      [](const std::string& text, Config& config) {
-       return putAbsolutePath(text, config.container_data_path);
+       return putDirectory(text, config.container_data_path);
      }},
     {"POLICY_FILE", "FILE", kPolicyFile, "",
      "What this host allows the panel: images, host ports, ceilings of limits, signals (JSON). "

@@ -223,6 +223,56 @@ TEST_F(Configuration, NamesTheSettingWhoseValueIsBad) {
   EXPECT_THAT(problemOfFile("health_port=x\n"), testing::StartsWith("health_port in "));
 }
 
+TEST_F(Configuration, RefusesDirectoriesThatLieInOneAnother) {
+  const std::string at = files_.path() + '/';
+  std::filesystem::create_directories(at + "real/servers");
+  std::filesystem::create_directory_symlink(at + "real", at + "link");
+  const struct {
+    std::string data, state, backups, problem;
+  } cases[] = {
+      {"x", "x", "b", "DATA_DIR @x is the same directory as STATE_DIR @x;"},
+      {"x", "x/state", "b", "STATE_DIR @x/state lies in DATA_DIR @x;"},
+      {"x", "x/.state", "b", "STATE_DIR @x/.state lies in DATA_DIR @x;"},
+      {"x/servers", "x", "b", "DATA_DIR @x/servers lies in STATE_DIR @x;"},
+      {"x", "s", "x/b", "BACKUP_DIR @x/b lies in DATA_DIR @x;"},
+      {"x", "b/s/t", "b", "STATE_DIR @b/s/t lies in BACKUP_DIR @b;"},
+      {"x", "y/../x//s/", "b", "STATE_DIR @y/../x//s (@x/s) lies in DATA_DIR @x;"},
+      {"real/servers", "link/servers/a", "b",
+       "STATE_DIR @link/servers/a (@real/servers/a) lies in DATA_DIR @real/servers;"},
+      {"link/servers/.", "real", "b",
+       "DATA_DIR @link/servers (@real/servers) lies in STATE_DIR @real;"},
+      {"x", "xy", "x-y", "(none)"},
+      {"x/a", "x/b", "x/c", "(none)"},
+  };
+  for (auto [data, state, backups, expected] : cases) {
+    environment_["DATA_DIR"] = at + data;
+    environment_["STATE_DIR"] = at + state;
+    environment_["BACKUP_DIR"] = at + backups;
+    for (std::size_t i = 0; (i = expected.find('@')) != std::string::npos;)
+      expected.replace(i, 1, at);
+    EXPECT_THAT(problem({"--check-config"}), testing::StartsWith(expected));
+  }
+}
+
+TEST_F(Configuration, RefusesTheRootDirectoryForItself) {
+  for (const char* name : {"DATA_DIR", "STATE_DIR", "BACKUP_DIR", "CONTAINER_DATA_PATH"})
+    for (const char* root : {"/", "//", "/.", "/x/.."})
+      EXPECT_THAT(problemOf(name, root),
+                  testing::StartsWith(std::string(name) + " '" + root + "' is the root directory"));
+}
+
+TEST_F(Configuration, TakesADirectoryWithoutTheSlashAtItsEnd) {
+  environment_["DATA_DIR"] = "/x/servers/";
+  environment_["STATE_DIR"] = "/x/state//";
+  environment_["BACKUP_DIR"] = "/x/backups/./";
+  environment_["CONTAINER_DATA_PATH"] = "/data/";
+  const Config taken = config();
+  EXPECT_EQ(taken.data_dir, "/x/servers");
+  EXPECT_EQ(taken.state_dir, "/x/state");
+  EXPECT_EQ(taken.backup_dir, "/x/backups");
+  EXPECT_EQ(taken.container_data_path, "/data");
+}
+
 TEST_F(Configuration, PutsAMessageOnOneLine) {
   EXPECT_THAT(problemOf("NODE_ID", "a\r\nb"), Not(HasSubstr("\n")));
 }
