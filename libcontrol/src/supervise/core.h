@@ -192,6 +192,8 @@ class Supervisor::Core {
   /// Why a container with these labels and this name is no entry's; empty: it is.
   std::string whyNobodys(const std::map<std::string, std::string>& labels, const ContainerId& id,
                          const std::string& name) const;
+  /// Whether what was found under an entry's name is the entry's: it may be anybody's.
+  bool isOurs(const ContainerInfo& info) const;
   void keepLooking();
   Generation generation() const;
 

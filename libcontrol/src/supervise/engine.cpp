@@ -333,6 +333,14 @@ std::string Supervisor::Core::whyNobodys(const std::map<std::string, std::string
          options_.name_prefix + entry->second;
 }
 
+bool Supervisor::Core::isOurs(const ContainerInfo& info) const {
+  const auto& labels = info.spec.labels;
+  const auto managed = labels.find(options_.managed_label.first);
+  if (managed == labels.end() || managed->second != options_.managed_label.second) return false;
+  const std::lock_guard lock(mutex_);
+  return whyNobodys(labels, info.id, info.spec.name).empty();
+}
+
 /// With mutex_ held.
 EntryPtr Supervisor::Core::entryOf(const std::string& name, bool make) {
   if (const auto found = entries_.find(name); found != entries_.end()) return found->second;

@@ -136,9 +136,7 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
 
 std::optional<CreatedContainer> Supervisor::Core::madeAllTheSame(const Entry& entry) {
   const auto found = runtime_->inspect({options_.name_prefix + entry.name}, callContext());
-  if (!found) return std::nullopt;
-  const auto label = found->spec.labels.find(options_.entry_label);
-  if (label == found->spec.labels.end() || label->second != entry.name) return std::nullopt;
+  if (!found || !isOurs(*found)) return std::nullopt;
   return CreatedContainer{.id = found->id};
 }
 

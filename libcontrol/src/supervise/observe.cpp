@@ -134,10 +134,12 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
   const std::optional<bool> together = diedTogether();
   // It is looked at after the list that tells.
   if (!reachable_ || (in_doubt && !together)) return;
+  const bool by_name = !entry->container;
   const ContainerId id = entry->container.value_or(ContainerId{options_.name_prefix + entry->name});
   const auto info = runtime_->inspect(id, callContext());
-  if (!info) {
-    if (!info.error().is(ErrorCode::kNotFound)) return lookLater(entry);
+  const bool anothers = by_name && info && !isOurs(*info);
+  if (!info || anothers) {
+    if (!anothers && !info.error().is(ErrorCode::kNotFound)) return lookLater(entry);
     std::unique_lock lock(entry->mutex);
     // Its creation failed, and an engine that was lost since made nothing of it either.
     if (!entry->container && !entry->next) {

@@ -101,5 +101,68 @@ TEST_F(SupervisorTest, ContainerOfAnotherSupervisorIsLeftAlone) {
   EXPECT_EQ(supervisor_->list().size(), 2U);
 }
 
+/// A container of somebody else's that has the name which ours would have.
+class TakenName : public SupervisorTest {
+ protected:
+  /// `labels`: none, or those of a supervisor of another owner.
+  void take(std::map<std::string, std::string> labels) {
+    ContainerSpec spec;
+    spec.name = "control-a";
+    spec.image = "example/game:1";
+    spec.labels = std::move(labels);
+    const auto running = runtime_->run(spec, {});
+    ASSERT_TRUE(running);
+    theirs_ = running->id;
+    supervisor_.reset();
+    supervisor_ = std::make_unique<Supervisor>(
+        runtime_, SupervisorOptions{.owner_label = {"owner", "us"}, .stats_interval = 0s},
+        observer_);
+    supervisor_->open(CallContext::within(5s));
+  }
+  Error created() {
+    EXPECT_TRUE(supervisor_->create("a", serverThat(), "create"));
+    const auto end = observer_.waitForEnd("create");
+    EXPECT_TRUE(end && end->error);
+    return end && end->error ? *end->error : Error{};
+  }
+  /// Whatever the supervisor looks at, it is not this.
+  void expectLeftAlone() {
+    EXPECT_FALSE(supervisor_->status("a")->container);
+    EXPECT_TRUE(supervisor_->remove("a", "remove"));
+    EXPECT_TRUE(observer_.waitForEnd("remove"));
+    const auto info = runtime_->inspect(theirs_, {});
+    ASSERT_TRUE(info);
+    EXPECT_TRUE(info->running());
+  }
+
+  ContainerId theirs_{};
+};
+
+TEST_F(TakenName, IsNotTakenOverWhenTheEngineComesBack) {
+  for (const std::map<std::string, std::string>& labels :
+       {std::map<std::string, std::string>{},
+        {{"libcontrol.managed", "true"}, {"libcontrol.entry", "a"}, {"owner", "them"}}}) {
+    if (theirs_.value.size() > 0) {
+      ASSERT_TRUE(runtime_->remove(theirs_, {.force = true}, {}));
+    }
+    take(labels);
+    EXPECT_EQ(created().code, ErrorCode::kAlreadyExists);
+    const std::size_t from = observer_.position();
+    engine().engineDown(true);
+    ASSERT_TRUE(observer_.waitFor("a", EntryState::kUnknown, from));
+    engine().engineDown(false);
+    ASSERT_TRUE(observer_.waitFor("a", EntryState::kFailed, from));
+    expectLeftAlone();
+  }
+}
+
+TEST_F(TakenName, IsNotWhatALostAnswerWasAbout) {
+  take({{"libcontrol.managed", "true"}, {"libcontrol.entry", "a"}, {"owner", "them"}});
+  ASSERT_TRUE(engine().inject({.when = {.primitive = testing::Primitive::kCreate, .times = 1},
+                               .then = {.drop_connection = testing::CallPhase::kBefore}}));
+  EXPECT_EQ(created().effect, Effect::kUnknown);
+  expectLeftAlone();
+}
+
 }  // namespace
 }  // namespace control
