@@ -243,6 +243,11 @@ void learnFromEngine(Services& services, const control::CallContext& context) {
   for (const control::ContainerSummary& container : *containers) {
     const auto server = container.labels.find(kServerIdLabel);
     if (server == container.labels.end()) continue;
+    // Others may share the engine, and what they say of a server of that name is of theirs.
+    const auto node = container.labels.find(kNodeLabel);
+    if (node != container.labels.end() && node->second != services.config.node_id) continue;
+    const auto status = services.supervisor.status(server->second);
+    if (status && status->container && status->container != container.id) continue;
     services.notes.learn(server->second, container.labels);
     services.readiness.learn(server->second, container.id.value, container.labels);
   }

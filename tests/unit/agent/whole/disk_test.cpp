@@ -101,6 +101,26 @@ TEST_F(AgentWithFullDisks, WritesNothingThatWouldPassTheLimit) {
   EXPECT_EQ(write("now", 300'000), "ok");
 }
 
+TEST_F(AgentWithFullDisks, LimitsOfAnotherNodesServerOfThatNameAreNotOurs) {
+  open();
+  create(R"({"disk":"1m"})");
+  for (const char* name : {"aaa-of-another", "zzz-of-another"}) {
+    control::ContainerSpec theirs;
+    theirs.name = name;
+    theirs.image = "game:1";
+    theirs.labels = {{"ctrl-alt-play.managed", "true"},
+                     {"ctrl-alt-play.server-id", "a"},
+                     {"ctrl-alt-play.node", "node-2"},
+                     {"ctrl-alt-play.disk", "1"}};
+    ASSERT_TRUE(runtime_->create(theirs, soon()));
+  }
+  open();
+  // Its own is known again once a file that is too large for it is refused.
+  for (int tries = 0; tries < 500 && write("large", 3 * kMebibyte / 4) == "ok"; ++tries)
+    if (write("larger", 3 * kMebibyte / 4) == "DISK_FULL") break;
+  EXPECT_EQ(write("small", 1000), "ok");
+}
+
 TEST_F(AgentWithFullDisks, UnpacksNothingThatWouldPassTheLimit) {
   open();
   create(R"({"disk":"1m"})");
