@@ -195,12 +195,12 @@ constexpr Action logsAction() {
   return action;
 }
 
-constexpr std::array kActions = {sendAction("send_command"), sendAction("send_server_command"),
-                                 logsAction()};
+constexpr std::array kConsoleActions = {sendAction("send_command"),
+                                        sendAction("send_server_command"), logsAction()};
 
 }  // namespace
 
-std::span<const Action> consoleActions() { return kActions; }
+std::span<const Action> consoleActions() { return kConsoleActions; }
 
 const char* streamName(const ConsoleLine& line) {
   switch (line.source) {

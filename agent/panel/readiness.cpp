@@ -19,15 +19,6 @@ using Clock = Prober::Clock;
 constexpr std::chrono::seconds kInspectTimeout{5};
 /// New output waits so long for more of it.
 constexpr std::chrono::milliseconds kOutputPause{50};
-constexpr std::size_t kLinesAtOnce = 5000;
-constexpr std::size_t kBytesAtOnce = 32 * 1024;
-/// Both may be of an engine that keeps whole seconds alone.
-bool isLater(const std::optional<control::WallTime>& at, control::WallTime than) {
-  if (!at) return false;
-  const bool is_coarse =
-      at->time_since_epoch() % std::chrono::seconds(1) == control::Duration::zero();
-  return *at + (is_coarse ? std::chrono::seconds(1) : control::Duration::zero()) > than;
-}
 
 /// The servers of an engine elsewhere have their ports there, where nobody is asked.
 bool isOnThisHost(const Services& services) {
@@ -223,18 +214,20 @@ void Readiness::watchRun(Run& run, const std::optional<ReadinessRule>& rule) {
   run.watch.reset();
   if (!rule) return;
   run.watch = std::make_unique<Watch>(*rule, Clock::now());
-  if (rule->kind == Kind::kConsole)
-    run.watch->search = std::make_unique<LineSearch>(
-        rule->pattern, LineSearch::Form{.regex = rule->is_regex, .case_sensitive = true});
 }
 
 // ---- Turns ----
 
 Prober::Turn Readiness::turn(const std::string& server_id, std::uint64_t ticket) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   Run* const run = find(server_id, ticket);
   if (run == nullptr || services_ == nullptr) return {};
-  return look(server_id, *run);
+  if (!run->watch || !run->watch->search) return look(server_id, *run);
+  if (run->watch->state.ready()) return {};
+  const std::shared_ptr<ConsoleSearch> search = run->watch->search;
+  const control::Supervisor& supervisor = services_->supervisor;  // outlives this thread
+  lock.unlock();
+  return searchConsole(server_id, ticket, search, supervisor);
 }
 
 Prober::Turn Readiness::look(const std::string& server_id, Run& run) {
@@ -249,10 +242,6 @@ Prober::Turn Readiness::look(const std::string& server_id, Run& run) {
   }
   if (!run.watch) return {};
   Watch& watch = *run.watch;
-  if (watch.rule.kind == Kind::kConsole) {
-    tell(server_id, run, searchConsole(server_id, run, watch));
-    return {.pause = pause()};
-  }
   if (!watch.address) return {};
   return {.exchange = exchangeFor(watch.rule, *watch.address), .address = *watch.address};
 }
@@ -268,30 +257,17 @@ Prober::Pause Readiness::answered(const std::string& server_id, std::uint64_t ti
   return state.pause();
 }
 
-News Readiness::searchConsole(const std::string& server_id, const Run& run, Watch& watch) {
-  if (watch.state.ready()) return News::kNone;
-  std::string problem = "no line of its console has matched";
-  for (bool more = true; more;) {
-    const auto page = services_->supervisor.console(server_id, {.after = watch.searched,
-                                                                .lines = kLinesAtOnce,
-                                                                .text_bytes = kBytesAtOnce,
-                                                                .newest = false});
-    if (!page) return watch.state.unasked(page.error().message, Clock::now());
-    if (!page->problem.empty()) problem = "its output cannot be read: " + page->problem;
-    // The oldest that is kept is of this run and was not the first: what is looked for may have
-    // been before it.
-    if (run.adopted && watch.searched == 0 && page->first > 1 && !page->lines.empty())
-      watch.may_have_passed = isLater(page->lines.front().at, watch.output_after);
-    for (const control::ConsoleLine& line : page->lines) {
-      watch.searched = line.number;
-      if (line.source != control::OutputSource::kGap && isLater(line.at, watch.output_after) &&
-          watch.search->matches(line.text))
-        return watch.state.holds({});
-    }
-    more = page->left_out > 0 && !page->lines.empty();
-  }
-  if (watch.may_have_passed) return watch.state.holds({});
-  return watch.state.fails(problem, Clock::now());
+Prober::Turn Readiness::searchConsole(const std::string& server_id, std::uint64_t ticket,
+                                      const std::shared_ptr<ConsoleSearch>& search,
+                                      const control::Supervisor& supervisor) {
+  const ConsoleSearch::Outcome outcome = search->goOn(supervisor, server_id);
+  const std::lock_guard lock(mutex_);
+  Run* const run = find(server_id, ticket);
+  // What was found stays in the search, should its run go on under another ticket.
+  if (run == nullptr || !run->watch || run->watch->search != search) return {};
+  RunReadiness& state = run->watch->state;
+  tell(server_id, *run, outcome.found ? state.holds({}) : state.fails(outcome.why, Clock::now()));
+  return {.pause = outcome.more ? kOutputPause : state.pause()};
 }
 
 // ---- What the engine says ----
@@ -343,9 +319,14 @@ void Readiness::learnRun(const std::string& server_id, Server& server, const Con
   }
   if (!run.watch) return;
   Watch& watch = *run.watch;
-  watch.output_after = info.finished_at.value_or(info.created_at.value_or(control::WallTime{}));
-  if (watch.rule.kind == Kind::kConsole && services_->config.console_bytes == 0)
-    return tell(server_id, run, watch.state.untold("this host reads no console (CONSOLE_BYTES)"));
+  if (watch.rule.kind == Kind::kConsole) {
+    if (services_->config.console_bytes == 0)
+      return tell(server_id, run, watch.state.untold("this host reads no console (CONSOLE_BYTES)"));
+    watch.search = std::make_shared<ConsoleSearch>(
+        watch.rule.pattern, LineSearch::Form{.regex = watch.rule.is_regex, .case_sensitive = true},
+        info.finished_at.value_or(info.created_at.value_or(control::WallTime{})), run.adopted);
+    return;
+  }
   if (!watch.rule.asksPort()) return;
   auto address = probeAddress(watch.rule, info.spec);
   if (address && isOnThisHost(*services_)) {

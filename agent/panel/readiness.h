@@ -10,7 +10,7 @@
 
 #include <libcontrol/supervisor.h>
 
-#include "agent/actions/line_search.h"
+#include "agent/panel/console_search.h"
 #include "agent/panel/outgoing.h"
 #include "agent/probes/prober.h"
 #include "agent/probes/readiness_rule.h"
@@ -65,10 +65,8 @@ class Readiness : private Prober::Client {
     ReadinessRule rule;
     RunReadiness state;
     std::optional<ProbeAddress> address{};
-    std::unique_ptr<LineSearch> search{};
-    std::uint64_t searched = 0;        ///< the number of the last line that was
-    control::WallTime output_after{};  ///< lines of this run are later
-    bool may_have_passed = false;      ///< lines of this run are no longer kept
+    /// Once its container was looked at. Searched without mutex_, on the prober's thread alone.
+    std::shared_ptr<ConsoleSearch> search{};
   };
   struct Run {
     std::uint64_t ticket = 0;
@@ -104,11 +102,14 @@ class Readiness : private Prober::Client {
   bool inspect(const std::string& server_id, Run& run);
   void learnRun(const std::string& server_id, Server& server, const control::ContainerInfo& info);
   RunReadiness::News judge(Watch& watch, const control::Result<control::ContainerInfo>& info);
-  RunReadiness::News searchConsole(const std::string& server_id, const Run& run, Watch& watch);
   void tell(const std::string& server_id, Run& run, RunReadiness::News news);
   void tellChange(const std::string& server_id, const Run& run, control::EntryState previous,
                   control::EntryState current);
 
+  // Without it.
+  Prober::Turn searchConsole(const std::string& server_id, std::uint64_t ticket,
+                             const std::shared_ptr<ConsoleSearch>& search,
+                             const control::Supervisor& supervisor);
   void inspected(const std::string& server_id, std::uint64_t ticket,
                  const control::Result<control::ContainerInfo>& info);
 

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 #include <libcontrol/testing/mock_control.h>
 
+#include <random>
+
+#include "agent/probes/prober.h"
 #include "unit/agent/probes/game_peer.h"
 #include "unit/agent/whole/agent_on_mock.h"
 
@@ -149,6 +152,46 @@ TEST_F(ReadinessAgentTest, ALineOfTheRunBeforeDoesNotCount) {
   EXPECT_THAT(story(from), Not(HasSubstr(">running")));
   print("ready\n");
   EXPECT_FALSE(panel_.change("a", "running", from).isNull());
+}
+
+/// Costs as much as a pattern may, on lines of these two letters.
+constexpr const char* kCostly = "(a|b)*a(a|b){900}c";
+
+std::string costlyLine(std::size_t length) {
+  std::string line;
+  std::minstd_rand random(1);  // NOLINT(cert-msc51-cpp): the same each time
+  while (line.size() < length) line += random() % 2 == 0 ? 'a' : 'b';
+  return line + '\n';
+}
+
+TEST_F(ReadinessAgentTest, ACostlySearchHoldsUpNobody) {
+  config_.console_bytes = std::size_t{16} * 1024 * 1024;
+  const GamePeer game(GamePeer::Kind::kTcp, minecraftServer(kTwoPlay));
+  open();
+  create(rule(R"("type":"console","timeout":1,"pattern":")" + std::string(kCostly) + '"'));
+  std::string minutes;
+  for (int i = 0; i < 700; ++i) minutes += costlyLine(15'000);
+  print(minutes);
+  const auto warning = [&] { return at(ask("get_status", R"("serverId":"a")"), "data.warning"); };
+  const auto until = Prober::Clock::now() + std::chrono::seconds(20);
+  while (warning().find("still being searched") == std::string::npos)
+    ASSERT_LT(Prober::Clock::now(), until) << warning();
+  const Json made = ask("create_server", R"("serverId":"b","payload":{"image":"game:1",)"
+                                         R"("startup":"cat","start":true,)" +
+                                             minecraftOn(game.port()) + "}");
+  ASSERT_EQ(at(made, "success"), "true") << made.write();
+  EXPECT_EQ(at(panel_.change("b", "running"), "data.reason"), "ready");
+  EXPECT_EQ(at(ask("get_status", R"("serverId":"b")"), "data.players.online"), "2");
+  EXPECT_THAT(warning(), HasSubstr("still being searched"));
+}
+
+TEST_F(ReadinessAgentTest, ASearchOfManyTurnsFindsItsLine) {
+  open();
+  create(rule(R"("type":"console","pattern":")" + std::string(kCostly) + '"'));
+  std::string text;
+  for (int i = 0; i < 6; ++i) text += costlyLine(4000);
+  print(text + std::string(901, 'a') + "c\n");
+  EXPECT_EQ(at(panel_.change("a", "running"), "data.reason"), "ready");
 }
 
 TEST_F(ReadinessAgentTest, TheHealthCheckOfItsImageCanBeTheRule) {
