@@ -126,6 +126,8 @@ Result<std::string> readFile(const std::string& path) {
   text.resize(static_cast<std::size_t>(stream.gcount()));
   if (text.size() > kLongestFile)
     return Error::invalid("the configuration file " + path + " is larger than 1 MiB");
+  // Some editors put this before UTF-8.
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   return text;
 }
 

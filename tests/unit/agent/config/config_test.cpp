@@ -156,6 +156,11 @@ TEST_F(Configuration, ReadsAJsonFile) {
   EXPECT_EQ(json.stats_interval, std::chrono::milliseconds(500));
 }
 
+TEST_F(Configuration, SkipsAByteOrderMark) {
+  EXPECT_EQ(fromFile("\xEF\xBB\xBFnode_id=n\n").node_id, "n");
+  EXPECT_EQ(fromFile("\xEF\xBB\xBF{\"node_id\": \"n\"}").node_id, "n");
+}
+
 TEST_F(Configuration, TakesReferencesInAFileAsText) {
   EXPECT_EQ(fromFile("node_id=${system.env.HOME}\n").node_id, "${system.env.HOME}");
 }
