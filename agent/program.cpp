@@ -6,9 +6,11 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +25,7 @@
 #include "agent/config.h"
 #include "agent/deferred_runtime.h"
 #include "agent/descriptor.h"
+#include "agent/files/beneath.h"
 #include "agent/http/health_server.h"
 #include "agent/log.h"
 #include "agent/panel/agent.h"
@@ -87,6 +90,13 @@ class StopSignals {
     return signals;
   }
 };
+
+/// Where one is closed, the next file to be opened would take its place, and the log's lines.
+void openStandardStreams() {
+  int opened = 0;
+  while (opened >= 0 && opened <= STDERR_FILENO) opened = ::open("/dev/null", O_RDWR);
+  if (opened > STDERR_FILENO) ::close(opened);
+}
 
 /// Few threads allocate much: more than one arena costs megabytes and gains nothing.
 void limitMemory() {
@@ -169,23 +179,35 @@ LinkSettings linkSettings(const Config& config) {
   return settings;
 }
 
-/// What the agent remembers is one agent's: two that shared it would answer for each other. Held as
-/// long as the descriptor is. Where nothing can be written there is nothing to share.
+/// Locks it as long as it is open. Refused only when somebody else holds the lock: there are file
+/// systems that know none.
+Result<Descriptor> lock(Descriptor held, const std::string& name) {
+  if (!held || ::flock(held.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return held;
+  return Error{.code = ErrorCode::kAlreadyExists,
+               .message = name + " is used by another agent; give each a directory of its own"};
+}
+
+/// What the agent remembers is one agent's: two that shared it would answer for each other. Where
+/// nothing can be written there is nothing to share.
 Result<Descriptor> lockStateDirectory(const std::string& directory) {
   std::error_code ignored;  // the open that follows tells
   std::filesystem::create_directories(directory, ignored);
-  Descriptor lock(
+  Descriptor file(
       ::open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!lock) {
+  if (!file)
     log::warning("agent", "STATE_DIR " + directory +
                               " cannot be written to: " + std::generic_category().message(errno) +
                               "; what is there will not survive the agent");
-    return lock;
-  }
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-  return Error{.code = ErrorCode::kAlreadyExists,
-               .message = "STATE_DIR " + directory +
-                          " is used by another agent; give each a directory of its own"};
+  return lock(std::move(file), "STATE_DIR " + directory);
+}
+
+/// Of two agents each would take what the other has in the making for left over. The directory
+/// itself is locked, which leaves nothing in it and needs no right to write.
+Result<Descriptor> lockDirectory(const std::string& setting, const std::string& directory) {
+  std::error_code ignored;  // what needs the directory tells
+  std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), ignored);
+  ::mkdir(directory.c_str(), 0700);
+  return lock(files::openOwnDirectory(directory), setting + ' ' + directory);
 }
 
 /// The parts of a running agent and their order of starting and stopping.
@@ -301,6 +323,10 @@ int runDaemon(const Config& config) {
                          withoutQuery(config.panel_url));
   const auto state_lock = lockStateDirectory(config.state_dir);
   if (!state_lock) return complain(state_lock.error().message);
+  const auto data_lock = lockDirectory("DATA_DIR", config.data_dir);
+  if (!data_lock) return complain(data_lock.error().message);
+  const auto backup_lock = lockDirectory("BACKUP_DIR", config.backup_dir);
+  if (!backup_lock) return complain(backup_lock.error().message);
   auto runtime = openEngine(config);
   if (!runtime) return complainAboutEngine(config, runtime.error());
   Daemon daemon(config, *std::move(runtime));
@@ -331,6 +357,7 @@ int checkConfiguration(const CommandLine& line) {
 }  // namespace
 
 int runProgram(int argc, char** argv) {
+  openStandardStreams();
   const StopSignals signals;
   limitMemory();
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));

@@ -17,6 +17,7 @@ const base = () => {
     env: {
       AGENT_SECRET: 'shh-0123456789', NODE_ID: 'n1', HEALTH_PORT: '0', RUNTIME: target.runtime,
       DATA_DIR: path.join(directory, 'data'), STATE_DIR: path.join(directory, 'state'),
+      BACKUP_DIR: path.join(directory, 'backups'),
     },
   };
 };

@@ -14,6 +14,7 @@
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,26 +52,35 @@ class Service : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  pid_t launch(const std::string& watchdog_usec) const {
-    std::vector<std::string> variables = {"NOTIFY_SOCKET=" + directory_ + "/notify",
-                                          "WATCHDOG_USEC=" + watchdog_usec,
-                                          "PLUGIN_DIR=" + variable("PLUGIN_DIR"),
-                                          "DATA_DIR=" + directory_ + "/data",
-                                          "STATE_DIR=" + directory_ + "/state",
-                                          "AGENT_SECRET=for-tests-alone",
-                                          "RUNTIME=mock:///default",
-                                          "HEALTH_PORT=0",
-                                          "PANEL_URL=ws://127.0.0.1:9",
-                                          "LOG_LEVEL=off"};
+  /// `first` comes before the variables that all have, and so in their place.
+  pid_t launch(const std::string& watchdog_usec, std::vector<std::string> first = {},
+               const std::vector<std::pair<int, int>>& descriptors = {}) const {
+    std::vector<std::string> variables = std::move(first);
+    for (const std::string& one :
+         {"NOTIFY_SOCKET=" + directory_ + "/notify", "WATCHDOG_USEC=" + watchdog_usec,
+          "PLUGIN_DIR=" + variable("PLUGIN_DIR"), "DATA_DIR=" + directory_ + "/data",
+          "STATE_DIR=" + directory_ + "/state", "BACKUP_DIR=" + directory_ + "/backups",
+          std::string("AGENT_SECRET=for-tests-alone"), std::string("RUNTIME=mock:///default"),
+          std::string("HEALTH_PORT=0"), std::string("PANEL_URL=ws://127.0.0.1:9"),
+          std::string("LOG_LEVEL=off")})
+      variables.push_back(one);
     std::vector<char*> environment;
     for (std::string& one : variables) environment.push_back(one.data());
     environment.push_back(nullptr);
     std::string binary = variable("AGENT_BINARY");
     std::array<char*, 2> arguments{binary.data(), nullptr};
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    for (const auto& [from, to] : descriptors)
+      if (from < 0)
+        ::posix_spawn_file_actions_addclose(&actions, to);
+      else
+        ::posix_spawn_file_actions_adddup2(&actions, from, to);
     pid_t process = -1;
-    if (::posix_spawn(&process, binary.c_str(), nullptr, nullptr, arguments.data(),
-                      environment.data()) != 0)
-      throw std::runtime_error("cannot start '" + binary + "'");
+    const int error = ::posix_spawn(&process, binary.c_str(), &actions, nullptr, arguments.data(),
+                                    environment.data());
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) throw std::runtime_error("cannot start '" + binary + "'");
     return process;
   }
   std::string next(milliseconds patience) {
@@ -87,10 +97,14 @@ class Service : public testing::Test {
       if (got == "nothing") throw std::runtime_error("nothing instead of " + state);
     } while (got != state);
   }
-  static int statusOf(pid_t process) {
+  /// The exit code; -1 when a signal ended it, or when it had to be killed.
+  static int exitCode(pid_t process) {
+    const Descriptor end(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+    pollfd waiting{end.get(), POLLIN, 0};
+    if (::poll(&waiting, 1, 60'000) <= 0) ::kill(process, SIGKILL);
     int status = 0;
     ::waitpid(process, &status, 0);
-    return status;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
   Descriptor socket_;
@@ -104,8 +118,7 @@ TEST_F(Service, TellsSystemdThatItIsReadyAliveAndStopping) {
   for (int i = 0; i < 3; ++i) await("WATCHDOG=1");
   ::kill(process_, SIGTERM);
   await("STOPPING=1");
-  const int status = statusOf(std::exchange(process_, -1));
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(exitCode(std::exchange(process_, -1)), 0);
 }
 
 TEST_F(Service, WaitsBetweenItsSignsOfLife) {
@@ -130,11 +143,28 @@ TEST_F(Service, AStoppedAgentIsNotAlive) {
   await("WATCHDOG=1");
 }
 
-TEST_F(Service, ASecondAgentWithTheSameStateIsRefused) {
+TEST_F(Service, ASecondAgentWithOneOfTheSameDirectoriesIsRefused) {
   process_ = launch("3600000");
   await("READY=1");
-  const int status = statusOf(launch("3600000"));
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 78) << status;
+  const std::string data = "DATA_DIR=" + directory_ + "/data2";
+  const std::string state = "STATE_DIR=" + directory_ + "/state2";
+  const std::string backups = "BACKUP_DIR=" + directory_ + "/backups2";
+  EXPECT_EQ(exitCode(launch("3600000", {data, backups})), 78);
+  EXPECT_EQ(exitCode(launch("3600000", {state, backups})), 78);
+  EXPECT_EQ(exitCode(launch("3600000", {state, data})), 78);
+  const pid_t apart = launch("3600000", {data, state, backups});
+  await("READY=1");
+  ::kill(apart, SIGTERM);
+  EXPECT_EQ(exitCode(apart), 0);
+}
+
+TEST_F(Service, NeedsNoStandardStreams) {
+  process_ = launch("3600000", {"LOG_LEVEL=info"}, {{-1, 0}, {-1, 1}, {-1, 2}});
+  await("READY=1");
+  for (const char* fd : {"0", "1", "2"})
+    EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(process_) + "/fd/" + fd),
+              "/dev/null");
+  EXPECT_EQ(std::filesystem::file_size(directory_ + "/state/lock"), 0u);
 }
 
 }  // namespace
