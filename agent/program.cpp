@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -32,6 +30,7 @@
 #include "agent/panel/link.h"
 #include "agent/secret.h"
 #include "agent/service_manager.h"
+#include "agent/stop_signals.h"
 
 namespace agent {
 namespace {
@@ -43,53 +42,10 @@ using control::ErrorCode;
 using control::Result;
 
 /// As in <sysexits.h>.
-constexpr int kDefect = 70;
 constexpr int kBadConfiguration = 78;
 
 /// How long the engine may take to answer before the agent goes on without it.
 constexpr std::chrono::seconds kFirstLook{3};
-/// Stopping may take the link's 2 s and what the engine still does; then it is cut short.
-constexpr std::chrono::seconds kLongestStop{10};
-
-/// Signals that ask the agent to stop, in every thread blocked and waited for in one place.
-class StopSignals {
- public:
-  StopSignals() {
-    sigset_t blocked = asked();
-    // A terminal that is gone is no reason to stop, nor is a peer that is.
-    ::sigaddset(&blocked, SIGHUP);
-    ::sigaddset(&blocked, SIGPIPE);
-    // A file that becomes too large is an error of the write, not the end of the agent.
-    ::sigaddset(&blocked, SIGXFSZ);
-    ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
-  }
-
-  static int await() {
-    const sigset_t signals = asked();
-    int number = 0;
-    while (::sigwait(&signals, &number) != 0) {
-    }
-    return number;
-  }
-
-  /// 0 when none came in `patience`.
-  static int awaitFor(std::chrono::milliseconds patience) {
-    const sigset_t signals = asked();
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
-    const timespec time{seconds.count(), std::chrono::nanoseconds(patience - seconds).count()};
-    const int number = ::sigtimedwait(&signals, nullptr, &time);
-    return number > 0 ? number : 0;
-  }
-
- private:
-  static sigset_t asked() {
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    ::sigaddset(&signals, SIGTERM);
-    ::sigaddset(&signals, SIGINT);
-    return signals;
-  }
-};
 
 /// Where one is closed, the next file to be opened would take its place, and the log's lines.
 void openStandardStreams() {
@@ -280,40 +236,20 @@ class Daemon : public HealthSource {
 };
 
 /// Waits for a signal to stop, and tells the service manager that the agent is alive.
-int awaitStop(ServiceManager& manager, Daemon& daemon) {
-  if (!manager.interval()) return StopSignals::await();
+int awaitStop(StopSignals& signals, ServiceManager& manager, Daemon& daemon) {
+  if (!manager.interval()) return signals.await(std::nullopt);
   for (;;) {
     if (daemon.turns())
       manager.alive();
     else
       log::error("agent", "a loop of the agent does not turn");
-    if (const int signal = StopSignals::awaitFor(*manager.interval()); signal != 0) return signal;
+    if (const int signal = signals.await(manager.interval()); signal != 0) return signal;
   }
-}
-
-/// Stops the daemon; cut short by a second signal, or when it takes too long.
-int stopDaemon(Daemon& daemon, std::thread& starter, int signal) {
-  log::info("agent", std::string("stopping: ") + (signal == SIGTERM ? "SIGTERM" : "SIGINT"));
-  std::atomic<bool> done{false};
-  std::thread stopper([&] {
-    starter.join();
-    daemon.stop();
-    done = true;
-  });
-  const auto deadline = std::chrono::steady_clock::now() + kLongestStop;
-  while (!done) {
-    const bool late = std::chrono::steady_clock::now() > deadline;
-    if (late) log::error("agent", "stopping takes too long; ending at once");
-    if (late) ::_exit(kDefect);
-    if (const int again = StopSignals::awaitFor(std::chrono::milliseconds(20)); again != 0)
-      ::_exit(128 + again);
-  }
-  stopper.join();
-  log::info("agent", "stopped");
-  return 0;
 }
 
 int runDaemon(const Config& config) {
+  // Before the first line of the log, which may be one that nobody reads.
+  StopSignals& signals = StopSignals::watch();
   ServiceManager manager(environmentVariable);
   log::setUp(config.log_level, config.log_format);
   log::hide(config.secret);
@@ -337,9 +273,13 @@ int runDaemon(const Config& config) {
     daemon.start();
     manager.ready();
   });
-  const int signal = awaitStop(manager, daemon);
+  const int signal = awaitStop(signals, manager, daemon);
   manager.stopping();
-  return stopDaemon(daemon, starter, signal);
+  log::info("agent", std::string("stopping: ") + (signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+  starter.join();
+  daemon.stop();
+  log::info("agent", "stopped");
+  return 0;
 }
 
 /// The plugin is loaded, and the engine is given no time: that shows a wrong URI and a wrong plugin
@@ -358,7 +298,7 @@ int checkConfiguration(const CommandLine& line) {
 
 int runProgram(int argc, char** argv) {
   openStandardStreams();
-  const StopSignals signals;
+  StopSignals::block();
   limitMemory();
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
   const auto line =

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
@@ -76,12 +77,34 @@ class Service : public testing::Test {
         ::posix_spawn_file_actions_addclose(&actions, to);
       else
         ::posix_spawn_file_actions_adddup2(&actions, from, to);
+    // Signals that come before the agent waits for them are kept until it does.
+    sigset_t blocked;
+    ::sigemptyset(&blocked);
+    ::sigaddset(&blocked, SIGTERM);
+    ::sigaddset(&blocked, SIGINT);
+    posix_spawnattr_t attributes;
+    ::posix_spawnattr_init(&attributes);
+    ::posix_spawnattr_setsigmask(&attributes, &blocked);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     pid_t process = -1;
-    const int error = ::posix_spawn(&process, binary.c_str(), &actions, nullptr, arguments.data(),
-                                    environment.data());
+    const int error = ::posix_spawn(&process, binary.c_str(), &actions, &attributes,
+                                    arguments.data(), environment.data());
+    ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);
     if (error != 0) throw std::runtime_error("cannot start '" + binary + "'");
     return process;
+  }
+  /// An agent whose log goes to a pipe that is full and that nobody reads.
+  pid_t launchUnread() {
+    std::array<int, 2> pipe{};
+    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    unread_ = Descriptor(pipe[0]);
+    const Descriptor full(pipe[1]);
+    ::fcntl(full.get(), F_SETFL, O_NONBLOCK);
+    while (::write(full.get(), "x", 1) == 1) {
+    }
+    ::fcntl(full.get(), F_SETFL, 0);
+    return launch("3600000", {"LOG_LEVEL=info"}, {{full.get(), STDOUT_FILENO}});
   }
   std::string next(milliseconds patience) {
     pollfd waiting{socket_.get(), POLLIN, 0};
@@ -109,6 +132,7 @@ class Service : public testing::Test {
 
   Descriptor socket_;
   std::string directory_;
+  Descriptor unread_;
   pid_t process_ = -1;
 };
 
@@ -165,6 +189,20 @@ TEST_F(Service, NeedsNoStandardStreams) {
     EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(process_) + "/fd/" + fd),
               "/dev/null");
   EXPECT_EQ(std::filesystem::file_size(directory_ + "/state/lock"), 0u);
+}
+
+TEST_F(Service, StopsInItsTimeWhenNobodyReadsItsLog) {
+  process_ = launchUnread();
+  ::kill(process_, SIGTERM);
+  EXPECT_EQ(exitCode(std::exchange(process_, -1)), 70);
+}
+
+TEST_F(Service, StopsAtOnceOnASecondSignalWhenNobodyReadsItsLog) {
+  process_ = launchUnread();
+  ::kill(process_, SIGTERM);
+  ::kill(process_, SIGINT);
+  const int code = exitCode(std::exchange(process_, -1));
+  EXPECT_TRUE(code == 128 + SIGTERM || code == 128 + SIGINT) << code;
 }
 
 }  // namespace
