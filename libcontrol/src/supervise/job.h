@@ -65,4 +65,8 @@ struct Job {
   std::string operationId() const { return asked.empty() ? "" : asked.front().operation_id; }
 };
 
+inline Error cancelledByStop() {
+  return {.code = ErrorCode::kCancelled, .message = "a later stop, kill or delete overtook it"};
+}
+
 }  // namespace control

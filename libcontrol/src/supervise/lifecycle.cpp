@@ -3,10 +3,6 @@
 namespace control {
 namespace {
 
-Error cancelledByStop() {
-  return {.code = ErrorCode::kCancelled, .message = "a later stop, kill or delete overtook it"};
-}
-
 /// Where a stopped container stands.
 EntryState restingState(const ContainerInfo& info) {
   return info.state == ContainerState::kCreated ? EntryState::kCreated : EntryState::kStopped;
@@ -128,7 +124,9 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
       pulling);
   if (!image) return image.error();
   setState(entry, EntryState::kCreating, Reason::kRequested, &job);
-  auto created = runtime_->create(spec, callContext(job.cancel.get_token()));
+  if (job.cancel.stop_requested()) return cancelledByStop();
+  // Not cut off by what overtakes it: the engine could make it when its removal is over.
+  auto created = runtime_->create(spec, callContext());
   if (created || created.error().effect != Effect::kUnknown) return created;
   if (auto made = madeAllTheSame(entry)) return *std::move(made);
   return created;

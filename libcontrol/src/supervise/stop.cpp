@@ -9,10 +9,6 @@ namespace {
 /// off earlier, a start that the engine still carries out would come after the stop.
 constexpr Duration kOvertakenStartGrace = std::chrono::seconds(5);
 
-Error cancelledByStop() {
-  return {.code = ErrorCode::kCancelled, .message = "a later stop, kill or delete overtook it"};
-}
-
 /// After a stop that failed so. Sent twice is better than never: without it nothing is saved.
 bool mayBeWithoutSignal(const Error& error) {
   if (error.effect == Effect::kApplied) return false;

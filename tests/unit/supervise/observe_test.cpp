@@ -13,7 +13,7 @@
 #include <libcontrol/testing/mock_control.h>
 
 #include "mock/mock_plugin.h"
-#include "recording_observer.h"
+#include "supervisor_on_mock.h"
 
 namespace control {
 namespace {
@@ -75,12 +75,6 @@ class EventsThat final : public EventStream {
   const Flag flag_;
 };
 
-bool eventually(const std::function<bool()>& holds) {
-  const auto give_up = std::chrono::steady_clock::now() + 10s;
-  while (!holds() && std::chrono::steady_clock::now() < give_up) std::this_thread::sleep_for(1ms);
-  return holds();
-}
-
 /// An engine with one server, "a", whose every answer is the test's.
 class Observing : public ::testing::Test {
  protected:
@@ -139,7 +133,7 @@ TEST_F(Observing, RunThatWasFollowedByAnotherBeforeAnybodyLookedIsNoRemoval) {
   ASSERT_TRUE(observer_.waitFor("a", EntryState::kRunning));
   run = 2;
   over.raise();
-  EXPECT_TRUE(eventually(
+  EXPECT_TRUE(test::eventually(
       [&] { return supervisor_->status("a")->started_at == WallTime(std::chrono::seconds(2)); }));
   EXPECT_THAT(observer_.states("a"), Not(Contains(EntryState::kFailed)));
   supervisor_.reset();
@@ -159,14 +153,14 @@ TEST_F(Observing, EventStreamThatIsLostDuringTheListIsOpenedAgain) {
       });
   EXPECT_CALL(*runtime_, list(_, _))
       .WillOnce([&](const auto&, const auto&) {
-        eventually([&] { return lost.load(); });
+        test::eventually([&] { return lost.load(); });
         // What the loss sets off comes while this still lasts.
         std::this_thread::sleep_for(100ms);
         return Result<std::vector<ContainerSummary>>(list_);
       })
       .WillRepeatedly(Return(list_));
   open();
-  EXPECT_TRUE(eventually([&] { return followed.load(); }));
+  EXPECT_TRUE(test::eventually([&] { return followed.load(); }));
   supervisor_.reset();
 }
 
@@ -206,7 +200,8 @@ TEST(SupervisorWithAnEngine, ServerThatWasBusyWhileTheEngineWasLostIsLookedAtAft
   observer.release();
   ASSERT_FALSE(observer.waitForEnd("stop")->error);
   ASSERT_TRUE(observer.waitFor("a", EntryState::kUnknown));
-  EXPECT_TRUE(eventually([&] { return supervisor.status("a")->state == EntryState::kStopped; }));
+  EXPECT_TRUE(
+      test::eventually([&] { return supervisor.status("a")->state == EntryState::kStopped; }));
   engine.reset();
 }
 

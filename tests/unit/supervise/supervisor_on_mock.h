@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <libcontrol/loader.h>
@@ -36,6 +38,13 @@ inline EntrySpec serverThat(std::map<std::string, std::string> labels = {}) {
   spec.container.image = "example/game:1";
   spec.container.labels = std::move(labels);
   return spec;
+}
+
+inline bool eventually(const std::function<bool()>& holds) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!holds() && std::chrono::steady_clock::now() < give_up)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return holds();
 }
 
 class SupervisorTest : public ::testing::Test {

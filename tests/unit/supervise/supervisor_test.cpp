@@ -236,5 +236,26 @@ TEST_F(SupervisorTest, PullBelongsToNoEntryAndReportsItsEnd) {
   EXPECT_EQ(observer_.waitForEnd("op-2")->error->code, ErrorCode::kImageNotFound);
 }
 
+TEST_F(SupervisorTest, RemovalWaitsForTheContainerThatTheEngineIsMaking) {
+  // A real engine makes it whether its client still listens or not, and be it a minute later.
+  ASSERT_TRUE(engine().inject({.when = {.primitive = testing::Primitive::kCreate},
+                               .then = {.latency = std::chrono::milliseconds(500)}}));
+  ASSERT_TRUE(supervisor_->create("a", serverThat(), "create"));
+  ASSERT_TRUE(test::eventually([&] { return isAsked(testing::Primitive::kCreate); }));
+  ASSERT_TRUE(supervisor_->remove("a", "remove"));
+  const auto end = observer_.waitForEnd("remove");
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->error);
+  std::size_t made = 0;
+  std::size_t removed = 0;
+  for (const testing::JournalEntry& one : engine().journal()) {
+    made += one.primitive == testing::Primitive::kCreate && one.finished && !one.error;
+    removed += one.primitive == testing::Primitive::kRemove && one.finished && !one.error;
+  }
+  EXPECT_EQ(made, 1U);
+  EXPECT_EQ(removed, 1U);
+  EXPECT_TRUE(runtime_->list({}, {})->empty());
+}
+
 }  // namespace
 }  // namespace control
