@@ -213,6 +213,7 @@ mode_t setPermissions(const ServerRoot& root, const CheckedPath& path, mode_t pe
 std::int64_t upload(const ServerRoot& root, const CheckedPath& path, const UploadPiece& piece,
                     const Patience& patience) {
   if (path.isRoot()) (void)root.place(path);  // refuses
+  if (piece.bytes && piece.offset == 0) checkTarget(root, path, piece.put, false);
   const Staging staging(root);
   if (piece.offset == 0) sweepStaging(root.fd());
   const std::string name = uploadName(path);

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "agent/files/read.h"
 #include "agent/files/tree.h"
@@ -24,27 +26,37 @@ std::string lowered(std::string text) {
   return text;
 }
 
+/// Names hold brackets more often than patterns do: what has some is also looked for as it stands.
 class NamePattern {
  public:
   NamePattern(const std::string& pattern, bool match_case) : match_case_(match_case) {
-    const bool plain = pattern.find_first_of("*?[") == std::string::npos;
-    pattern_ = plain && !pattern.empty() ? '*' + escaped(pattern) + '*' : pattern;
+    const bool brackets = pattern.find('[') != std::string::npos;
+    const bool part = pattern.find_first_of("*?") == std::string::npos;
+    if (brackets || !part) either_.push_back(pattern);
+    if (part)
+      either_.push_back('*' + escaped(pattern, "\\[") + '*');
+    else if (brackets)
+      either_.push_back(escaped(pattern, "["));
   }
 
   bool matches(const char* name) const {
-    return pattern_.empty() ||
-           ::fnmatch(pattern_.c_str(), name, match_case_ ? 0 : FNM_CASEFOLD) == 0;
+    return std::any_of(either_.begin(), either_.end(), [&](const std::string& pattern) {
+      return ::fnmatch(pattern.c_str(), name, match_case_ ? 0 : FNM_CASEFOLD) == 0;
+    });
   }
 
  private:
-  static std::string escaped(const std::string& text) {
+  static std::string escaped(const std::string& text, std::string_view what) {
     std::string safe;
-    for (const char c : text) (c == '\\' ? safe += '\\' : safe) += c;
+    for (const char c : text) {
+      if (what.find(c) != std::string_view::npos) safe += '\\';
+      safe += c;
+    }
     return safe;
   }
 
   bool match_case_;
-  std::string pattern_;
+  std::vector<std::string> either_{};
 };
 
 /// Finds a text in a file line by line, holding no more than a buffer of it.

@@ -11,7 +11,8 @@
 namespace agent::files {
 
 struct SearchOptions {
-  std::string pattern{};  ///< `*`, `?`, `[a-z]` for the name; without any of them: a part of it
+  /// `*`, `?`, `[a-z]` for the name, brackets also as they stand; without `*` and `?` a part of it.
+  std::string pattern{};
   std::string content{};  ///< text that the file holds; empty: any file or directory
   bool match_case = false;
   std::size_t limit = 100;

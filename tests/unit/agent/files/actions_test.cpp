@@ -265,31 +265,6 @@ TEST_F(FileActions, SetsPermissionsWithoutSetIdBits) {
         << wrong;
 }
 
-TEST_F(FileActions, FindsNamesAndContents) {
-  fs::create_directories(path("plugins/more"));
-  writeFileAt(path("plugins/Map.jar"), std::string("PK\0\1", 4));
-  writeFileAt(path("plugins/more/map.yml"), "a: 1\nspawn: here\n");
-  const Json by_name = agent_.ask("search_files", R"({"pattern":"*.JAR"})");
-  EXPECT_THAT(by_name.write(), HasSubstr("\"/plugins/Map.jar\""));
-  EXPECT_EQ(by_name.find("data")->find("files")->elements()->size(), 1U);
-  const Json part = agent_.ask("search_files", R"({"query":"map"})");
-  EXPECT_EQ(part.find("data")->find("files")->elements()->size(), 2U);
-  const Json by_text = agent_.ask("search_files", R"({"path":"plugins","content":"SPAWN"})");
-  ASSERT_EQ(by_text.find("data")->find("files")->elements()->size(), 1U) << by_text.write();
-  EXPECT_THAT(by_text.write(), HasSubstr(R"("line":2,"text":"spawn: here")"));
-  const Json limited = agent_.ask("search_files", R"({"pattern":"*","limit":2})");
-  EXPECT_EQ(at(limited, "data.complete"), "false");
-  EXPECT_EQ(outcome(agent_.ask("search_files", "{}")), "INVALID_PAYLOAD");
-}
-
-TEST_F(FileActions, FindsTextAcrossPiecesOfALargeFile) {
-  std::string large;
-  for (int i = 1; i <= 200'000; ++i) large += "line " + std::to_string(i) + '\n';
-  writeFileAt(path("log"), large);
-  const Json found = agent_.ask("search_files", R"({"content":"line 123456\n"})");
-  EXPECT_THAT(found.write(), HasSubstr(R"("line":123456,"text":"line 123456")"));
-}
-
 TEST_F(FileActions, UploadsInPiecesAndResumes) {
   const std::string whole = std::string(1000, 'a') + std::string(500, 'b');
   const auto piece = [&](std::size_t offset, std::size_t length, const std::string& more) {
@@ -311,6 +286,23 @@ TEST_F(FileActions, UploadsInPiecesAndResumes) {
   EXPECT_EQ(at(done, "data.complete"), "true") << done.write();
   EXPECT_EQ(readFileAt(path("up/f")), whole);
   EXPECT_FALSE(staging());
+}
+
+TEST_F(FileActions, RefusesAnUploadWithItsFirstPiece) {
+  fs::create_directory(path("d"));
+  writeFileAt(path("f"), "kept");
+  const auto first = [&](const std::string& target, const std::string& more) {
+    return outcome(agent_.ask(
+        "upload_file",
+        R"({"path":")" + target + R"(","offset":0,"size":9,"content":"eHg=")" + more + "}"));
+  };
+  EXPECT_EQ(first("d", ""), "IS_A_DIRECTORY");
+  EXPECT_EQ(first("f/g", ""), "NOT_A_DIRECTORY");
+  EXPECT_EQ(first("f", R"(,"overwrite":false)"), "FILE_EXISTS");
+  EXPECT_EQ(first("no/f", R"(,"createDirectories":false)"), "FILE_NOT_FOUND");
+  EXPECT_FALSE(staging());
+  EXPECT_EQ(first("f", ""), "ok");
+  EXPECT_EQ(readFileAt(path("f")), "kept");
 }
 
 TEST_F(FileActions, DownloadsInPiecesAndNoticesAChange) {

@@ -1,0 +1,65 @@
+// What search_files finds.
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/agent/files/file_agent.h"
+
+namespace agent {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class FileSearch : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return agent_.root() + '/' + name; }
+
+  FileAgent agent_;
+};
+
+TEST_F(FileSearch, FindsNamesAndContents) {
+  fs::create_directories(path("plugins/more"));
+  writeFileAt(path("plugins/Map.jar"), std::string("PK\0\1", 4));
+  writeFileAt(path("plugins/more/map.yml"), "a: 1\nspawn: here\n");
+  const Json by_name = agent_.ask("search_files", R"({"pattern":"*.JAR"})");
+  EXPECT_THAT(by_name.write(), HasSubstr("\"/plugins/Map.jar\""));
+  EXPECT_EQ(by_name.find("data")->find("files")->elements()->size(), 1U);
+  const Json part = agent_.ask("search_files", R"({"query":"map"})");
+  EXPECT_EQ(part.find("data")->find("files")->elements()->size(), 2U);
+  const Json by_text = agent_.ask("search_files", R"({"path":"plugins","content":"SPAWN"})");
+  ASSERT_EQ(by_text.find("data")->find("files")->elements()->size(), 1U) << by_text.write();
+  EXPECT_THAT(by_text.write(), HasSubstr(R"("line":2,"text":"spawn: here")"));
+  const Json limited = agent_.ask("search_files", R"({"pattern":"*","limit":2})");
+  EXPECT_EQ(at(limited, "data.complete"), "false");
+  EXPECT_EQ(outcome(agent_.ask("search_files", "{}")), "INVALID_PAYLOAD");
+}
+
+TEST_F(FileSearch, FindsNamesThatHoldBrackets) {
+  writeFileAt(path("[1.20.1] Create.jar"), "jar");
+  writeFileAt(path("5"), "five");
+  const auto found = [&](const std::string& pattern) {
+    const Json answer = agent_.ask("search_files", R"({"pattern":")" + pattern + "\"}");
+    std::string all;
+    for (const Json& file : *answer.find("data")->find("files")->elements())
+      all += *file.findText("path");
+    return all;
+  };
+  for (const char* pattern : {"[1.20", "[1.20.1] Create.jar", "[1.20.1]*", "*1] create*", "20.1]"})
+    EXPECT_EQ(found(pattern), "/[1.20.1] Create.jar") << pattern;
+  EXPECT_EQ(found("[0-9]"), "/5");
+  EXPECT_EQ(found(R"([0-9]\\)"), "");
+}
+
+TEST_F(FileSearch, FindsTextAcrossPiecesOfALargeFile) {
+  std::string large;
+  for (int i = 1; i <= 200'000; ++i) large += "line " + std::to_string(i) + '\n';
+  writeFileAt(path("log"), large);
+  const Json found = agent_.ask("search_files", R"({"content":"line 123456\n"})");
+  EXPECT_THAT(found.write(), HasSubstr(R"("line":123456,"text":"line 123456")"));
+}
+
+}  // namespace
+}  // namespace agent
