@@ -33,8 +33,17 @@ constexpr const char* kUnfinished = ".unfinished-";
 /// What takes the place of a server's directory, beside it; the server's id and a '-' follow.
 const std::string kRestoring = ".restoring-";
 
+/// Nothing when there is none yet.
 Descriptor openStore(const std::string& backup_dir, const std::string& server_id) {
   requireOpenBeneath();
+  const Descriptor all = openOwnDirectory(backup_dir);
+  Descriptor own;
+  if (all) own = openDirectoryIn(all.get(), server_id.c_str());
+  if (!own && errno != ENOENT) refuseErrno(errno, "the folder of backups");
+  return own;
+}
+
+Descriptor makeStore(const std::string& backup_dir, const std::string& server_id) {
   std::error_code ignored;  // the open that follows tells
   std::filesystem::create_directories(std::filesystem::path(backup_dir).parent_path(), ignored);
   ::mkdir(backup_dir.c_str(), 0700);
@@ -228,10 +237,13 @@ void removeUnfinishedBackups(int directory) {
 }
 
 Backups::Backups(const std::string& backup_dir, const std::string& server_id)
-    : server_id_(server_id), directory_(openStore(backup_dir, server_id)) {}
+    : backup_dir_(backup_dir),
+      server_id_(server_id),
+      directory_(openStore(backup_dir, server_id)) {}
 
 std::vector<BackupInfo> Backups::list() const {
   std::vector<BackupInfo> all;
+  if (!directory_) return all;
   forEachName(directory_.get(), [&](const char* name) {
     const std::string_view file = name;
     if (file.starts_with('.') || !file.ends_with(kInfo)) return true;
@@ -266,6 +278,7 @@ BackupInfo Backups::find(const std::string& id) const {
 BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
                            const ArchiveWork& work) {
   BackupInfo info{.id = options.id.empty() ? makeId() : options.id, .name = options.name};
+  if (!directory_) directory_ = makeStore(backup_dir_, server_id_);
   struct stat taken {};
   if (statusIn(directory_.get(), (info.id + kArchive).c_str(), taken))
     throw Refusal("FILE_EXISTS", "there is a backup '" + info.id + "' already");

@@ -50,6 +50,7 @@ void removeUnfinishedBackups(int directory);
 /// Threads: any; what changes it, one at a time. Errors: Refusal; messages name no host path.
 class Backups {
  public:
+  /// Their directory is made with the first of them.
   Backups(const std::string& backup_dir, const std::string& server_id);
 
   /// Oldest first.
@@ -72,6 +73,7 @@ class Backups {
  private:
   Descriptor open(const std::string& id) const;
 
+  const std::string backup_dir_;
   const std::string server_id_;
   Descriptor directory_;
 };

@@ -114,6 +114,18 @@ TEST_F(BackupTest, SweepsWhatItLeftItselfAndNothingOfOtherServers) {
   EXPECT_TRUE(fs::exists(all / (".restoring-a-b-" + digits)));
 }
 
+TEST_F(BackupTest, TheirFolderIsMadeWithTheFirst) {
+  EXPECT_THAT(ids(), testing::IsEmpty());
+  EXPECT_EQ(outcome(agent_.ask("delete_backup", R"({"backupId":"b"})")), "FILE_NOT_FOUND");
+  EXPECT_EQ(outcome(agent_.ask("download_backup", R"({"backupId":"b"})")), "FILE_NOT_FOUND");
+  EXPECT_FALSE(fs::exists(agent_.backups() + "/a"));
+  EXPECT_FALSE(fs::exists(agent_.backups()));
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  EXPECT_EQ(outcome(agent_.ask("list_backups", "{}", "ab")), "ok");
+  EXPECT_FALSE(fs::exists(agent_.backups() + "/ab"));
+  EXPECT_THAT(ids(), testing::ElementsAre("b"));
+}
+
 TEST_F(BackupTest, HolesComeBackAsHoles) {
   constexpr std::uintmax_t kSize = std::uintmax_t{1} << 33;
   writeFileAt(path("sparse"), "begin");
@@ -316,79 +328,6 @@ TEST_F(BackupTest, WritesNoFasterThanItMayAndIsCancelled) {
   EXPECT_EQ(at(agent_.completed(id), "data.success"), "false");
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
   EXPECT_EQ(stored(), 0U);
-}
-
-/// A server that says what it reads.
-class BackupOfARunningServer : public BackupTest {
- protected:
-  static constexpr const char* kServer = "chatty";
-
-  BackupOfARunningServer() {
-    const std::string created = agent_.send(
-        "create_server", R"({"image":"example/game:1","startup":"cat","start":true,"tty":false})",
-        kServer);
-    EXPECT_EQ(outcome(agent_.response(created)), "ok");
-    EXPECT_EQ(at(agent_.completed(created), "data.success"), "true");
-  }
-  Json backUp(const std::string& console) {
-    const std::string id = agent_.send("create_backup", R"({"console":)" + console + "}", kServer);
-    const Json accepted = agent_.response(id);
-    return outcome(accepted) == "ok" ? agent_.completed(id) : accepted;
-  }
-  std::size_t backups() {
-    return agent_.ask("list_backups", "{}", kServer)
-        .find("data")
-        ->find("backups")
-        ->elements()
-        ->size();
-  }
-  /// What the server has read so far, as soon as that is `count` lines.
-  std::vector<std::string> read(std::size_t count) {
-    std::vector<std::string> lines;
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    do {
-      lines.clear();
-      const Json answer = agent_.ask("get_server_logs", "{}", kServer);
-      for (const Json& line : *answer.find("data")->find("lines")->elements())
-        lines.push_back(*line.findText("message"));
-    } while (lines.size() < count && std::chrono::steady_clock::now() < give_up);
-    return lines;
-  }
-};
-
-TEST_F(BackupOfARunningServer, IsMadeWhileItHoldsStill) {
-  const Json end =
-      backUp(R"({"before":["save-off","save-all"],"saved":"all","after":["save-on"]})");
-  EXPECT_EQ(at(end, "data.success"), "true") << end.write();
-  EXPECT_EQ(at(end, "data.result.consoleTold"), "true");
-  EXPECT_THAT(read(3), testing::ElementsAre("save-off", "save-all", "save-on"));
-  EXPECT_EQ(backups(), 1U);
-}
-
-TEST_F(BackupOfARunningServer, ThatDoesNotSayThatItSavedIsNotMade) {
-  const Json end = backUp(
-      R"({"before":["save-all"],"saved":"Saved the game","timeout":0.2,"after":["save-on"]})");
-  EXPECT_EQ(at(end, "data.error.code"), "TIMEOUT") << end.write();
-  EXPECT_THAT(read(2), testing::ElementsAre("save-all", "save-on"));
-  EXPECT_EQ(backups(), 0U);
-}
-
-TEST_F(BackupOfARunningServer, ThatIsStoppedMeanwhileNeedsNoWord) {
-  const std::string stopped = agent_.send("kill_server", "{}", kServer);
-  ASSERT_EQ(at(agent_.completed(stopped), "data.success"), "true");
-  const Json end = backUp(R"({"before":["save-all"],"saved":"Saved","after":["save-on"]})");
-  EXPECT_EQ(at(end, "data.success"), "true") << end.write();
-  EXPECT_EQ(at(end, "data.result.consoleTold"), "false");
-}
-
-TEST_F(BackupOfARunningServer, TakesLinesOnly) {
-  for (const char* wrong :
-       {R"({"before":"save-all"})", R"({"before":["a\nb"]})", R"({"before":[""]})",
-        R"({"after":[7]})", R"({"saved":"x"})", R"({"before":["a"],"timeout":0})"}) {
-    const Json refused = backUp(wrong);
-    EXPECT_EQ(at(refused, "error.code"), "INVALID_PAYLOAD") << wrong;
-    EXPECT_THAT(at(refused, "error.message"), testing::HasSubstr("payload.console.")) << wrong;
-  }
 }
 
 }  // namespace
