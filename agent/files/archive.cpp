@@ -1,5 +1,8 @@
 #include "agent/files/archive.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 
 #include "agent/files/merge.h"
@@ -18,6 +21,18 @@ std::string nameIn(const CheckedPath& directory, const CheckedPath& path) {
   return path.shown().substr(directory.isRoot() ? 1 : directory.shown().size() + 1);
 }
 
+/// Without those that lie in another of them, which are archived with it.
+std::vector<CheckedPath> outermost(const std::vector<CheckedPath>& paths) {
+  std::vector<CheckedPath> kept;
+  for (const CheckedPath& path : paths) {
+    const auto holds = [&path](const CheckedPath& other) { return path.isIn(other); };
+    if (std::any_of(kept.begin(), kept.end(), holds)) continue;
+    std::erase_if(kept, [&path](const CheckedPath& other) { return other.isIn(path); });
+    kept.push_back(path);
+  }
+  return kept;
+}
+
 }  // namespace
 
 Archived createArchive(const ServerRoot& root, const CheckedPath& directory,
@@ -31,9 +46,13 @@ Archived createArchive(const ServerRoot& root, const CheckedPath& directory,
     size += static_cast<std::int64_t>(count);
   });
   Archived done;
-  for (const CheckedPath& path : paths)
+  for (const CheckedPath& path : outermost(paths))
     pack(root, path, nameIn(directory, path), writer, work, {}, done);
   writer.finish();
+  if (!work.limits.allowRatio(writer.stored(), size))
+    throw Refusal("FILE_TOO_LARGE",
+                  "what is to be archived becomes so small that extract_archive would refuse '" +
+                      to.shown() + "' as an archive bomb; archive it as a .tar");
   file.putAt(placeFor(root, to, options), options.overwrite);
   done.size = size;
   return done;
@@ -52,8 +71,12 @@ Archived extractArchive(const ServerRoot& root, const CheckedPath& from,
   }
   NewTree tree(root, from);
   const Archived done =
-      unpack(file.get(), from.shown(), tree.fd(), work,
-             [&root](int fd, const ArchiveEntry& entry) { root.dressNew(fd, entry.permissions); });
+      unpack(file.get(), from.shown(), tree.fd(), work, [&root](int fd, const ArchiveEntry& entry) {
+        const bool holds = entry.type == ArchiveEntry::Type::kDirectory;
+        // An agent that is not root could not move it.
+        const mode_t least = holds && ::geteuid() != 0 ? S_IRWXU : 0;
+        root.dressNew(fd, entry.permissions | least);
+      });
   if (!directory.isRoot()) root.makeDirectories(directory);
   merge(tree.fd(), root.directory(directory).get(), options.overwrite, directory.shown());
   return done;

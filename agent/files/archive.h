@@ -8,16 +8,23 @@
 #include "agent/files/archive_stream.h"
 #include "agent/files/change.h"
 #include "agent/files/server_root.h"
+#include "agent/files/tree.h"
 
 namespace agent::files {
 
 /// What an archive may hold before it is refused as FILE_TOO_LARGE.
 struct ArchiveLimits {
   std::int64_t entries = 100'000;
-  std::size_t depth = 32;
+  std::size_t depth = TreeWalk::kDeepest;
   std::int64_t bytes = std::int64_t{64} << 30;  ///< of content, counted as it comes out
-  std::int64_t ratio = 200;                     ///< content to archive, beyond `ratio_from`; 0: any
-  std::int64_t ratio_from = 10 * 1024 * 1024;
+  /// Content to archive, beyond `ratio_from`; 0: any. Ordinary content gets far beyond it (logs ten
+  /// thousand to one), but not so much of it; what holes it keeps as holes do not count.
+  std::int64_t ratio = 200;
+  std::int64_t ratio_from = std::int64_t{1} << 30;
+
+  bool allowRatio(std::int64_t content, std::int64_t archive) const {
+    return ratio == 0 || content <= ratio_from || (content - ratio_from) / ratio <= archive;
+  }
 };
 
 struct ArchiveProgress {

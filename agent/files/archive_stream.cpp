@@ -14,6 +14,7 @@
 
 #include "agent/files/beneath.h"
 #include "agent/files/extents.h"
+#include "agent/utf8.h"
 
 namespace agent::files {
 namespace {
@@ -28,15 +29,20 @@ constexpr std::size_t kMostExtents = 4096;
 /// Names in archives are UTF-8 here, whatever locale the process has; of this thread alone.
 class Utf8Names {
  public:
-  Utf8Names() : before_(::uselocale(locale())) {}
+  Utf8Names() : before_(::uselocale(locale("C.UTF-8"))) {}
+  /// For writing `name`. One that is not UTF-8 is written as it is: a zip says of the others that
+  /// they are.
+  explicit Utf8Names(const std::string& name)
+      : before_(::uselocale(locale(isUtf8(name) ? "C.UTF-8" : "C"))) {}
   ~Utf8Names() { ::uselocale(before_); }
   Utf8Names(const Utf8Names&) = delete;
   Utf8Names& operator=(const Utf8Names&) = delete;
 
  private:
-  static locale_t locale() {
+  static locale_t locale(std::string_view name) {
     static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-    return utf8;
+    static const locale_t plain = ::newlocale(LC_CTYPE_MASK, "C", nullptr);
+    return name == "C" ? plain : utf8;
   }
   locale_t before_;
 };
@@ -64,7 +70,7 @@ std::optional<ArchiveFormat> formatOfName(std::string_view name) {
 }
 
 struct ArchiveWriter::State {
-  explicit State(Sink where) : sink(std::move(where)) {}
+  State(Sink where, bool holes) : sink(std::move(where)), keeps_holes(holes) {}
 
   /// libarchive is C: what the sink throws must not pass through it. Nor is it told: after an error
   /// it frees no more what it holds.
@@ -88,9 +94,9 @@ struct ArchiveWriter::State {
 
   Entry describe(const std::string& path, const struct stat& status) const {
     Entry entry(::archive_entry_new(), ::archive_entry_free);
-    ::archive_entry_set_pathname_utf8(entry.get(), path.c_str());
-    // A name that is not UTF-8 is kept as it is.
-    if (::archive_entry_pathname(entry.get()) == nullptr)
+    if (isUtf8(path))
+      ::archive_entry_set_pathname_utf8(entry.get(), path.c_str());
+    else
       ::archive_entry_set_pathname(entry.get(), path.c_str());
     ::archive_entry_set_mode(entry.get(), status.st_mode & (S_IFMT | kPermissions));
     ::archive_entry_set_uid(entry.get(), status.st_uid);
@@ -100,6 +106,8 @@ struct ArchiveWriter::State {
   }
 
   Sink sink;
+  const bool keeps_holes;
+  std::int64_t stored = 0;
   std::exception_ptr failure{};
   bool abandoned = false;  ///< nothing more is written
   std::vector<char> buffer = std::vector<char>(kBlock);
@@ -107,7 +115,7 @@ struct ArchiveWriter::State {
 };
 
 ArchiveWriter::ArchiveWriter(ArchiveFormat format, Sink sink)
-    : state_(std::make_unique<State>(std::move(sink))) {
+    : state_(std::make_unique<State>(std::move(sink), format != ArchiveFormat::kZip)) {
   archive* const writer = state_->writer.get();
   const Utf8Names utf8;
   state_->require(format == ArchiveFormat::kZip
@@ -124,14 +132,14 @@ ArchiveWriter::ArchiveWriter(ArchiveFormat format, Sink sink)
 ArchiveWriter::~ArchiveWriter() { state_->abandoned = true; }
 
 void ArchiveWriter::addDirectory(const std::string& path, const struct stat& status) {
-  const Utf8Names utf8;
+  const Utf8Names names(path);
   const Entry entry = state_->describe(path, status);
   state_->require(::archive_write_header(state_->writer.get(), entry.get()));
 }
 
 void ArchiveWriter::addFile(const std::string& path, const struct stat& status, int fd,
                             const std::function<void(std::size_t bytes)>& each) {
-  const Utf8Names utf8;
+  const Utf8Names names(path);
   const Entry entry = state_->describe(path, status);
   ::archive_entry_set_size(entry.get(), status.st_size);
   // What lies between is passed on as zeros and left out by formats that can.
@@ -149,6 +157,7 @@ void ArchiveWriter::addFile(const std::string& path, const struct stat& status, 
   };
   const auto passZeros = [&](std::int64_t end) {
     static const std::vector<char> zeros(kBlock);
+    if (!state_->keeps_holes) state_->stored += std::max<std::int64_t>(end - offset, 0);
     while (offset < end)
       pass(zeros.data(), static_cast<std::size_t>(std::min<std::int64_t>(kBlock, end - offset)));
   };
@@ -161,6 +170,7 @@ void ArchiveWriter::addFile(const std::string& path, const struct stat& status, 
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) refuseErrno(errno, '/' + path);
       if (got == 0) break;  // it was made shorter meanwhile
+      state_->stored += got;
       pass(state_->buffer.data(), static_cast<std::size_t>(got));
     }
   }
@@ -170,7 +180,7 @@ void ArchiveWriter::addFile(const std::string& path, const struct stat& status, 
 
 void ArchiveWriter::addSymlink(const std::string& path, const struct stat& status,
                                const std::string& target) {
-  const Utf8Names utf8;
+  const Utf8Names names(path);
   const Entry entry = state_->describe(path, status);
   ::archive_entry_set_symlink_utf8(entry.get(), target.c_str());
   if (::archive_entry_symlink(entry.get()) == nullptr)
@@ -182,6 +192,8 @@ void ArchiveWriter::finish() {
   const Utf8Names utf8;
   state_->require(::archive_write_close(state_->writer.get()));
 }
+
+std::int64_t ArchiveWriter::stored() const { return state_->stored; }
 
 struct ArchiveReader::State {
   /// libarchive is C: what is thrown must not pass through it.

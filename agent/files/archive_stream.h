@@ -38,6 +38,8 @@ class ArchiveWriter {
   void addSymlink(const std::string& path, const struct stat& status, const std::string& target);
   /// Without it the archive is not whole.
   void finish();
+  /// Bytes of content that it holds: without holes where the format keeps them.
+  std::int64_t stored() const;
 
  private:
   struct State;

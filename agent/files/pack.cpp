@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -46,6 +47,7 @@ class Packing {
 
  private:
   void addDirectory(const std::string& name, const struct stat& status) {
+    requireUnpackable(name);
     count();
     writer_.addDirectory(name, status);
   }
@@ -53,6 +55,7 @@ class Packing {
   void addFile(int directory, const char* name, const std::string& inner, const struct stat& met) {
     if (S_ISLNK(met.st_mode) && options_.links) return addLink(directory, name, inner, met);
     if (!isRegular(met)) return skip();
+    requireUnpackable(inner);
     const Descriptor file = openBeneath(directory, name, O_RDONLY, Links::kNone);
     if (!file && (errno == ENOENT || errno == ELOOP)) return skip();
     if (!file) refuseErrno(errno, '/' + inner);
@@ -75,6 +78,19 @@ class Packing {
     if (size <= 0) return skip();
     count();
     writer_.addSymlink(inner, status, std::string(target.data(), static_cast<std::size_t>(size)));
+  }
+
+  /// What unpack() would refuse is not packed.
+  void requireUnpackable(const std::string& name) const {
+    const std::string begin = "'/" + name.substr(0, 200) + "' cannot be archived: it ";
+    if (static_cast<std::size_t>(std::count(name.begin(), name.end(), '/')) >= work_.limits.depth)
+      throw Refusal("INVALID_PAYLOAD", begin + "lies deeper than " +
+                                           std::to_string(work_.limits.depth) +
+                                           " levels; archive what is in it by itself");
+    if (!options_.links && name.size() >= CheckedPath::kLongest)
+      throw Refusal("INVALID_PAYLOAD", begin + "has a path of more than " +
+                                           std::to_string(CheckedPath::kLongest) +
+                                           " bytes; archive what is in it by itself");
   }
 
   void skip() { ++done_.skipped; }

@@ -41,6 +41,7 @@ class Unpacking {
       drain();
       tell();
     }
+    leave({});
     return done_;
   }
 
@@ -62,6 +63,7 @@ class Unpacking {
   void take(const ArchiveEntry& entry) {
     const std::vector<std::string> parts = partsOf(entry.path);
     if (parts.empty()) return;  // the top itself
+    leave(parts);
     switch (entry.type) {
       case ArchiveEntry::Type::kDirectory:
         return makeDirectory(parts, entry);
@@ -78,7 +80,10 @@ class Unpacking {
 
   /// PATH_FORBIDDEN for what would lie elsewhere: one such name is reason not to trust the rest.
   std::vector<std::string> partsOf(const std::string& path) const {
-    if (path.empty() || path.front() == '/') forbid(path, "an absolute path");
+    if (path.empty())
+      forbid("entry " + std::to_string(seen_),
+             "a name that cannot be read: it is empty, or not UTF-8 as the archive says");
+    if (path.front() == '/') forbid(path, "an absolute path");
     // In a backup there may be longer ones: it goes deeper than what a panel names.
     if (links_ == UnpackLinks::kSkip && path.size() > CheckedPath::kLongest)
       forbid(path, "no path");
@@ -134,11 +139,21 @@ class Unpacking {
   }
 
   void makeDirectory(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
-    const Descriptor made = enter(above(parts), parts.back());
+    Descriptor made = enter(above(parts), parts.back());
     ArchiveEntry usable = entry;
     usable.permissions |= S_IRWXU;  // what comes next goes in there
     dress_(made.get(), usable);
+    if (usable.permissions != entry.permissions) within_.push_back({parts, entry, std::move(made)});
     ++done_.entries;
+  }
+
+  /// Directories that `parts` is not in get the permissions that they are to have.
+  void leave(const std::vector<std::string>& parts) {
+    const auto isIn = [&parts](const std::vector<std::string>& above) {
+      return above.size() < parts.size() && std::equal(above.begin(), above.end(), parts.begin());
+    };
+    for (; !within_.empty() && !isIn(within_.back().parts); within_.pop_back())
+      dress_(within_.back().directory.get(), within_.back().entry);
   }
 
   void makeLink(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
@@ -172,15 +187,17 @@ class Unpacking {
     ++done_.entries;
   }
 
-  /// What comes out counts, not what headers say; holes count too.
+  /// What comes out counts, not what headers say; holes count too, but not for the ratio, as they
+  /// take nothing on the disk.
   void count(const ArchiveReader::Block& block, std::int64_t end) {
     const std::int64_t size = static_cast<std::int64_t>(block.size);
     if (block.offset < end || block.offset > work_.limits.bytes) tooLargeInBytes();
     done_.bytes += block.offset - end + size;
+    written_ += size;
     if (done_.bytes > work_.limits.bytes) tooLargeInBytes();
-    if (work_.limits.ratio == 0 || done_.bytes <= work_.limits.ratio_from) return;
-    if (done_.bytes / work_.limits.ratio > std::max<std::int64_t>(done_.size, 1))
-      tooLarge("is larger than " + std::to_string(work_.limits.ratio) + " times its size");
+    if (!work_.limits.allowRatio(written_, done_.size))
+      tooLarge("holds more than " + std::to_string(work_.limits.ratio_from) + " bytes and " +
+               std::to_string(work_.limits.ratio) + " times its size");
   }
 
   [[noreturn]] void tooLargeInBytes() const {
@@ -203,6 +220,14 @@ class Unpacking {
   const UnpackLinks links_;
   Archived done_{};
   std::int64_t seen_ = 0;
+  std::int64_t written_ = 0;
+  /// Directories on the way to the present entry that may not be usable in the end.
+  struct Within {
+    std::vector<std::string> parts;
+    ArchiveEntry entry;
+    Descriptor directory;
+  };
+  std::vector<Within> within_{};
   std::vector<std::string> current_path_{};
   Descriptor current_{};
 };

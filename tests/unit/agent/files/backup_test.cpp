@@ -114,6 +114,21 @@ TEST_F(BackupTest, SweepsWhatItLeftItselfAndNothingOfOtherServers) {
   EXPECT_TRUE(fs::exists(all / (".restoring-a-b-" + digits)));
 }
 
+TEST_F(BackupTest, PermissionsOfDirectoriesComeBack) {
+  const bool root = ::geteuid() == 0;  // else what is in them cannot be read
+  ASSERT_EQ(::chmod(path("world/region").c_str(), 0555), 0);
+  ASSERT_EQ(::chmod(path("world").c_str(), root ? 0 : 0555), 0);
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(::chmod(path("world").c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(path("world/region").c_str(), 0755), 0);
+  ASSERT_EQ(at(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  EXPECT_EQ(fs::status(path("world")).permissions(), fs::perms(root ? 0 : 0555));
+  ASSERT_EQ(::chmod(path("world").c_str(), 0755), 0);
+  EXPECT_EQ(fs::status(path("world/region")).permissions(), fs::perms(0555));
+  EXPECT_EQ(readFileAt(path("world/region/r.0.0")), std::string(300'000, 'r'));
+  ASSERT_EQ(::chmod(path("world/region").c_str(), 0755), 0);
+}
+
 TEST_F(BackupTest, TheirFolderIsMadeWithTheFirst) {
   EXPECT_THAT(ids(), testing::IsEmpty());
   EXPECT_EQ(outcome(agent_.ask("delete_backup", R"({"backupId":"b"})")), "FILE_NOT_FOUND");
