@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <memory>
+#include <new>
 #include <stop_token>
 #include <vector>
 
@@ -21,6 +24,7 @@ constexpr std::int64_t kMostContext = 100;
 /// A message may hold a MiB.
 constexpr std::size_t kMostAnswer = 640 * 1024;
 constexpr std::size_t kMostKept = std::size_t{64} * 1024 * 1024;
+constexpr std::chrono::seconds kSearchTimeout{5};
 
 /// The line without the end that it may have.
 std::string readLine(const Fields& fields) {
@@ -63,6 +67,7 @@ struct LogRequest {
   std::size_t lines = 0;
   std::size_t before = 0;
   std::size_t after = 0;
+  bool regex = false;
   std::unique_ptr<LineSearch> search{};
 };
 
@@ -76,7 +81,8 @@ LogRequest readLogRequest(const Fields& fields) {
   request.lines = static_cast<std::size_t>(fields.integer("lines", 1, kMostLines).value_or(kLines));
   request.before = count("before", kMostContext, 0);
   request.after = count("after", kMostContext, 0);
-  const LineSearch::Form form{.regex = fields.boolean("regex").value_or(false),
+  request.regex = fields.boolean("regex").value_or(false);
+  const LineSearch::Form form{.regex = request.regex,
                               .case_sensitive = fields.boolean("case").value_or(false)};
   const auto pattern = fields.text("search");
   if (!pattern || pattern->empty()) return request;
@@ -95,13 +101,24 @@ struct Chosen {
 };
 
 /// Those that match, with the lines around them.
-std::vector<Chosen> choose(const std::vector<ConsoleLine>& lines, const LogRequest& request,
-                           const std::stop_token& stop) {
+control::Result<std::vector<Chosen>> choose(const std::vector<ConsoleLine>& lines,
+                                            const LogRequest& request,
+                                            const std::stop_token& stop) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + kSearchTimeout;
   std::vector<Chosen> chosen;
   std::size_t after = 0;
   std::size_t next = 0;  // the first that is not chosen yet
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (stop.stop_requested()) throw Refusal("INVALID_STATE", "the agent is being shut down");
+    if (stop.stop_requested())
+      return control::Error{.code = control::ErrorCode::kCancelled,
+                            .message = "the agent is being shut down"};
+    if (request.search && Clock::now() >= until)
+      return control::Error{.code = control::ErrorCode::kDeadlineExceeded,
+                            .message = "the search took longer than " +
+                                       std::to_string(kSearchTimeout.count()) +
+                                       " s and was given up; use a simpler payload.search, or a "
+                                       "later payload.since"};
     const bool is_gap = lines[i].source == control::OutputSource::kGap;
     const bool match = !request.search || (!is_gap && request.search->matches(lines[i].text));
     if (match) {
@@ -152,20 +169,21 @@ Json encodeLog(const Chosen& one, bool search) {
   return entry;
 }
 
-Json getLogs(Services& services, const Command& command, std::stop_token stop) {
-  const LogRequest request = readLogRequest(command.fields());
-  const auto page =
-      services.supervisor.console(command.server_id, {.after = request.since.value_or(0),
-                                                      .lines = kMostKept,
-                                                      .text_bytes = kMostKept,
-                                                      .newest = !request.since});
-  if (!page) throw requestRefusal(page.error(), command.server_id, services.paths());
-  const std::vector<Chosen> chosen = choose(page->lines, request, stop);
+control::Result<Json> readLogs(Services& services, const std::string& server_id,
+                               const LogRequest& request, const std::stop_token& stop) {
+  const auto page = services.supervisor.console(server_id, {.after = request.since.value_or(0),
+                                                            .lines = kMostKept,
+                                                            .text_bytes = kMostKept,
+                                                            .newest = !request.since});
+  if (!page) return page.error();
+  const auto found = choose(page->lines, request, stop);
+  if (!found) return found.error();
+  const std::vector<Chosen>& chosen = *found;
   const std::span<const Chosen> given = limited(chosen, request);
   Json lines = Json::array();
   for (const Chosen& one : given) lines.add(encodeLog(one, request.search != nullptr));
   Json data;
-  data.set("serverId", command.server_id).set("lines", std::move(lines));
+  data.set("serverId", server_id).set("lines", std::move(lines));
   data.set("firstSeq", page->first).set("lastSeq", page->last);
   data.set("hasMore", given.size() < chosen.size());
   // With this as `since` the lines follow on these.
@@ -174,8 +192,36 @@ Json getLogs(Services& services, const Command& command, std::stop_token stop) {
   if (request.since && page->first > *request.since + 1)
     data.set("dropped", page->first - *request.since - 1);
   if (!page->problem.empty())
-    data.set("problem", withoutHostPaths(page->problem, command.server_id, services.paths()));
+    data.set("problem", withoutHostPaths(page->problem, server_id, services.paths()));
   return data;
+}
+
+control::Result<Json> tryToReadLogs(Services& services, const std::string& server_id,
+                                    const LogRequest& request, const std::stop_token& stop) {
+  try {
+    return readLogs(services, server_id, request, stop);
+  } catch (const std::bad_alloc&) {
+    return control::Error{.code = control::ErrorCode::kResourceExhausted,
+                          .message =
+                              "there is no memory for so many lines; try again later, or "
+                              "give a later payload.since"};
+  }
+}
+
+control::Result<void> getLogs(Services& services, const Command& command, Action::Done done) {
+  const auto request = std::make_shared<const LogRequest>(readLogRequest(command.fields()));
+  auto task = [&services, server_id = command.server_id, request,
+               done = std::move(done)](const std::stop_token& stop) {
+    done(tryToReadLogs(services, server_id, *request, stop));
+  };
+  // An expression can take its whole time, so it is slow work, of which there is one at a time of
+  // a server; under a name of its own, for it waits for none of the server's files.
+  const bool posted = request->search && request->regex
+                          ? services.server_work.post(command.server_id + "/console",
+                                                      ServerWork::Pace::kSlow, "", std::move(task))
+                          : services.workers.post(std::move(task));
+  if (!posted) throw Refusal("BUSY", "too many commands are in progress; try again later");
+  return {};
 }
 
 constexpr Action sendAction(std::string_view name) {
@@ -189,9 +235,8 @@ constexpr Action sendAction(std::string_view name) {
 constexpr Action logsAction() {
   Action action{.name = "get_server_logs"};
   action.needs_server = true;
-  action.result = getLogs;
+  action.later = getLogs;
   action.only_reads = true;
-  action.waits = true;
   return action;
 }
 

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <libcontrol/testing/mock_control.h>
 
+#include <random>
+
 #include "unit/agent/whole/agent_on_mock.h"
 
 namespace agent {
@@ -184,6 +186,31 @@ TEST_F(RunningConsole, SearchTakesNoLongerForAnEvilExpression) {
   print(std::string(15'000, 'a') + "b\n");
   ASSERT_FALSE(event("server_log", "seq", "1").isNull());
   EXPECT_THAT(logs(R"({"search":"^(a+)+$","regex":true})"), ElementsAre());
+}
+
+TEST_F(ConsoleAgentTest, ACostlySearchIsGivenUpAndHoldsUpNobody) {
+  config_.console_bytes = std::size_t{16} * 1024 * 1024;
+  open();
+  run();
+  std::string minutes;
+  std::minstd_rand random(1);  // NOLINT(cert-msc51-cpp): the same each time
+  for (int i = 1; i <= 700 * 15'000; ++i)
+    minutes += i % 15'000 == 0 ? '\n' : random() % 2 == 0 ? 'a' : 'b';
+  print(minutes + "the end\n");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (logs(R"({"lines":1})") != std::vector<std::string>{"the end"})
+    ASSERT_LT(std::chrono::steady_clock::now(), until);
+  const std::string costly = R"({"search":"(a|b)*a(a|b){900}c","regex":true})";
+  const std::string first = send("get_server_logs", costly);
+  for (int i = 0; i < 20; ++i) send("get_server_logs", costly);
+  // More than there are workers, each of which would search for minutes.
+  EXPECT_EQ(at(AgentOnMock::ask("get_status", R"("serverId":"a")"), "success"), "true");
+  EXPECT_THAT(logs(R"({"search":"THE END"})"), ElementsAre("the end"));
+  EXPECT_EQ(at(ask("list_files"), "success"), "true");
+  const Json answer = panel_.response(first);
+  EXPECT_EQ(at(answer, "error.code"), "TIMEOUT") << answer.write();
+  EXPECT_THAT(at(answer, "error.message"),
+              AllOf(HasSubstr("longer than 5 s"), HasSubstr("payload.since")));
 }
 
 TEST_F(RunningConsole, RefusesOtherQuestions) {
