@@ -43,6 +43,14 @@ std::string response(const char* status, const char* type, std::string_view body
          "\r\n" + std::string(body);
 }
 
+std::string answerTo(std::string_view request_line, const HealthSource& source);
+
+/// As to GET, without the body, of which it says how long it would be.
+std::string headAnswerTo(const std::string& path_and_version, const HealthSource& source) {
+  const std::string answer = answerTo("GET" + path_and_version, source);
+  return answer.substr(0, answer.find("\r\n\r\n") + 4);
+}
+
 std::string answerTo(std::string_view request_line, const HealthSource& source) {
   constexpr const char* kPlain = "text/plain; charset=utf-8";
   constexpr const char* kJson = "application/json";
@@ -53,12 +61,14 @@ std::string answerTo(std::string_view request_line, const HealthSource& source) 
       !request_line.substr(second).starts_with(" HTTP/1."))
     return response("400 Bad Request", kPlain, "not an HTTP/1 request\n");
   const std::string_view method = request_line.substr(0, first);
+  if (method == "HEAD") return headAnswerTo(std::string(request_line.substr(first)), source);
   std::string_view path = request_line.substr(first + 1, second - first - 1);
   path = path.substr(0, path.find('?'));
   if (path != "/health" && path != "/livez" && path != "/metrics")
     return response("404 Not Found", kPlain, "try /health, /livez or /metrics\n");
   if (method != "GET")
-    return response("405 Method Not Allowed", kPlain, "only GET\n", "Allow: GET\r\n");
+    return response("405 Method Not Allowed", kPlain, "only GET and HEAD\n",
+                    "Allow: GET, HEAD\r\n");
   if (path == "/livez") return response("200 OK", kPlain, "alive\n");
   const HealthReport report = source.report();
   if (path == "/metrics") return response("200 OK", kMetrics, metricsText(report));

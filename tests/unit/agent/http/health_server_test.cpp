@@ -186,6 +186,15 @@ TEST_F(Health, SaysWhetherItsThreadTurns) {
   }
 }
 
+TEST_F(Health, AnswersHeadAsGetWithoutTheBody) {
+  source_.current.link.connected = false;
+  for (const char* path : {"/health", "/livez", "/metrics", "/nowhere"}) {
+    const std::string whole = get(path);
+    EXPECT_EQ(ask("HEAD " + std::string(path) + " HTTP/1.1\r\n\r\n") + bodyOf(whole), whole)
+        << path;
+  }
+}
+
 TEST_F(Health, IgnoresAQuery) { EXPECT_THAT(get("/livez?x=1"), StartsWith("HTTP/1.1 200 ")); }
 
 TEST_F(Health, KnowsNoOtherPath) {
@@ -194,9 +203,9 @@ TEST_F(Health, KnowsNoOtherPath) {
 }
 
 TEST_F(Health, KnowsNoOtherMethod) {
-  for (const char* method : {"POST", "HEAD", "PUT", "DELETE", "OPTIONS", "get"})
+  for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "get"})
     EXPECT_THAT(ask(std::string(method) + " /health HTTP/1.1\r\n\r\n"),
-                testing::AllOf(StartsWith("HTTP/1.1 405 "), HasSubstr("Allow: GET\r\n")))
+                testing::AllOf(StartsWith("HTTP/1.1 405 "), HasSubstr("Allow: GET, HEAD\r\n")))
         << method;
 }
 
