@@ -61,7 +61,7 @@ class Removal {
   }
 
   int removeOne(int directory, const char* name, int depth) {
-    if (::unlinkat(directory, name, 0) == 0 || errno == ENOENT) return 0;
+    if (unlinkFile(directory, name) || errno == ENOENT) return 0;
     if (errno != EISDIR && errno != EPERM) return errno;
     const int why_not_a_file = errno;
     if (depth >= kDeepestRemoval) return moveUp(directory, name);
@@ -74,6 +74,16 @@ class Removal {
   }
 
  private:
+  /// What is in the way of an agent that is not root are the rights on a directory that goes
+  /// anyway.
+  static bool unlinkFile(int directory, const char* name) {
+    if (::unlinkat(directory, name, 0) == 0) return true;
+    if (errno != EACCES) return false;
+    if (::fchmod(directory, S_IRWXU) == 0) return ::unlinkat(directory, name, 0) == 0;
+    errno = EACCES;
+    return false;
+  }
+
   int moveUp(int directory, const char* name) {
     for (;;) {
       const std::string moved = ".removing-" + std::to_string(++moved_);

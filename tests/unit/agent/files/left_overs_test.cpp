@@ -1,6 +1,11 @@
 // What an agent that was killed had in the making, for the next one to remove.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <thread>
 
@@ -8,6 +13,8 @@
 
 #include "agent/files/backup.h"
 #include "agent/files/temporary_name.h"
+#include "agent/files/tree.h"
+#include "support/temp_dir.h"
 #include "unit/agent/files/file_agent.h"
 
 namespace agent {
@@ -24,6 +31,28 @@ TEST(TemporaryName, IsOfThisProcessAndNoLeftOver) {
   EXPECT_FALSE(files::isLeftOver(before, "t-"));
   EXPECT_FALSE(files::isLeftOver(before, ""));
   EXPECT_FALSE(files::isLeftOver("w-", "w-"));
+}
+
+/// A restore brings back folders as they were, also such.
+TEST(RemovedTree, MayBeClosedToItsOwner) {
+  const test_support::TempDir directory;
+  const std::string top = directory.path("top");
+  fs::create_directories(top + "/closed/inner");
+  writeFileAt(top + "/closed/f", "f");
+  writeFileAt(top + "/closed/inner/f", "f");
+  // As root everything can be removed: it is somebody else's then, and removed as theirs.
+  const uid_t self = ::geteuid();
+  const uid_t owner = self == 0 ? 65534 : self;
+  for (const char* name : {"", "/closed", "/closed/inner", "/closed/f", "/closed/inner/f"})
+    ASSERT_EQ(::lchown((top + name).c_str(), owner, static_cast<gid_t>(-1)), 0);
+  for (const char* name : {"/closed/inner", "/closed"})
+    ASSERT_EQ(::chmod((top + name).c_str(), 0555), 0);
+  const Descriptor opened(::open(top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::seteuid(owner), 0);
+  const int error = files::emptyDirectory(opened.get());
+  ASSERT_EQ(::seteuid(self), 0);
+  EXPECT_EQ(error, 0) << std::strerror(error);
+  EXPECT_TRUE(fs::is_empty(top));
 }
 
 class LeftOvers : public testing::Test {
