@@ -47,7 +47,9 @@ struct CallContext {
   /// Cancelling abandons the waiting and sends nothing to the engine.
   std::stop_token cancellation{};
 
-  /// A context that ends `timeout` from now.
+  /// A context that ends `timeout` from now, on `clock`. The default is right only for a runtime
+  /// that was given no clock and has none of its own: for any other, as the mock engine on a
+  /// virtual clock, pass runtime.clock(), which is right for all.
   static CallContext within(Duration timeout, const Clock& clock = *systemClock()) {
     return {.deadline = after(clock.now(), timeout)};
   }

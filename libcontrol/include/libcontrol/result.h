@@ -23,7 +23,7 @@ enum class ErrorCode : int {
   kUnavailable = 9,        ///< the engine cannot be reached or the connection was lost; retry later
   kDeadlineExceeded = 10,  ///< the call's deadline passed
   kCancelled = 11,         ///< the call was cancelled by its caller
-  kUnsupported = 12,       ///< this engine cannot do it; info() says so beforehand
+  kUnsupported = 12,       ///< this engine cannot do it; of capabilities info() says so before
   kStartFailed = 13,       ///< the engine tried to start the process and it did not start
   kInternal = 14,          ///< a defect: of ours, or an answer of the engine that makes no sense
 };

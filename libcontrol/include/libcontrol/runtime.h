@@ -86,10 +86,11 @@ class ContainerRuntime {
   virtual Result<RuntimeInfo> info(const CallContext& context) = 0;
 
   /// Creates a container and does not start it.
-  /// kAlreadyExists: the name is taken. kImageNotFound: pull it first. kInvalidArgument: the
-  /// specification is refused, by us or by the engine. kUnsupported: it needs a capability that
-  /// info() does not list. Nothing of it is left out without a word. Effect kUnknown: find it by
-  /// name.
+  /// kAlreadyExists: the name is taken. kImageNotFound: pull it first. kInvalidArgument: a value
+  /// that is refused, by us or by the engine, or an unknown key of engine_options. kUnsupported: a
+  /// field that this engine cannot honour whatever its value, as one that needs a capability which
+  /// info() does not list. Nothing of the specification is left out without a word. Effect
+  /// kUnknown: find it by name.
   virtual Result<CreatedContainer> create(const ContainerSpec& spec,
                                           const CallContext& context) = 0;
 
@@ -131,9 +132,12 @@ class ContainerRuntime {
   virtual Result<void> update(const ContainerId& id, const ResourceLimits& limits,
                               const CallContext& context) = 0;
 
-  /// Output from the engine's log. Following ends when the run ends, with every byte delivered.
-  /// A reader that stalls never holds up the container. kNotFound. kInvalidArgument: neither output
-  /// is asked for, or a negative number of lines. kUnsupported: the log driver cannot be read.
+  /// Output from the engine's log: of all runs since the container was created, as far back as the
+  /// engine keeps it. Following ends when the present run ends, with every byte delivered; of a
+  /// container that does not run it ends after what is there. One that never ran may be followed
+  /// through its first run or end at once, as the engine has it: start, then follow. A reader that
+  /// stalls never holds up the container. kNotFound. kInvalidArgument: neither output is asked for,
+  /// or a negative number of lines. kUnsupported: the log driver cannot be read.
   virtual Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
                                                   const CallContext& context) = 0;
 
