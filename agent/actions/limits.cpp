@@ -9,7 +9,6 @@ namespace agent {
 namespace {
 
 constexpr std::int64_t kMiB = 1024 * 1024;
-constexpr std::int64_t kLeastMemory = 6 * kMiB;
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
 constexpr std::int64_t kMostPids = 4096;
 
@@ -35,9 +34,20 @@ std::int64_t unitFactor(std::string_view unit) {
 }
 
 /// A number without a unit: bytes, or MiB when it is too small to be bytes.
-std::int64_t bytesOf(std::int64_t number) { return number < kLeastMemory ? number * kMiB : number; }
+std::int64_t bytesOf(std::int64_t number) {
+  return number < kLeastMemoryBytes ? number * kMiB : number;
+}
 
-std::optional<std::int64_t> parseSize(std::string_view text) {
+/// 0 means no limit, which nobody asks for with a number above it.
+[[noreturn]] void refuseLessThanAByte(const Fields& limits, std::string_view name) {
+  limits.refuse(
+      name,
+      "must be 0, or at least one byte: without a unit a whole number as \"512\", with one "
+      "also a fraction as \"0.5g\"");
+}
+
+std::optional<std::int64_t> parseSize(std::string_view text, const Fields& limits,
+                                      std::string_view name) {
   double number = 0;
   const auto read =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
@@ -45,10 +55,14 @@ std::optional<std::int64_t> parseSize(std::string_view text) {
     return std::nullopt;
   std::string_view unit = text.substr(static_cast<std::size_t>(read.ptr - text.data()));
   while (unit.starts_with(' ')) unit.remove_prefix(1);
-  if (unit.empty()) return bytesOf(static_cast<std::int64_t>(number));
+  if (unit.empty()) {
+    if (number > 0 && number < 1) refuseLessThanAByte(limits, name);
+    return bytesOf(static_cast<std::int64_t>(number));
+  }
   const std::int64_t factor = unitFactor(unit);
   const double bytes = number * static_cast<double>(factor);
   if (factor == 0 || bytes > 1e18) return std::nullopt;
+  if (number > 0 && bytes < 1) refuseLessThanAByte(limits, name);
   return static_cast<std::int64_t>(bytes);
 }
 
@@ -59,7 +73,7 @@ std::optional<std::int64_t> readSize(const Fields& limits, std::string_view name
   if (field == nullptr) return std::nullopt;
   std::optional<std::int64_t> bytes;
   if (field->text() != nullptr) {
-    bytes = parseSize(*field->text());
+    bytes = parseSize(*field->text(), limits, name);
   } else if (field->integer() != nullptr && *field->integer() >= 0) {
     bytes = bytesOf(*field->integer());
   }
@@ -119,7 +133,7 @@ control::ResourceLimits PayloadLimits::toResourceLimits(
 PayloadLimits readLimits(const Fields& limits) {
   PayloadLimits read;
   read.memory_bytes = readSize(limits, "memory");
-  if (read.memory_bytes && *read.memory_bytes != 0 && *read.memory_bytes < kLeastMemory)
+  if (read.memory_bytes && *read.memory_bytes != 0 && *read.memory_bytes < kLeastMemoryBytes)
     limits.refuse("memory", "must be at least 6 MiB, or 0 for no limit");
   read.swap_bytes = readSwap(limits);
   read.disk_bytes = readSize(limits, "disk");

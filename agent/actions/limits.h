@@ -10,6 +10,9 @@
 
 namespace agent {
 
+/// Engines take no lower limit of memory.
+inline constexpr std::int64_t kLeastMemoryBytes = 6 << 20;
+
 /// Limits as a payload gives them. Absent: not given; memory, cpu 0 and swap -1: no limit.
 struct PayloadLimits {
   std::optional<std::int64_t> memory_bytes{};

@@ -49,6 +49,9 @@ TEST(Limits, TakeZeroForNoLimit) {
   EXPECT_FALSE(limits.memory_bytes);
   EXPECT_FALSE(limits.memory_swap_bytes);
   EXPECT_FALSE(limits.nano_cpus);
+  for (const char* zero : {"\"0\"", "\"0.0\"", "\"0g\""})
+    EXPECT_FALSE(withLimits("{\"memory\":" + std::string(zero) + "}").container.limits.memory_bytes)
+        << zero;
 }
 
 TEST(Limits, TakeCoresAsTextAndPercentAsNumber) {
@@ -72,6 +75,12 @@ TEST(Limits, NameTheFieldThatIsWrong) {
     EXPECT_THAT(limitsRefusal("{\"io\":" + std::string(io) + "}"),
                 StartsWith("INVALID_PAYLOAD payload.limits.io "))
         << io;
+  for (const char* field : {"memory", "swap", "disk"})
+    for (const char* tiny : {"0.5", "0.3b", "0.0001k"})
+      EXPECT_THAT(limitsRefusal("{\"" + std::string(field) + "\":\"" + tiny + "\"}"),
+                  StartsWith("INVALID_PAYLOAD payload.limits." + std::string(field) +
+                             " must be 0, or at least one byte"))
+          << tiny;
   EXPECT_THAT(limitsRefusal(R"({"pids":0})"), StartsWith("INVALID_PAYLOAD payload.limits.pids "));
   EXPECT_THAT(limitsRefusal(R"({"swap":-2})"), StartsWith("INVALID_PAYLOAD payload.limits.swap "));
   EXPECT_THAT(limitsRefusal(R"({"swap":512})"), StartsWith("INVALID_PAYLOAD payload.limits.swap "));

@@ -81,6 +81,8 @@ TEST(PolicyFile, WhatIsWrongIsNamed) {
   EXPECT_THAT(problemOf(R"({"disk":"2g"})"), HasSubstr("policy.disk"));
   EXPECT_THAT(problemOf(R"({"disk":{"onExceeded":"kill"}})"), HasSubstr("policy.disk.onExceeded"));
   EXPECT_THAT(problemOf(R"({"disk":{"reserve":"much"}})"), HasSubstr("policy.disk.reserve"));
+  EXPECT_THAT(problemOf(R"({"disk":{"reserve":"0.5"}})"),
+              HasSubstr("policy.disk.reserve must be 0, or at least one byte"));
   EXPECT_THAT(problemOf(R"({"maxPids":1,"maxPids":2})"), HasSubstr("no JSON object"));
 }
 
