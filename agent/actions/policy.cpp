@@ -137,6 +137,8 @@ Policy readPolicy(const Json& json) {
   if (policy.most_memory_bytes == 0 || policy.most_nano_cpus == 0)
     fields.refuse(policy.most_memory_bytes == 0 ? "maxMemory" : "maxCpu",
                   "must not be 0; leave it out for no ceiling");
+  if (policy.most_memory_bytes && *policy.most_memory_bytes < kLeastMemoryBytes)
+    fields.refuse("maxMemory", "must be at least 6 MiB, below which no server can be created");
   if (const auto servers = fields.integer("maxServers", 0, 1'000'000))
     policy.most_servers = static_cast<std::size_t>(*servers);
   readDisk(fields.object("disk"), policy);

@@ -72,6 +72,9 @@ TEST(PolicyFile, WhatIsWrongIsNamed) {
   EXPECT_THAT(problemOf(R"({"ports":["9-8"]})"), HasSubstr("\"9-8\""));
   EXPECT_THAT(problemOf(R"({"ports":["1-65536"]})"), HasSubstr("policy.ports must be"));
   EXPECT_THAT(problemOf(R"({"maxMemory":0})"), HasSubstr("policy.maxMemory must not be 0"));
+  EXPECT_THAT(problemOf(R"({"maxMemory":"1m"})"),
+              HasSubstr("policy.maxMemory must be at least 6 MiB"));
+  EXPECT_EQ(problemOf(R"({"maxMemory":"6m"})"), "none");
   EXPECT_THAT(problemOf(R"({"maxMemory":"much"})"), HasSubstr("policy.maxMemory must be bytes"));
   EXPECT_THAT(problemOf(R"({"maxCpu":"x"})"), HasSubstr("policy.maxCpu must be"));
   EXPECT_THAT(problemOf(R"({"maxPids":0})"), HasSubstr("policy.maxPids"));
