@@ -39,6 +39,15 @@ bool couldBeAnId(std::string_view image) {
           image.find_first_not_of("0123456789abcdef") == std::string_view::npos);
 }
 
+bool isStars(std::string_view pattern) {
+  return !pattern.empty() && pattern.find_first_not_of('*') == std::string_view::npos;
+}
+
+/// As images are named in full. "*" and "*:1" are of every registry.
+std::string fullPattern(const std::string& pattern) {
+  return isStars(repositoryOf(pattern)) ? pattern : fullReference(pattern);
+}
+
 /// `*` stands for any characters. Linear in both: only the last star is ever tried again.
 bool matches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0;
@@ -77,6 +86,16 @@ std::vector<std::string> readTexts(const Fields& fields, std::string_view name) 
     texts.push_back(*element.text());
   }
   return texts;
+}
+
+/// "someone*/game" is of registries to us, and of users of Docker to whoever writes it.
+void requireClearRegistry(const Fields& fields, const std::string& pattern) {
+  const std::string first = pattern.substr(0, pattern.find('/'));
+  if (first.size() == pattern.size() || isStars(first) || first.find('*') == std::string::npos ||
+      first.find_first_of(".:") != std::string::npos)
+    return;
+  fields.refuse("images",
+                "must name the registry of \"" + pattern + "\", as \"docker.io/" + pattern + '"');
 }
 
 std::optional<int> parsePort(std::string_view text) {
@@ -127,6 +146,7 @@ Policy readPolicy(const Json& json) {
   requireKnown(fields, kKeys);
   Policy policy;
   policy.images = readTexts(fields, "images");
+  for (const std::string& pattern : policy.images) requireClearRegistry(fields, pattern);
   for (const std::string& range : readTexts(fields, "ports"))
     policy.host_ports.push_back(readRange(fields, range));
   for (const std::string& signal : readTexts(fields, "stopSignals"))
@@ -203,13 +223,14 @@ void requireAllowedPort(const Policy& policy, int port) {
 }  // namespace
 
 bool Policy::allowsImage(std::string_view image) const {
-  if (!images.empty() && couldBeAnId(image)) return false;
+  if (images.empty() || std::any_of(images.begin(), images.end(), isStars)) return true;
+  if (couldBeAnId(image)) return false;
   const std::string full = fullReference(image);
-  return images.empty() || std::any_of(images.begin(), images.end(), [&](const std::string& one) {
-           const std::string pattern = fullReference(one);
-           const bool has_tag = repositoryOf(pattern).size() != pattern.size();
-           return matches(pattern, has_tag ? std::string_view(full) : repositoryOf(full));
-         });
+  return std::any_of(images.begin(), images.end(), [&](const std::string& one) {
+    const std::string pattern = fullPattern(one);
+    const bool has_tag = repositoryOf(pattern).size() != pattern.size();
+    return matches(pattern, has_tag ? std::string_view(full) : repositoryOf(full));
+  });
 }
 
 Result<Policy> parsePolicy(std::string_view text) {
@@ -246,7 +267,8 @@ Result<Policy> readPolicyFile(const std::string& path) {
 void requireAllowedImage(const Policy& policy, const std::string& image) {
   if (policy.allowsImage(image)) return;
   std::string allowed;
-  for (const std::string& one : policy.images) allowed += (allowed.empty() ? "" : ", ") + one;
+  for (const std::string& one : policy.images)
+    allowed += (allowed.empty() ? "" : ", ") + fullPattern(one);
   refuse("image '" + image + "' is not allowed on this host; allowed are " + allowed);
 }
 

@@ -23,7 +23,8 @@ struct Policy {
   };
 
   /// Image references with `*` for any characters: "ghcr.io/example/*". One without a tag allows
-  /// every tag and digest. Images without a registry are Docker's: "docker.io/library/…".
+  /// every tag and digest. Images without a registry are Docker's: "docker.io/library/…";
+  /// "*" alone allows every image.
   std::vector<std::string> images{};
   std::vector<PortRange> host_ports{};
   std::optional<std::int64_t> most_memory_bytes{};

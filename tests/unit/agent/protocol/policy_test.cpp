@@ -113,6 +113,35 @@ TEST(PolicyImages, PatternsMatchWholeReferences) {
     EXPECT_FALSE(official.allowsImage(id)) << id << " may be the id of any image of the host";
 }
 
+TEST(PolicyImages, AStarAloneStandsForEveryRegistry) {
+  for (const char* all : {"*", "**"}) {
+    Policy policy;
+    policy.images = {all};
+    for (const char* image : {"debian", "someone/game:1", "ghcr.io/example/game", "deadbeef"})
+      EXPECT_TRUE(policy.allowsImage(image)) << all << ' ' << image;
+  }
+  const Policy each = policyOf(R"({"images":["*/*"]})");
+  EXPECT_TRUE(each.allowsImage("debian"));
+  EXPECT_TRUE(each.allowsImage("ghcr.io/example/game:1"));
+  const Policy tagged = policyOf(R"({"images":["*:1.*"]})");
+  EXPECT_TRUE(tagged.allowsImage("ghcr.io/example/game:1.2"));
+  EXPECT_TRUE(tagged.allowsImage("debian:1.2"));
+  EXPECT_FALSE(tagged.allowsImage("debian:2"));
+}
+
+TEST(PolicyImages, WhatIsAllowedIsToldInFull) {
+  const Policy policy = policyOf(R"({"images":["nginx*","ghcr.io/example/*"]})");
+  EXPECT_THAT(refusalOf([&] { requireAllowedImage(policy, "quay.io/a/nginx"); }),
+              HasSubstr("allowed are docker.io/library/nginx*, ghcr.io/example/*"));
+}
+
+TEST(PolicyImages, ARegistryThatCouldBeAUserOfDockerIsRefused) {
+  EXPECT_THAT(problemOf(R"({"images":["someone*/game"]})"),
+              AllOf(HasSubstr("policy.images"), HasSubstr("\"docker.io/someone*/game\"")));
+  for (const char* clear : {"*.example.com/game", "*/game", "host*:5000/x", "some*"})
+    EXPECT_EQ(problemOf("{\"images\":[\"" + std::string(clear) + "\"]}"), "none") << clear;
+}
+
 TEST(PolicyImages, ManyStarsTakeNoTime) {
   Policy policy;
   for (int i = 0; i < 200; ++i) policy.images.push_back("a.b/" + std::string(100, '*') + "x*y*z");
