@@ -5,6 +5,7 @@
 #include "agent/actions/disk.h"
 #include "agent/actions/files.h"
 #include "agent/actions/files_fields.h"
+#include "agent/actions/line_ends.h"
 #include "agent/actions/quiet_server.h"
 #include "agent/files/backup.h"
 #include "agent/files/tree.h"
@@ -49,10 +50,11 @@ std::vector<std::string> readIgnore(const Fields& fields) {
       fields.refuse("ignore",
                     "must be at most " + std::to_string(kMostPatterns) + " patterns of 1024 bytes");
   };
-  if (const std::string* text = given->text()) {
-    for (std::size_t begin = 0; begin <= text->size();) {
-      const std::size_t end = std::min(text->find('\n', begin), text->size());
-      add(text->substr(begin, end - begin));
+  if (given->text() != nullptr) {
+    const std::string text = withPlainLineEnds(*given->text());
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find('\n', begin), text.size());
+      add(text.substr(begin, end - begin));
       begin = end + 1;
     }
     return patterns;

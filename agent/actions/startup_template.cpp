@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "agent/actions/line_ends.h"
 #include "agent/panel/refusal.h"
 
 namespace agent {
@@ -279,7 +280,8 @@ bool isSimpleCommand(std::string_view text) {
 }
 
 std::string expandStartup(std::string_view startup, const Environment& environment) {
-  std::string text = fill(trimmed(startup), environment);
+  const std::string lines = withPlainLineEnds(startup);
+  std::string text = fill(trimmed(lines), environment);
   if (isSimpleCommand(text)) text.insert(*commandStart(text), "exec ");
   return text;
 }

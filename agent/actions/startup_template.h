@@ -22,6 +22,8 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 /// shell builtins and here-documents keep the shell. A template that hands its words to a further
 /// shell (`sh -c`, `eval`) must quote for that shell itself.
 ///
+/// Lines that end in "\r\n", as text areas send them, end in "\n".
+///
 /// INVALID_PAYLOAD (Refusal): a value that needs a reference has a name no shell variable can have,
 /// or one that the shell sets itself.
 std::string expandStartup(std::string_view startup, const Environment& environment);

@@ -202,6 +202,17 @@ TEST_F(BackupTest, LeavesOutWhatIsIgnored) {
   EXPECT_EQ(outcome(agent_.ask("create_backup", R"({"ignore":["!x"]})")), "INVALID_PAYLOAD");
 }
 
+TEST_F(BackupTest, LeavesOutWhatALineOfATextAreaNames) {
+  writeFileAt(path("server.log"), "log");
+  fs::create_directories(path("cache"));
+  writeFileAt(path("cache/f"), "f");
+  const Json made = create(R"({"backupId":"b","ignore":"*.log\r\n\r\ncache/\r\n"})");
+  ASSERT_EQ(at(made, "data.success"), "true") << made.write();
+  ASSERT_EQ(at(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  EXPECT_FALSE(fs::exists(path("server.log")));
+  EXPECT_FALSE(fs::exists(path("cache")));
+}
+
 TEST_F(BackupTest, ListsDeletesAndKeepsTheNewest) {
   for (const char* id : {"1", "2", "3", "4"})
     ASSERT_EQ(at(create(std::string(R"({"backupId":")") + id + "\"}"), "data.success"), "true");
