@@ -187,6 +187,17 @@ std::string substitute(std::string_view name, const std::string& value, char nex
   return reference(name, kind);
 }
 
+/// The kernel takes no longer argument, its NUL included (MAX_ARG_STRLEN).
+constexpr std::size_t kMostCommandBytes = 128 * 1024 - 1;
+
+void requireArgument(std::size_t bytes) {
+  if (bytes > kMostCommandBytes)
+    throw Refusal(
+        "INVALID_PAYLOAD",
+        "payload.startup is longer than 128 KiB once {{NAME}} is filled in, and no command "
+        "may be; ${NAME} leaves a long value to the shell");
+}
+
 std::string fill(std::string_view rest, const Environment& environment) {
   std::string out;
   QuotingContext context;
@@ -201,6 +212,7 @@ std::string fill(std::string_view rest, const Environment& environment) {
     }
     rest.remove_prefix(name.size() + 4);
     out += substitute(name, *value, rest.empty() ? '\0' : rest.front(), context.kind());
+    requireArgument(out.size());
   }
   return out;
 }
@@ -283,6 +295,7 @@ std::string expandStartup(std::string_view startup, const Environment& environme
   const std::string lines = withPlainLineEnds(startup);
   std::string text = fill(trimmed(lines), environment);
   if (isSimpleCommand(text)) text.insert(*commandStart(text), "exec ");
+  requireArgument(text.size());
   return text;
 }
 

@@ -25,7 +25,7 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 /// Lines that end in "\r\n", as text areas send them, end in "\n".
 ///
 /// INVALID_PAYLOAD (Refusal): a value that needs a reference has a name no shell variable can have,
-/// or one that the shell sets itself.
+/// or one that the shell sets itself; the command is longer than the kernel takes (128 KiB).
 std::string expandStartup(std::string_view startup, const Environment& environment);
 
 /// Whether a shell would run `text` as one command of a program.

@@ -95,6 +95,38 @@ TEST(StartupTemplate, RefusesADangerousValueOfANameTheShellCannotHold) {
   EXPECT_EQ(expandStartup("./run {{MY-VAR}}", {{"MY-VAR", "plain"}}), "exec ./run plain");
 }
 
+/// `count` times {{A}}, and words in front.
+std::string repeated(std::size_t count, const std::string& front) {
+  std::string text = front;
+  for (std::size_t i = 0; i < count; ++i) text += "{{A}}";
+  return text;
+}
+
+TEST(StartupTemplate, IsBoundByTheLongestArgumentThatTheKernelTakes) {
+  const Environment kilobyte{{"A", std::string(1024, 'x')}};
+  const std::size_t spared = 1024 - std::string_view("exec ./run ").size() - 1;
+  const std::string longest =
+      expandStartup(repeated(127, "./run " + std::string(spared, 'y')), kilobyte);
+  EXPECT_EQ(longest.size(), 128 * 1024 - 1U);
+  const auto refusal = [&](std::size_t count, const std::string& front) {
+    return refused([&] { expandStartup(repeated(count, front), kilobyte); });
+  };
+  const std::string wrong = "INVALID_PAYLOAD payload.startup is longer than 128 KiB";
+  EXPECT_THAT(refusal(127, "./run " + std::string(spared + 1, 'y')), StartsWith(wrong))
+      << "exec counts";
+  EXPECT_THAT(refusal(128, "./run; "), StartsWith(wrong));
+  // Built whole, this is 100 MB.
+  EXPECT_THAT(refused([] {
+                expandStartup(repeated(3200, "./run; "), {{"A", std::string(32 * 1024, 'x')}});
+              }),
+              StartsWith(wrong));
+}
+
+TEST(StartupTemplate, TakesTheLineEndsOfTextAreas) {
+  EXPECT_EQ(expandStartup("\r\ncd /x\r\n./run a\r\n", {}), "cd /x\n./run a");
+  EXPECT_EQ(expandStartup("./run 'a\rb' {{A}}", {{"A", "c\r\nd"}}), "exec ./run 'a\rb' \"${A}\"");
+}
+
 TEST(StartupTemplate, ReplacesTheShellForASimpleCommand) {
   for (const char* text :
        {"./run", "java -jar x.jar", "./run 'a;b' \"c|d\" e\\;f", "./run > log 2>&1",
