@@ -361,6 +361,7 @@ control::EntryUpdate readUpdatePayload(const Fields& payload) {
   change.readiness = readReadinessOf(payload);
   control::EntryUpdate update;
   update.limits = change.limits.toResourceLimits({});
+  if (!change.limits.swap_bytes) update.limits.memory_swap_bytes.reset();  // it stays
   const bool respec = change.startup || change.readiness || change.limits.disk_bytes ||
                       !change.environment.empty() || !change.removed.empty() ||
                       needsSpecification(change.limits);

@@ -110,6 +110,12 @@ std::optional<std::int64_t> readSwap(const Fields& limits) {
   return readSize(limits, "swap");
 }
 
+/// What there is of swap beside the memory; -1: no limit.
+std::int64_t swapOf(const control::ResourceLimits& limits) {
+  if (!limits.memory_bytes || !limits.memory_swap_bytes) return 0;
+  return *limits.memory_swap_bytes == -1 ? -1 : *limits.memory_swap_bytes - *limits.memory_bytes;
+}
+
 }  // namespace
 
 control::ResourceLimits PayloadLimits::toResourceLimits(
@@ -118,12 +124,13 @@ control::ResourceLimits PayloadLimits::toResourceLimits(
     return value == 0 ? std::nullopt : std::optional(value);
   };
   control::ResourceLimits limits = before;
-  if (memory_bytes) {
-    limits.memory_bytes = unlessZero(*memory_bytes);
-    limits.memory_swap_bytes = limits.memory_bytes;
+  if (memory_bytes) limits.memory_bytes = unlessZero(*memory_bytes);
+  const std::int64_t swap = swap_bytes.value_or(swapOf(before));
+  if (!limits.memory_bytes) {
+    if (memory_bytes) limits.memory_swap_bytes.reset();
+  } else if (memory_bytes || swap_bytes) {
+    limits.memory_swap_bytes = swap == -1 ? -1 : *limits.memory_bytes + swap;
   }
-  if (swap_bytes && limits.memory_bytes)
-    limits.memory_swap_bytes = *swap_bytes == -1 ? -1 : *limits.memory_bytes + *swap_bytes;
   if (nano_cpus) limits.nano_cpus = unlessZero(*nano_cpus);
   if (pids) limits.pids = pids;
   if (io_weight) limits.io_weight = io_weight;

@@ -3,7 +3,17 @@
 namespace control {
 namespace {
 
+/// The limit of memory and swap that follows a change of memory alone: what there is of swap stays,
+/// and there is none where memory had no limit.
+std::optional<std::int64_t> followingSwap(const ResourceLimits& limits, std::int64_t memory) {
+  if (!limits.memory_bytes) return memory;
+  if (limits.memory_swap_bytes.value_or(-1) == -1) return limits.memory_swap_bytes;
+  const std::int64_t swap = *limits.memory_swap_bytes - *limits.memory_bytes;
+  return swap > INT64_MAX - memory ? INT64_MAX : memory + swap;
+}
+
 void merge(ResourceLimits& limits, const ResourceLimits& change) {
+  if (change.memory_bytes) limits.memory_swap_bytes = followingSwap(limits, *change.memory_bytes);
   if (change.memory_bytes) limits.memory_bytes = change.memory_bytes;
   if (change.memory_swap_bytes) limits.memory_swap_bytes = change.memory_swap_bytes;
   if (change.nano_cpus) limits.nano_cpus = change.nano_cpus;
@@ -51,7 +61,11 @@ Result<void> Supervisor::Core::doUpdate(const EntryPtr& entry, Job& job) {
   // Behind one that waits it has to wait as well, or that one would undo it.
   bool waits = update.respec || entry->next;
   if (info && update.limits != ResourceLimits{}) {
-    auto applied = runtime_->update(info->id, update.limits, context);
+    ResourceLimits limits = update.limits;
+    // An engine keeps what there is of swap, which is all of it where memory has no limit yet.
+    if (limits.memory_bytes && !info->spec.limits.memory_bytes)
+      limits.memory_swap_bytes = next->spec.limits.memory_swap_bytes;
+    auto applied = runtime_->update(info->id, limits, context);
     // An engine that cannot change it now can create it so at the next start.
     if (!applied && !applied.error().is(ErrorCode::kUnsupported)) return failed(applied.error());
     waits |= !applied;

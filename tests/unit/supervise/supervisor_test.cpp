@@ -165,6 +165,56 @@ TEST_F(SupervisorTest, LimitsApplyAtOnceAndASpecificationAtTheNextStart) {
   EXPECT_EQ(info->spec.name, "control-a");
 }
 
+TEST_F(SupervisorTest, SwapStaysWhatItIsBesideMemoryThatChanges) {
+  const auto limitsOf = [&] { return runtime_->inspect(idOf("a"), {})->spec.limits; };
+  const auto update = [&](std::int64_t memory, const std::string& operation) {
+    EntryUpdate change;
+    change.limits.memory_bytes = memory;
+    ASSERT_TRUE(supervisor_->update("a", change, operation));
+    ASSERT_FALSE(observer_.waitForEnd(operation)->error);
+  };
+  EntrySpec spec = serverThat();
+  spec.container.limits = {.memory_bytes = 100 << 20, .memory_swap_bytes = 150 << 20};
+  createAndStart("a", spec);
+  const ContainerId id = idOf("a");
+  update(200 << 20, "live");
+  EXPECT_EQ(limitsOf().memory_swap_bytes, 250 << 20);
+  EntryUpdate anew;
+  anew.respec = [](ContainerSpec current) -> Result<ContainerSpec> { return current; };
+  ASSERT_TRUE(supervisor_->update("a", anew, "anew"));
+  update(300 << 20, "waits");
+  EXPECT_EQ(limitsOf().memory_swap_bytes, 350 << 20);
+  ASSERT_TRUE(supervisor_->restart("a", {}, "restart"));
+  ASSERT_FALSE(observer_.waitForEnd("restart")->error);
+  EXPECT_NE(idOf("a"), id);
+  EXPECT_EQ(limitsOf().memory_bytes, 300 << 20);
+  EXPECT_EQ(limitsOf().memory_swap_bytes, 350 << 20);
+}
+
+TEST_F(SupervisorTest, SwapWithoutEndStaysSoAndNoneBeginsWithALimitOfMemory) {
+  const auto swapAfter = [&](const std::string& name, const ResourceLimits& before, bool anew) {
+    EntrySpec spec = serverThat();
+    spec.container.limits = before;
+    createAndStart(name, spec);
+    EntryUpdate change;
+    change.limits.memory_bytes = 200 << 20;
+    if (anew)
+      change.respec = [](ContainerSpec current) -> Result<ContainerSpec> { return current; };
+    EXPECT_TRUE(supervisor_->update(name, change, name + "-update"));
+    EXPECT_FALSE(observer_.waitForEnd(name + "-update")->error);
+    const auto live = runtime_->inspect(idOf(name), {})->spec.limits.memory_swap_bytes;
+    EXPECT_TRUE(supervisor_->restart(name, {}, name + "-restart"));
+    EXPECT_FALSE(observer_.waitForEnd(name + "-restart")->error);
+    EXPECT_EQ(runtime_->inspect(idOf(name), {})->spec.limits.memory_swap_bytes, live);
+    return live;
+  };
+  const ResourceLimits endless{.memory_bytes = 100 << 20, .memory_swap_bytes = -1};
+  EXPECT_EQ(swapAfter("a", endless, false), -1);
+  EXPECT_EQ(swapAfter("b", endless, true), -1);
+  EXPECT_EQ(swapAfter("c", {}, false), 200 << 20);
+  EXPECT_EQ(swapAfter("d", {}, true), 200 << 20);
+}
+
 TEST_F(SupervisorTest, AnUpdateThatDoesNotFitFailsAndLeavesTheStartsAfterItAlone) {
   createAndStart("a", serverThat());
   EntryUpdate update;

@@ -60,7 +60,7 @@ control::EntryUpdate update(std::string_view text) {
 TEST(UpdatePayload, ChangesLimitsWithoutANewContainer) {
   const control::EntryUpdate change = update(R"({"limits":{"memory":"1g","cpu":50}})");
   EXPECT_EQ(change.limits.memory_bytes, 1024 * kMiB);
-  EXPECT_EQ(change.limits.memory_swap_bytes, 1024 * kMiB);
+  EXPECT_FALSE(change.limits.memory_swap_bytes) << "the swap that the server has is kept";
   EXPECT_EQ(change.limits.nano_cpus, 500'000'000);
   EXPECT_FALSE(change.limits.pids);
   EXPECT_FALSE(change.respec);
@@ -85,6 +85,21 @@ TEST(UpdatePayload, CountsSwapOnTopOfTheMemoryThatTheServerHas) {
   const control::EntryUpdate change = update(R"({"limits":{"swap":"512m"}})");
   ASSERT_TRUE(change.respec);
   EXPECT_EQ(change.respec(before)->limits.memory_swap_bytes, 1536 * kMiB);
+}
+
+TEST(UpdatePayload, KeepsTheSwapBesideMemoryThatChanges) {
+  const auto swapAfter = [](const std::string& before, const std::string& limits) {
+    const auto change = update(R"({"startup":"./new","limits":)" + limits + "}");
+    const auto after = change.respec(created(with("\"limits\":" + before)).container);
+    return after->limits.memory_swap_bytes;
+  };
+  EXPECT_EQ(swapAfter(R"({"memory":"100m","swap":"50m"})", R"({"memory":"200m"})"), 250 * kMiB);
+  EXPECT_EQ(swapAfter(R"({"memory":"100m","swap":-1})", R"({"memory":"200m"})"), -1);
+  EXPECT_EQ(swapAfter(R"({"memory":"100m"})", R"({"memory":"200m"})"), 200 * kMiB);
+  EXPECT_EQ(swapAfter("{}", R"({"memory":"200m"})"), 200 * kMiB);
+  EXPECT_EQ(swapAfter(R"({"memory":"100m","swap":"50m"})", R"({"memory":"200m","swap":0})"),
+            200 * kMiB);
+  EXPECT_EQ(swapAfter(R"({"memory":"100m","swap":-1})", R"({"memory":0})"), std::nullopt);
 }
 
 TEST(UpdatePayload, FillsTheKeptTemplateWithTheNewEnvironment) {
