@@ -26,6 +26,7 @@ class Silent {
     take("watchExit", runtime.watchExit(id_, soon), watch_);
     if (info->has(Capability::kLogs))
       take("logs", runtime.logs(id_, {.follow = true}, soon), logs_);
+    if (logs_) EXPECT_TRUE(logs_->next(soon)) << "it did not say that it is ready";
     if (info->has(Capability::kEvents))
       take("events", runtime.events({.labels = {{"no-such-label", "x"}}}, soon), events_);
     if (info->has(Capability::kExec))
@@ -76,8 +77,8 @@ class Silent {
   std::unique_ptr<Console> console_{};
 };
 
-/// Ignores TERM and prints nothing.
-constexpr const char* kSilentStubborn = "trap '' TERM; sleep 600 & wait";
+/// Ignores TERM and prints nothing but that it does.
+constexpr const char* kSilentStubborn = "trap '' TERM; echo ready; sleep 600 & wait";
 
 MUST(Contract, hung_container_does_not_block_others) {
   Faults* const engine = faults();
@@ -114,7 +115,7 @@ MUST(Contract, hung_container_does_not_block_others) {
 }
 
 MUST(Contract, every_blocking_call_returns_within_its_deadline) {
-  const ContainerId id = run(shell(kSilentStubborn));
+  const ContainerId id = runReady(shell(kSilentStubborn));
   Silent silent(runtime(), id, soon());
   for (const Blocking& blocking : silent.calls()) {
     const TimePoint begin = now();
@@ -131,7 +132,7 @@ MUST(Contract, every_blocking_call_returns_within_its_deadline) {
 }
 
 MUST(Contract, cancel_unblocks_every_blocking_call) {
-  const ContainerId id = run(shell(kSilentStubborn));
+  const ContainerId id = runReady(shell(kSilentStubborn));
   Silent silent(runtime(), id, soon());
   const StillTime still(*this);
   for (const Blocking& blocking : silent.calls()) {
@@ -255,7 +256,7 @@ MUST(Contract, create_of_unknown_effect_is_discoverable) {
 
 MUST(Contract, no_threads_descriptors_or_containers_leak) {
   const auto use = [&] {
-    const ContainerId id = run(shell(kSilentStubborn));
+    const ContainerId id = runReady(shell(kSilentStubborn));
     {
       Silent silent(runtime(), id, soon());
       for (const Blocking& blocking : silent.calls()) (void)blocking.call(within(20ms));

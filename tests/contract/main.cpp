@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -53,7 +56,10 @@ int fail(const Error& error) {
 }
 
 int run(const Options& options) {
+  if (!options.junit.empty() && !std::ofstream(options.junit, std::ios::app))
+    return fail({.message = "cannot write " + options.junit + ": " + std::strerror(errno)});
   cleanUpWhenInterrupted();
+  nameWhatRunsWhenKilled();
   if (auto begun = World::instance().begin(options); !begun) return fail(begun.error());
   if (!options.junit.empty()) GTEST_FLAG_SET(output, "xml:" + options.junit);
   if (!options.filter.empty()) GTEST_FLAG_SET(filter, options.filter);

@@ -53,6 +53,7 @@ echo 'inspect_missing_is_not_found' >"$work/wrong.txt"
 expect 2 'line 1: expected `behaviour: reason`' --runtime "$mock" --expect "$work/wrong.txt"
 
 expect 0 '^CONFORMS' --runtime "$mock" --filter inspect_missing_is_not_found --junit "$work/junit.xml"
+expect 2 'cannot write .*no/such' --runtime "$mock" --junit "$work/no/such/junit.xml"
 grep -q 'testcase name="inspect_missing_is_not_found"' "$work/junit.xml" || die "no JUnit results"
 
 # Interrupted in the middle of a stop that takes 11 s.
@@ -70,3 +71,18 @@ status=0
 wait "$pid" || status=$?
 [ "$status" -eq 143 ] || die "interrupted: exit code $status, expected 143"
 grep -Eq '^interrupted: [01] containers removed' "$work/out" || die "it did not clean up"
+
+# Ended by a fault in the middle of the same.
+"$program" --runtime 'mock:///ended?clock=real' --filter 'stop_timeout_longer*' >"$work/out" 2>&1 &
+pid=$!
+tries=0
+until grep -q '^Stop' "$work/out"; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 600 ] || die "it did not begin"
+  sleep 0.1
+done
+kill -SEGV "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" -eq 139 ] || die "ended by SIGSEGV: exit code $status, expected 139"
+grep -q '^  DIED  stop_timeout_longer' "$work/out" || die "it did not say what ran"

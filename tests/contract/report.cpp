@@ -1,6 +1,11 @@
 #include "contract/report.h"
 
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <string>
 
@@ -25,7 +30,31 @@ std::string seconds(std::chrono::steady_clock::duration duration) {
   return text;
 }
 
+std::atomic<const char*> running{nullptr};
+
+/// Only what a signal handler may do.
+void sayWhatRuns(int number) {
+  const auto say = [](const char* text) {
+    if (::write(STDOUT_FILENO, text, std::strlen(text)) < 0) return;
+  };
+  const char* const name = running;
+  say("  DIED  ");
+  say(name == nullptr ? "between two behaviours" : name);
+  say("\nDOES NOT CONFORM: the plugin ended the process\n");
+  ::raise(number);
+}
+
 }  // namespace
+
+void nameWhatRunsWhenKilled() {
+  struct sigaction action {};
+  action.sa_handler = sayWhatRuns;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
+    ::sigaction(number, &action, nullptr);
+}
+
+void Report::OnTestStart(const ::testing::TestInfo& test) { running = test.name(); }
 
 void printBehaviours() {
   for (const Behaviour& one : behaviours()) {
@@ -74,6 +103,7 @@ void Report::OnTestEnd(const ::testing::TestInfo& test) {
   std::cout << std::flush;
   failures_.clear();
   skipped_because_.clear();
+  running = nullptr;
 }
 
 void Report::OnTestProgramEnd(const ::testing::UnitTest& program) {

@@ -11,6 +11,7 @@ class Report final : public ::testing::EmptyTestEventListener {
  public:
   void OnTestProgramStart(const ::testing::UnitTest& program) override;
   void OnTestSuiteStart(const ::testing::TestSuite& group) override;
+  void OnTestStart(const ::testing::TestInfo& test) override;
   void OnTestPartResult(const ::testing::TestPartResult& result) override;
   void OnTestEnd(const ::testing::TestInfo& test) override;
   void OnTestProgramEnd(const ::testing::UnitTest& program) override;
@@ -20,6 +21,9 @@ class Report final : public ::testing::EmptyTestEventListener {
   std::string failures_{};
   std::string skipped_because_{};
 };
+
+/// From now on a signal that ends this process names the behaviour that ran.
+void nameWhatRunsWhenKilled();
 
 /// The behaviours, a line each.
 void printBehaviours();
