@@ -32,7 +32,7 @@ Descriptor enter(int directory, const std::string& name, const std::string& show
   return opened;
 }
 
-/// The directories of both sides are open on the way down. An archive is 32 deep at most, but the
+/// The directories of both sides are open on the way down. An archive is 64 deep at most, but the
 /// server can move deeper trees into what was unpacked.
 class Merge {
  public:

@@ -176,6 +176,7 @@ Result<RemoveOutcome> DockerRuntime::remove(const ContainerId& name, const Remov
   if (!id && id.error().code == ErrorCode::kNotFound) return RemoveOutcome::kAbsent;
   if (!id) return id.error();
   stats_.forget(*id);
+  engine_.memory().forget(id->value);
   const std::string query = std::string("?v=") + (options.anonymous_volumes ? "1" : "0") +
                             (options.force ? "&force=1" : "");
   auto response =
@@ -220,6 +221,7 @@ Result<Inspection> DockerRuntime::look(const ContainerId& id, const CallContext&
 Result<ContainerInfo> DockerRuntime::inspect(const ContainerId& id, const CallContext& context) {
   auto inspection = look(id, context);
   if (!inspection) return inspection.error();
+  engine_.memory().complete(inspection->info);
   return std::move(inspection->info);
 }
 

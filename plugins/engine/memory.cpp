@@ -48,8 +48,10 @@ void Memory::complete(ContainerInfo& info) {
   if (found == seen_.end()) return;
   if (info.error.empty() && !info.running()) info.error = found->second.start_error;
   if (!info.exit || info.exit->run.started_at != found->second.run_started_at) return;
-  if (!info.oom_killed) info.oom_killed = found->second.oom_killed;
-  if (!info.exit->oom_killed) info.exit->oom_killed = found->second.oom_killed;
+  // What the kernel told of a kill the engine may hear of later, or never.
+  const bool killed = found->second.oom_killed;
+  if (!info.oom_killed || killed) info.oom_killed = killed;
+  if (!info.exit->oom_killed || killed) info.exit->oom_killed = killed;
 }
 
 }  // namespace control::engine

@@ -26,7 +26,9 @@ class Silent {
     take("watchExit", runtime.watchExit(id_, soon), watch_);
     if (info->has(Capability::kLogs))
       take("logs", runtime.logs(id_, {.follow = true}, soon), logs_);
-    if (logs_) EXPECT_TRUE(logs_->next(soon)) << "it did not say that it is ready";
+    if (logs_) {
+      EXPECT_TRUE(logs_->next(soon)) << "it did not say that it is ready";
+    }
     if (info->has(Capability::kEvents))
       take("events", runtime.events({.labels = {{"no-such-label", "x"}}}, soon), events_);
     if (info->has(Capability::kExec))

@@ -30,14 +30,14 @@ std::string seconds(std::chrono::steady_clock::duration duration) {
   return text;
 }
 
-std::atomic<const char*> running{nullptr};
+std::atomic<const char*> behaviour_now{nullptr};
 
 /// Only what a signal handler may do.
 void sayWhatRuns(int number) {
   const auto say = [](const char* text) {
     if (::write(STDOUT_FILENO, text, std::strlen(text)) < 0) return;
   };
-  const char* const name = running;
+  const char* const name = behaviour_now;
   say("  DIED  ");
   say(name == nullptr ? "between two behaviours" : name);
   say("\nDOES NOT CONFORM: the plugin ended the process\n");
@@ -54,7 +54,7 @@ void nameWhatRunsWhenKilled() {
     ::sigaction(number, &action, nullptr);
 }
 
-void Report::OnTestStart(const ::testing::TestInfo& test) { running = test.name(); }
+void Report::OnTestStart(const ::testing::TestInfo& test) { behaviour_now = test.name(); }
 
 void printBehaviours() {
   for (const Behaviour& one : behaviours()) {
@@ -103,7 +103,7 @@ void Report::OnTestEnd(const ::testing::TestInfo& test) {
   std::cout << std::flush;
   failures_.clear();
   skipped_because_.clear();
-  running = nullptr;
+  behaviour_now = nullptr;
 }
 
 void Report::OnTestProgramEnd(const ::testing::UnitTest& program) {

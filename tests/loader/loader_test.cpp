@@ -150,19 +150,6 @@ TEST_F(Loader, RefusesAnEndpointThatIsNone) {
   EXPECT_EQ(runtime.error().code, ErrorCode::kInvalidArgument);
 }
 
-TEST_F(Loader, LoadsNothingWhenTheCallIsOver) {
-  const std::string file = place("good").string();
-  const auto late = loadRuntime("good:///", {.plugin_file = file}, {.deadline = TimePoint{}});
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().code, ErrorCode::kDeadlineExceeded);
-  std::stop_source stop;
-  stop.request_stop();
-  const auto cancelled =
-      loadRuntime("good:///", {.plugin_file = file}, {.cancellation = stop.get_token()});
-  ASSERT_FALSE(cancelled);
-  EXPECT_EQ(cancelled.error().code, ErrorCode::kCancelled);
-}
-
 TEST(DefaultPluginDirectory, IsAbsolute) {
   EXPECT_TRUE(fs::path(defaultPluginDirectory()).is_absolute());
 }

@@ -186,11 +186,6 @@ Result<std::shared_ptr<ContainerRuntime>> loadRuntime(std::string_view uri,
                                                       const CallContext& context) {
   const auto endpoint = Endpoint::parse(uri);
   if (!endpoint) return endpoint.error();
-  if (context.cancellation.stop_requested())
-    return Error{.code = ErrorCode::kCancelled, .message = "the call was cancelled"};
-  const Clock& clock = options.host.clock ? *options.host.clock : *systemClock();
-  if (context.deadline != TimePoint::max() && clock.now() >= context.deadline)
-    return Error{.code = ErrorCode::kDeadlineExceeded, .message = "the deadline passed"};
   if (options.plugin_file.empty()) {
     for (const PluginDescriptor* linked : options.linked_plugins)
       if (linked != nullptr && linked->name != nullptr && endpoint->engine == linked->name)

@@ -44,6 +44,17 @@ TEST(EngineMemory, TellsWhyTheLastStartFailedUntilOneDoesNot) {
   EXPECT_TRUE(info.error.empty());
 }
 
+TEST(EngineMemory, KnowsOfAKillBeforeTheEngineDoes) {
+  Memory memory;
+  memory.oomSeen({{"a"}, WallTime(std::chrono::seconds(1))}, true);
+  ContainerInfo info = exited("a", 1);
+  info.oom_killed = false;
+  info.exit->oom_killed = false;
+  memory.complete(info);
+  EXPECT_EQ(info.oom_killed, true);
+  EXPECT_EQ(info.exit->oom_killed, true);
+}
+
 TEST(EngineMemory, NeverOverridesTheEngine) {
   Memory memory;
   memory.startFailed("a", "ours");
