@@ -177,16 +177,22 @@ const tracing = (world, options) => {
   world.agent.wrapper = options && [...kStrace, ...options];
 };
 
+/** The agent's end, and that the panel knows of it: what it sent before would go to nobody. */
+async function gone(world, ending) {
+  await ending;
+  await until('the end of its connection', () => world.link.socket === null);
+}
+
 /** How often a thread of the agent makes each of the calls in one life, its own start included. */
 async function count(world, life, calls) {
   const file = path.join(world.agent.directory, 'calls');
   tracing(world, ['-o', file, '-e', `trace=${calls.join(',')}`]);
-  await world.agent.stop();
+  await gone(world, world.agent.stop());
   world.agent.start();
   await life.storm.connected();
   await life.live();
   await life.check();
-  await world.agent.stop();
+  await gone(world, world.agent.stop());
   // strace counts for each thread by itself: the first that makes its nth call is where it ends.
   const threads = new Map();
   const counts = new Map();
@@ -216,12 +222,11 @@ async function tryOut(world, life, call, n) {
   if (came) await life.live();
   const killed = !agent.running;
   tracing(world, undefined);
-  await agent.kill('SIGKILL');
-  await until('the end of its connection', () => link.socket === null);
+  await gone(world, agent.kill('SIGKILL'));
   agent.start();
   await life.storm.connected();
   if (came) await life.check();
-  await agent.stop();
+  await gone(world, world.agent.stop());
   return killed;
 }
 
