@@ -78,13 +78,17 @@ class Conformance : public ::testing::Test {
 
   /// A shell that runs `script`, with this run's label, a label of this test and no network.
   ContainerSpec shell(const std::string& script);
+  // Both for ever: where nobody is ready to wait yet, a virtual clock goes on to the end of a
+  // sleep.
+
   /// Runs until it is signalled: TERM ends it with 42.
   ContainerSpec obedient() { return shell(kObedient); }
   /// Runs until it is killed.
   ContainerSpec stubborn() { return shell(kStubborn); }
   static constexpr const char* kObedient =
-      "trap 'exit 42' TERM; echo ready; sleep 600 & wait; exit 43";
-  static constexpr const char* kStubborn = "trap '' TERM; echo ready; sleep 600 & wait";
+      "trap 'exit 42' TERM; echo ready; while true; do sleep 600 & wait $!; done";
+  static constexpr const char* kStubborn =
+      "trap '' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
   ContainerId create(const ContainerSpec& spec);
   ContainerId run(const ContainerSpec& spec);

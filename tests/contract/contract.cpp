@@ -80,7 +80,8 @@ class Silent {
 };
 
 /// Ignores TERM and prints nothing but that it does.
-constexpr const char* kSilentStubborn = "trap '' TERM; echo ready; sleep 600 & wait";
+constexpr const char* kSilentStubborn =
+    "trap '' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
 MUST(Contract, hung_container_does_not_block_others) {
   Faults* const engine = faults();

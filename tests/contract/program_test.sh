@@ -56,33 +56,22 @@ expect 0 '^CONFORMS' --runtime "$mock" --filter inspect_missing_is_not_found --j
 expect 2 'cannot write .*no/such' --runtime "$mock" --junit "$work/no/such/junit.xml"
 grep -q 'testcase name="inspect_missing_is_not_found"' "$work/junit.xml" || die "no JUnit results"
 
-# Interrupted in the middle of a stop that takes 11 s.
-"$program" --runtime 'mock:///interrupted?clock=real' --filter 'stop_timeout_longer*' \
-  >"$work/out" 2>&1 &
-pid=$!
-tries=0
-until grep -q '^Stop' "$work/out"; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 600 ] || die "it did not begin"
-  sleep 0.1
-done
-kill -TERM "$pid"
-status=0
-wait "$pid" || status=$?
-[ "$status" -eq 143 ] || die "interrupted: exit code $status, expected 143"
+# endedBy SIGNAL WANTED-EXIT-CODE: in the middle of a stop that takes 11 s.
+endedBy() {
+  "$program" --runtime "mock:///ended-by-$1?clock=real" --filter 'stop_timeout_longer*' >"$work/out" 2>&1 &
+  pid=$!
+  tries=0
+  until grep -q '^Stop' "$work/out"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 600 ] || die "it did not begin"
+    sleep 0.1
+  done
+  kill "-$1" "$pid"
+  status=0
+  wait "$pid" || status=$?
+  [ "$status" -eq "$2" ] || die "ended by SIG$1: exit code $status, expected $2"
+}
+endedBy TERM 143
 grep -Eq '^interrupted: [01] containers removed' "$work/out" || die "it did not clean up"
-
-# Ended by a fault in the middle of the same.
-"$program" --runtime 'mock:///ended?clock=real' --filter 'stop_timeout_longer*' >"$work/out" 2>&1 &
-pid=$!
-tries=0
-until grep -q '^Stop' "$work/out"; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 600 ] || die "it did not begin"
-  sleep 0.1
-done
-kill -SEGV "$pid"
-status=0
-wait "$pid" || status=$?
-[ "$status" -eq 139 ] || die "ended by SIGSEGV: exit code $status, expected 139"
+endedBy SEGV 139
 grep -q '^  DIED  stop_timeout_longer' "$work/out" || die "it did not say what ran"
