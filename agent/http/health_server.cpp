@@ -157,7 +157,7 @@ Result<Descriptor> listenOn(const std::string& address, int port) {
   // Only SO_REUSEADDR: with SO_REUSEPORT a second agent could share the port unnoticed.
   static_cast<void>(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&storage), size) != 0 ||
-      ::listen(socket.get(), 16) != 0)
+      ::listen(socket.get(), SOMAXCONN) != 0)
     return unavailable("cannot listen on " + place);
   return socket;
 }
@@ -205,7 +205,7 @@ class HealthServer::Core {
   void run() {
     while (!stopping_) {
       pulse_.turned();
-      const bool accepting = clients_.size() < kMostClients && Clock::now() >= accept_again_at_;
+      const bool accepting = Clock::now() >= accept_again_at_;
       std::vector<pollfd> waiting{{wake_.get(), POLLIN, 0},
                                   {accepting ? listener_.get() : -1, POLLIN, 0}};
       for (const Client& client : clients_)
@@ -239,10 +239,14 @@ class HealthServer::Core {
 
   void acceptOne() {
     Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (socket.get() >= 0)
-      clients_.emplace_back(std::move(socket));
-    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-      accept_again_at_ = Clock::now() + kPause;
+    if (socket.get() < 0) {
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        accept_again_at_ = Clock::now() + kPause;
+      return;
+    }
+    // What an answer takes is sent at once: the oldest waits for nothing but its own request.
+    if (clients_.size() == kMostClients) clients_.pop_front();
+    clients_.emplace_back(std::move(socket));
   }
 
   const HealthSource& source_;

@@ -238,6 +238,20 @@ TEST_F(Health, AnswersAtOnceWhileOthersAreSlow) {
   EXPECT_LT(Clock::now() - began, milliseconds(1900));  // a slow one has two seconds
 }
 
+TEST_F(Health, AnswersAtOnceHoweverManyOthersAreIdle) {
+  std::vector<std::unique_ptr<Client>> idle;
+  for (int index = 0; index < 100; ++index) {
+    idle.push_back(std::make_unique<Client>(server_.port()));
+    if (index % 2 == 0) idle.back()->send("GET /health HT");
+  }
+  for (int again = 0; again < 10; ++again) {
+    const auto began = Clock::now();
+    EXPECT_THAT(get("/livez"), StartsWith("HTTP/1.1 200 "));
+    EXPECT_LT(Clock::now() - began, milliseconds(1000));  // an idle one has two seconds
+    for (const auto& client : idle) client->send("T");
+  }
+}
+
 TEST_F(Health, DropsAClientThatTakesLongerThanTwoSecondsInAll) {
   Client slow(server_.port());
   const auto began = Clock::now();
