@@ -12,9 +12,9 @@ namespace agent {
 /// Answers GET /health, /livez and /metrics over HTTP/1.1, one request a connection.
 ///
 /// One thread serves all clients without blocking, each within 2 s in all, 32 at a time: the next
-/// takes the place of the oldest. Slow and silent clients cost neither threads nor anybody's answer.
-/// (Poco's HTTPServer gives a thread to each connection and begins its time-out anew with every
-/// byte.)
+/// takes the place of the oldest. Slow and silent clients cost neither threads nor anybody's
+/// answer. (Poco's HTTPServer gives a thread to each connection and begins its time-out anew with
+/// every byte.)
 ///
 /// Threads:  owns its own; open() and port() from one thread.
 /// Blocking: none. Errors: open() only.
