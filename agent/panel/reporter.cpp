@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "agent/disk/disk_watch.h"
 #include "agent/log.h"
@@ -33,6 +34,7 @@ HostPaths Reporter::paths() const {
 }
 
 void Reporter::onTransition(const control::Transition& transition) {
+  if (transition.previous == control::EntryState::kPulling) tellPull(transition.operation_id);
   operations_.noteTold(transition.operation_id);
   TransitionText text;
   if (const auto operation = operations_.find(transition.operation_id))
@@ -70,6 +72,7 @@ void Reporter::notePulled(Services& services, const Operation& operation) {
 }
 
 void Reporter::onOperationEnd(const control::OperationEnd& end) {
+  tellPull(end.operation_id);
   bool pulled = false;
   {
     const std::lock_guard lock(mutex_);
@@ -162,12 +165,12 @@ void Reporter::onPullProgress(const std::string& entry, const std::string& opera
   Services* const services = services_;
   if (services == nullptr) return;
   const control::TimePoint now = services->runtime.clock().now();
-  Json layers = Json::array();
-  std::int64_t current = 0;
-  std::int64_t total = 0;
   {
     const std::lock_guard lock(mutex_);
     Pull& pull = pulls_[operation_id];
+    pull.entry = entry;
+    pull.image = image;
+    pull.untold = true;
     if (pull.layers.size() < kMostLayers || pull.layers.contains(progress.layer)) {
       Layer& layer = pull.layers[progress.layer];
       layer.status = progress.status;
@@ -176,28 +179,47 @@ void Reporter::onPullProgress(const std::string& entry, const std::string& opera
     }
     if (pull.told && now - *pull.told < kPullReportInterval) return;
     pull.told = now;
-    for (const auto& [name, layer] : pull.layers) {
-      if (name.empty() && pull.layers.size() > 1) continue;
-      current += layer.current.value_or(0);
-      total += layer.total.value_or(0);
-      Json one;
-      one.set("id", name).set("status", layer.status);
-      one.setIf("current", layer.current).setIf("total", layer.total);
-      layers.add(std::move(one));
-    }
+  }
+  tellPull(operation_id);
+}
+
+Json Reporter::encodePull(const Pull& pull) {
+  Json layers = Json::array();
+  std::int64_t current = 0;
+  std::int64_t total = 0;
+  for (const auto& [name, layer] : pull.layers) {
+    if (name.empty() && pull.layers.size() > 1) continue;
+    current += layer.current.value_or(0);
+    total += layer.total.value_or(0);
+    Json one;
+    one.set("id", name).set("status", layer.status);
+    one.setIf("current", layer.current).setIf("total", layer.total);
+    layers.add(std::move(one));
   }
   Json data;
-  data.set("image", image);
-  if (!entry.empty()) data.set("serverId", entry);
-  if (const auto operation = operations_.find(operation_id);
-      operation && !operation->command_id.empty())
-    data.set("commandId", operation->command_id);
+  data.set("image", pull.image);
+  if (!pull.entry.empty()) data.set("serverId", pull.entry);
   data.set("current", current).set("total", total);
   if (total > 0) {
     const double share = static_cast<double>(current) / static_cast<double>(total);
     data.set("percentage", std::round(std::min(share, 1.0) * 1000) / 10);
   }
   data.set("layers", std::move(layers));
+  return data;
+}
+
+/// Nothing when all that is known of it was told.
+void Reporter::tellPull(const std::string& operation_id) {
+  Json data;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = pulls_.find(operation_id);
+    if (found == pulls_.end() || !std::exchange(found->second.untold, false)) return;
+    data = encodePull(found->second);
+  }
+  if (const auto operation = operations_.find(operation_id);
+      operation && !operation->command_id.empty())
+    data.set("commandId", operation->command_id);
   out_.event("image_pull_progress", std::move(data), Delivery::kStream);
 }
 

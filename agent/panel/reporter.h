@@ -48,14 +48,19 @@ class Reporter : public control::SupervisorObserver {
     std::optional<std::int64_t> total{};
   };
   struct Pull {
+    std::string entry{};
+    std::string image{};
     std::map<std::string, Layer> layers{};
     std::optional<control::TimePoint> told{};
+    bool untold = false;  ///< there is more than was told then
   };
 
   HostPaths paths() const;
   void removeDataThenComplete(const Operation& operation, const control::OperationEnd& end);
   void tellLegacyEnd(const Operation& operation, const control::OperationEnd& end);
   static void notePulled(Services& services, const Operation& operation);
+  static Json encodePull(const Pull& pull);
+  void tellPull(const std::string& operation_id);
   void complete(const Operation& operation, const control::OperationEnd& end);
   Json encodeFailure(const Operation& operation, const control::OperationEnd& end) const;
 

@@ -137,6 +137,34 @@ TEST_F(OpenAgent, TellsPullsWithTheirEnd) {
   EXPECT_EQ(at(failed, "data.error.code"), "IMAGE_PULL_FAILED");
 }
 
+/// The mock's pulls are over long before a second report is due.
+TEST_F(OpenAgent, TellsHowEachLayerOfAPullEndedBeforeWhatFollowsIt) {
+  const auto layersBefore = [&](const RecordingPanel::Predicate& follows) {
+    panel_.waitFor(follows);
+    std::string layers;
+    for (const Json& message : panel_.all()) {
+      if (follows(message)) return layers;
+      if (at(message, "event") == "image_pull_progress")
+        layers = at(message, "data.percentage") + " %: " + at(message, "data.layers");
+    }
+    return std::string("nothing follows");
+  };
+  const std::string complete =
+      R"(100 %: [{"id":"layer1","status":"Pull complete","current":8388608,"total":8388608},)"
+      R"({"id":"layer2","status":"Pull complete","current":8388608,"total":8388608}])";
+  const std::string pull = send("pull_image", R"("payload":{"image":"pullable:1"})");
+  EXPECT_EQ(layersBefore([&](const Json& m) {
+              return at(m, "data.commandId") == pull && at(m, "event") == "command_completed";
+            }),
+            complete);
+  send("create_server", R"("serverId":"a","payload":{"image":"pullable:2"})");
+  EXPECT_EQ(layersBefore([&](const Json& m) {
+              return at(m, "data.currentStatus") == "creating" &&
+                     at(m, "data.previousStatus") == "pulling";
+            }),
+            complete);
+}
+
 TEST_F(OpenAgent, ReportsACrashThatNobodyAskedFor) {
   run("a");
   const Json running = panel_.change("a", "running");
