@@ -156,9 +156,10 @@ control::Result<void> createBackup(Services& services, const Command& command,
         const files::ArchiveWork work =
             backupWork(services, services.config.backup_dir, std::move(stop), events);
         Backups backups = backupsOf(services, command);
-        std::optional<QuietServer> quiet(std::in_place, services.supervisor, command.server_id,
-                                         around, work.patience);
-        const BackupInfo made = backups.create(openFiles(services, command), options, work);
+        std::optional<QuietServer> quiet;
+        const BackupInfo made = backups.create(openFiles(services, command), options, work, [&] {
+          quiet.emplace(services.supervisor, command.server_id, around, work.patience);
+        });
         const bool was_told = quiet->wasTold();
         quiet.reset();
         backups.keepNewest(services.config.backups_kept, made.id);

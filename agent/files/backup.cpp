@@ -276,7 +276,7 @@ BackupInfo Backups::find(const std::string& id) const {
 }
 
 BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
-                           const ArchiveWork& work) {
+                           const ArchiveWork& work, const std::function<void()>& before_reading) {
   BackupInfo info{.id = options.id.empty() ? makeId() : options.id, .name = options.name};
   if (!directory_) directory_ = makeStore(backup_dir_, server_id_);
   struct stat taken {};
@@ -285,6 +285,7 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
   removeUnfinishedBackups(directory_.get());
 
   Unfinished file(directory_.get());
+  before_reading();
   Throttle throttle(options.bytes_per_second, work.patience);
   Sha256 digest;
   ArchiveWriter writer(ArchiveFormat::kTarZst, [&](const void* bytes, std::size_t size) {

@@ -57,8 +57,10 @@ class Backups {
   std::vector<BackupInfo> list() const;
   /// FILE_NOT_FOUND.
   BackupInfo find(const std::string& id) const;
-  /// Everything in the server's directory, symbolic links as links. FILE_EXISTS: the id is taken.
-  BackupInfo create(const ServerRoot& root, const BackupOptions& options, const ArchiveWork& work);
+  /// Everything in the server's directory, symbolic links as links. `before_reading` is called once
+  /// there is where to write it to. FILE_EXISTS: the id is taken.
+  BackupInfo create(const ServerRoot& root, const BackupOptions& options, const ArchiveWork& work,
+                    const std::function<void()>& before_reading);
   void remove(const std::string& id);
   /// Removes the oldest until there are no more than `most`, as far as that can be done; 0: keeps
   /// all. `spared` stays: it was made just now.

@@ -1,6 +1,7 @@
 // Backups of servers that run, which are told over their consoles.
 
 #include <chrono>
+#include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -73,6 +74,18 @@ TEST_F(BackupOfARunningServer, ThatIsStoppedMeanwhileNeedsNoWord) {
   const Json end = backUp(R"({"before":["save-all"],"saved":"Saved","after":["save-on"]})");
   EXPECT_EQ(at(end, "data.success"), "true") << end.write();
   EXPECT_EQ(at(end, "data.result.consoleTold"), "false");
+}
+
+TEST_F(BackupOfARunningServer, ThatCannotBeWrittenIsNotAnnounced) {
+  const auto saving = R"({"before":["save-off"],"after":["save-on"]},"backupId":"b")";
+  // A folder that is not there and cannot be made.
+  std::filesystem::create_symlink(agent_.outside() + "/missing/folder", agent_.backups());
+  EXPECT_EQ(at(backUp(saving), "data.success"), "false");
+  std::filesystem::remove(agent_.backups());
+  EXPECT_EQ(at(backUp(R"({},"backupId":"b")"), "data.success"), "true");
+  EXPECT_EQ(at(backUp(saving), "data.error.code"), "FILE_EXISTS");
+  EXPECT_EQ(outcome(agent_.ask("send_command", R"({"command":"first"})", kServer)), "ok");
+  EXPECT_THAT(read(1), testing::ElementsAre("first"));
 }
 
 TEST_F(BackupOfARunningServer, TakesLinesOnly) {
