@@ -298,7 +298,7 @@ int checkConfiguration(const CommandLine& line) {
 
 int runProgram(int argc, char** argv) {
   openStandardStreams();
-  StopSignals::block();
+  StopSignals::blockOthers();
   limitMemory();
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
   const auto line =

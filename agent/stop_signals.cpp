@@ -54,8 +54,9 @@ int awaitOne(steady_clock::time_point deadline) {
 
 }  // namespace
 
-void StopSignals::block() {
-  sigset_t blocked = asked();
+void StopSignals::blockOthers() {
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
   // A terminal that is gone is no reason to stop, nor is a peer that is.
   ::sigaddset(&blocked, SIGHUP);
   ::sigaddset(&blocked, SIGPIPE);
@@ -71,6 +72,8 @@ StopSignals& StopSignals::watch() {
 }
 
 StopSignals::StopSignals() {
+  const sigset_t signals = asked();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread([this] { run(); }).detach();
 }
 

@@ -14,11 +14,12 @@ namespace agent {
 /// Lasts as long as the process. Threads: any.
 class StopSignals {
  public:
-  /// In the calling thread and those that it starts; comes before all else. Signals that are no
-  /// reason to end are blocked as well.
-  static void block();
+  /// Signals that are no reason to end, in the calling thread and those that it starts; comes
+  /// before all else.
+  static void blockOthers();
 
-  /// The only one. The first call begins to wait.
+  /// The only one. The first call, before which they end the process at once, blocks them likewise
+  /// and begins to wait.
   static StopSignals& watch();
 
   /// The signal that came first; 0 when none came in `patience`.

@@ -1,13 +1,14 @@
 // Settings: three ways to give them, errors that name the key, and the secret kept to ourselves.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { it } from 'node:test';
-import { runAgent } from '../lib/agent.mjs';
+import { Agent, runAgent } from '../lib/agent.mjs';
 import { target } from '../lib/target.mjs';
-import { until } from '../lib/wait.mjs';
+import { slowness, until } from '../lib/wait.mjs';
 import { World, inWorld } from '../lib/world.mjs';
 
 const base = () => {
@@ -116,6 +117,27 @@ export function configScenarios() {
     assert.notEqual(code, 0);
     assert.match(stderr, /LOG_LEVEL|log_level|log-level/);
     fs.rmSync(directory, { recursive: true });
+  });
+
+  it('a configuration may come through a pipe; SIGTERM ends the wait for one that nobody writes to', async () => {
+    const { directory, env } = base();
+    const fifo = path.join(directory, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const agent = new Agent({ nodeId: 'n1', directory, settings: env, args: ['--config', fifo] });
+    const writer = () => fs.openSync(fifo, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+    agent.start();
+    const silent = await until('a reader of the configuration', writer);
+    const timer = setTimeout(() => agent.kill('SIGKILL'), 10_000 * slowness);
+    assert.deepEqual(await agent.kill('SIGTERM'), { code: null, signal: 'SIGTERM' });
+    clearTimeout(timer);
+    fs.closeSync(silent);
+
+    const checked = runAgent(['--check-config', '--config', fifo], env);
+    const talking = await until('a reader of the configuration', writer);
+    fs.writeSync(talking, 'stats_interval = 11\n');
+    fs.closeSync(talking);
+    assert.match((await checked).stdout, /STATS_INTERVAL=11 /);
+    agent.cleanUp();
   });
 
   it('the secret comes from a file as well, which must be private', () => inWorld({ connect: false }, async (world) => {
