@@ -162,6 +162,8 @@ Json uploadFile(Services& services, const Command& command, std::stop_token stop
   const auto length = static_cast<std::int64_t>(piece.bytes ? piece.bytes->size() : 0);
   if (size && (piece.offset > *size || length > *size - piece.offset))
     fields.refuse("size", "is smaller than what this piece reaches to");
+  if (size && last && piece.bytes && *last != (piece.offset + length == *size))
+    fields.refuse("last", "and payload.size disagree about where the file ends; give one of them");
   // A piece that says nothing of others is the whole file.
   const bool whole = !size && !last && !offset;
   piece.last = last.value_or(whole || (size && piece.offset + length == *size));

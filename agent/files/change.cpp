@@ -220,10 +220,9 @@ std::int64_t upload(const ServerRoot& root, const CheckedPath& path, const Uploa
   const std::string shown = path.shown();
   const Descriptor file = openUpload(staging.fd(), name, shown);
   const std::int64_t there = statusOf(file.get()).st_size;
-  if (!piece.bytes) {
-    if (there == 0) ::unlinkat(staging.fd(), name.c_str(), 0);
-    return there;
-  }
+  // One that has not begun leaves nothing.
+  if (there == 0 && (!piece.bytes || piece.offset > 0)) ::unlinkat(staging.fd(), name.c_str(), 0);
+  if (!piece.bytes) return there;
   if (piece.offset > there)
     throw Refusal("INVALID_STATE", "of '" + shown + "' only " + std::to_string(there) +
                                        " bytes have arrived; go on from there");

@@ -63,7 +63,8 @@ class Packing {
     if (!isRegular(status)) return skip();
     if (status.st_size > work_.limits.bytes - done_.bytes)
       throw Refusal("FILE_TOO_LARGE", "more than " + std::to_string(work_.limits.bytes) +
-                                          " bytes would be archived, at '/" + inner + '\'');
+                                          " bytes would be archived, at '/" + inner +
+                                          "'; archive less, or see that limits.disk leaves more");
     count();
     writer_.addFile(inner, status, file.get(), [this](std::size_t bytes) {
       done_.bytes += static_cast<std::int64_t>(bytes);
@@ -98,7 +99,7 @@ class Packing {
   void count() {
     if (++done_.entries > work_.limits.entries)
       throw Refusal("FILE_TOO_LARGE", "more than " + std::to_string(work_.limits.entries) +
-                                          " entries would be archived");
+                                          " entries would be archived; archive less at a time");
     tell();
   }
 

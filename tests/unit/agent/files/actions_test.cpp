@@ -288,6 +288,19 @@ TEST_F(FileActions, UploadsInPiecesAndResumes) {
   EXPECT_FALSE(staging());
 }
 
+TEST_F(FileActions, RefusesAPieceOfAnUploadThatDoesNotFit) {
+  const auto piece = [&](const std::string& more) {
+    return outcome(agent_.ask("upload_file", R"({"path":"f","content":"eHg=",)" + more + "}"));
+  };
+  EXPECT_EQ(piece(R"("offset":0,"size":9,"last":true)"), "INVALID_PAYLOAD");
+  EXPECT_EQ(piece(R"("offset":0,"size":2,"last":false)"), "INVALID_PAYLOAD");
+  EXPECT_EQ(piece(R"("offset":0,"size":1)"), "INVALID_PAYLOAD");
+  EXPECT_EQ(piece(R"("offset":7,"size":9)"), "INVALID_STATE");  // of one that has not begun
+  EXPECT_FALSE(staging());
+  EXPECT_FALSE(fs::exists(path("f")));
+  EXPECT_EQ(piece(R"("offset":0,"size":2,"last":true)"), "ok");
+}
+
 TEST_F(FileActions, RefusesAnUploadWithItsFirstPiece) {
   fs::create_directory(path("d"));
   writeFileAt(path("f"), "kept");
