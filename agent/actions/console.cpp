@@ -23,6 +23,8 @@ constexpr std::int64_t kLines = 100;
 constexpr std::int64_t kMostContext = 100;
 /// A message may hold a MiB.
 constexpr std::size_t kMostAnswer = 640 * 1024;
+/// What a line is in an answer beside its text, at most.
+constexpr std::size_t kEntryBytes = 160;
 constexpr std::size_t kMostKept = std::size_t{64} * 1024 * 1024;
 constexpr std::chrono::seconds kSearchTimeout{5};
 
@@ -137,23 +139,14 @@ control::Result<std::vector<Chosen>> choose(const std::vector<ConsoleLine>& line
   return chosen;
 }
 
-/// What it is in an answer, at most.
-std::size_t encodedBytes(const ConsoleLine& line) {
-  std::size_t bytes = 160;
-  for (const char c : line.text) {
-    const auto byte = static_cast<unsigned char>(c);
-    bytes += byte < 0x20 || byte == 0x7F ? 6 : c == '"' || c == '\\' ? 2 : 1;
-  }
-  return bytes;
-}
-
 /// As many as fit, from the end or from the beginning.
 std::span<const Chosen> limited(const std::vector<Chosen>& chosen, const LogRequest& request) {
   const bool newest = !request.since;
   std::size_t bytes = 0;
   std::size_t count = 0;
   while (count < chosen.size() && count < request.lines) {
-    bytes += encodedBytes(*chosen[newest ? chosen.size() - 1 - count : count].line);
+    const ConsoleLine& line = *chosen[newest ? chosen.size() - 1 - count : count].line;
+    bytes += kEntryBytes + encodedBytes(line.text);
     if (bytes > kMostAnswer && count > 0) break;
     ++count;
   }
@@ -259,6 +252,15 @@ const char* streamName(const ConsoleLine& line) {
       break;
   }
   return "gap";
+}
+
+std::size_t encodedBytes(std::string_view text) {
+  std::size_t bytes = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    bytes += byte < 0x20 || byte == 0x7F ? 6 : c == '"' || c == '\\' ? 2 : 1;
+  }
+  return bytes;
 }
 
 Json::Object encodeLine(const ConsoleLine& line) {

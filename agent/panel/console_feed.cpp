@@ -149,7 +149,7 @@ double ConsoleFeed::sendLine(const std::string& server_id, const control::Consol
   data.set("serverId", server_id);
   for (Json::Member& member : encodeLine(line)) data.set(std::move(member.first), member.second);
   out_.event("server_log", std::move(data));
-  return static_cast<double>(line.text.size()) + kEventBytes;
+  return static_cast<double>(encodedBytes(line.text)) + kEventBytes;
 }
 
 void ConsoleFeed::sendGap(const std::string& server_id, std::uint64_t number, std::uint64_t lines,
@@ -168,7 +168,7 @@ double ConsoleFeed::sendLegacy(const std::string& server_id, const control::Cons
   const char* stream = nullptr;
   const auto flush = [&] {
     if (text.empty()) return;
-    used += static_cast<double>(text.size()) + kEventBytes;
+    used += static_cast<double>(encodedBytes(text)) + kEventBytes;
     sendOutput(server_id, stream, std::exchange(text, {}));
   };
   for (const control::ConsoleLine& line : page.lines) {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <libcontrol/testing/mock_control.h>
 
+#include <chrono>
 #include <random>
+#include <thread>
 
 #include "unit/agent/whole/agent_on_mock.h"
 
@@ -259,6 +261,30 @@ TEST_F(RunningConsole, AFloodIsToldWithGapsAndCounted) {
   }
   EXPECT_EQ(next, 20'002U);
   EXPECT_EQ(agent_->status().console_lines_dropped, dropped);
+}
+
+/// Control characters take six times their room in a message.
+TEST_F(RunningConsole, AFloodTakesNoMoreThanAMebibyteASecond) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto passed = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  };
+  std::string text;
+  for (int i = 0; i < 250; ++i) text += std::string(1000, '\x01') + "\n";
+  while (passed() < 1.5) {
+    print(text);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const Json gap =
+      panel_.waitFor([](const Json& message) { return at(message, "event") == "server_log_gap"; });
+  EXPECT_FALSE(gap.isNull());
+  double sent = 0;
+  for (const Json& message : panel_.all())
+    if (at(message, "event") == "server_log" || at(message, "type") == "server_output")
+      sent += static_cast<double>(message.write().size());
+  // Beside it what may be sent at once after a pause, and what one turn takes on credit.
+  constexpr double kMebibyte = 1024 * 1024;
+  EXPECT_LT(sent, (passed() + 1.75) * kMebibyte);
 }
 
 TEST_F(ConsoleAgentTest, LegacyOutputCanBeTurnedOff) {
