@@ -64,13 +64,21 @@ std::size_t AnsweredIds::answered(const std::string& id, const std::string& resp
   return waiting;
 }
 
+AnsweredIds::Entry* AnsweredIds::entryOf(const std::string& id, std::uint64_t generation) {
+  const auto found = entries_.find(id);
+  const bool is_known = found != entries_.end() && found->second.generation == generation;
+  return is_known ? &found->second : nullptr;
+}
+
+/// Those of ids that are no longer known as well: each takes its place here too.
 void AnsweredIds::forgetOldReadings() {
-  while (reading_bytes_ > kMostReadings) {
+  while (!readings_.empty()) {
     const Reading& oldest = readings_.front();
-    const auto found = entries_.find(oldest.id);
-    if (found != entries_.end() && found->second.generation == oldest.generation) {
-      found->second.read_again = found->second.response.has_value();
-      found->second.response.reset();
+    Entry* const entry = entryOf(oldest.id, oldest.generation);
+    if (entry != nullptr && reading_bytes_ <= kMostReadings) return;
+    if (entry != nullptr) {
+      entry->read_again = entry->response.has_value();
+      entry->response.reset();
     }
     reading_bytes_ -= oldest.bytes;
     readings_.pop_front();
@@ -84,9 +92,7 @@ void AnsweredIds::expire(control::TimePoint now) {
     const Age& oldest = by_age_.front();
     if (now - oldest.since < kAge && by_age_.size() <= kMostIds) return;
     // An id that was forgotten and came again has a younger place in the queue as well.
-    const auto found = entries_.find(oldest.id);
-    if (found != entries_.end() && found->second.generation == oldest.generation)
-      entries_.erase(found);
+    if (entryOf(oldest.id, oldest.generation) != nullptr) entries_.erase(oldest.id);
     by_age_.pop_front();
   }
 }

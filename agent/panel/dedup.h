@@ -47,6 +47,8 @@ class AnsweredIds {
   void forget(const std::string& id);
 
   std::size_t size() const noexcept { return entries_.size(); }
+  /// Responses that reading gave and that are kept.
+  std::size_t readings() const noexcept { return readings_.size(); }
 
  private:
   struct Entry {
@@ -69,6 +71,8 @@ class AnsweredIds {
 
   void expire(control::TimePoint now);
   void forgetOldReadings();
+  /// Null: the id is no longer known, or another one's.
+  Entry* entryOf(const std::string& id, std::uint64_t generation);
 
   std::unordered_map<std::string, Entry> entries_;
   std::deque<Age> by_age_;

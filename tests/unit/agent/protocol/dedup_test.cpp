@@ -103,6 +103,16 @@ TEST(AnsweredIds, ReadsAgainWhatTookTooMuchMemoryToKeep) {
   EXPECT_EQ(ids.check("0", "list", at(1)).response, "anew");
 }
 
+TEST(AnsweredIds, KeepsNoReadingOfAnIdThatItNoLongerKnows) {
+  AnsweredIds ids;
+  for (int i = 0; i < 40'000; ++i) {
+    (void)ids.check(std::to_string(i), "status", at(i));
+    ids.answered(std::to_string(i), "running", true);
+  }
+  EXPECT_EQ(ids.readings(), AnsweredIds::kIds);
+  EXPECT_EQ(ids.check("39999", "status", at(40'000)).response, "running");
+}
+
 TEST(AnsweredIds, KeepsTheResponsesOfWhatWasDoneBesideManyReadings) {
   AnsweredIds ids;
   (void)ids.check("kill", "kill", at(0));
