@@ -26,21 +26,12 @@ std::string line(const testing::JournalEntry& entry, TimePoint origin) {
 
 std::uint64_t Journal::begin(TimePoint at, testing::Primitive primitive, std::string_view subject,
                              std::string_view detail) {
+  if (entries_.size() == kLimit) entries_.pop_front();
   testing::JournalEntry entry;
-  if (entries_.size() == kLimit) {
-    // Its texts have room for the new ones.
-    entry = std::move(entries_.front());
-    entries_.pop_front();
-  }
   entry.at = entry.finished_at = at;
   entry.primitive = primitive;
   entry.subject.assign(subject);
   entry.detail.assign(detail);
-  entry.outcome.clear();
-  entry.rule.clear();
-  entry.finished = false;
-  entry.error.reset();
-  entry.effect = Effect::kNone;
   entries_.push_back(std::move(entry));
   return ++calls_;
 }
