@@ -18,6 +18,9 @@ import { World, programs, uniqueId } from './world.mjs';
  */
 const kAgreement = 2_000;
 
+/** The agent keeps the ids of the last 4,096 commands: it is asked again for none before so many. */
+const kKnown = 4_000;
+
 /** mulberry32. */
 export function seeded(seed) {
   let state = seed >>> 0;
@@ -147,8 +150,8 @@ export class Storm {
     if (dice < 0.8) return command('delete_server', { removeData: true });
     if (dice < 0.85) return command('update_server', { limits: { memory: this.pick(['64m', '96m']) } });
     if (dice < 0.95) return command('get_status');
-    // A panel that did not hear the answer asks again.
-    const known = [...this.entries.values()];
+    // A panel that did not hear the answer asks again, of those that the agent promises to know.
+    const known = [...this.entries.values()].slice(-kKnown);
     if (known.length > 0) this.send(this.pick(known).message);
   }
 
