@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "agent/actions/create_payload.h"
+#include "agent/actions/policy.h"
 #include "agent/disk/disk_watch.h"
 #include "agent/log.h"
 #include "agent/panel/message.h"
@@ -282,7 +283,8 @@ void Dispatcher::reinstall(const Command& command) {
                                      .acceptance = "updating",
                                      .begin = reinstallServer};
   requireServerId(command);
-  (void)readUpdatePayload(command.fields());  // what is wrong in it must not stop the server
+  control::EntryUpdate asked = readUpdatePayload(command.fields());
+  applyPolicy(services_.config.policy, asked);  // what is wrong in it must not stop the server
   Operation stop;
   stop.action = "stop_server";
   stop.server_id = command.server_id;

@@ -73,6 +73,27 @@ TEST_F(PolicedAgent, AnUpdateWidensNothing) {
   expectRefused(ask("restart_server", "a", R"({"signal":"HUP"})"), "SIGHUP");
 }
 
+TEST_F(PolicedAgent, AReinstallThatAsksForMoreLeavesTheServerRunning) {
+  ask("create_server", "a",
+      R"({"image":"ghcr.io/example/game:1","startup":"sleep 1000","start":true})");
+  const auto legacy = [&](const std::string& type, const std::string& data) {
+    const std::string id = "m" + std::to_string(++last_id_);
+    agent_->onMessage(R"({"type":")" + type + R"(","messageId":")" + id +
+                      R"(","data":{"serverId":"a",)" + data + "}}");
+    return at(panel_.waitFor([&](const Json& m) { return at(m, "messageId") == id; }), "data.code");
+  };
+  const std::string before = container("a").id.value;
+  for (const char* type : {"server_update", "server_reinstall"})
+    for (const char* more : {R"("limits":{"memory":"2g"})", R"("limits":{"memory":"1g","swap":-1})",
+                             R"("limits":{"cpu":101})", R"("limits":{"pids":65})",
+                             R"("mounts":["/:/host"])", R"("environment":{},"privileged":true)"})
+      EXPECT_EQ(legacy(type, more), "POLICY_VIOLATION") << type << ' ' << more;
+  EXPECT_EQ(legacy("server_reinstall", R"("signal":"HUP")"), "POLICY_VIOLATION");
+  EXPECT_EQ(container("a").id.value, before);
+  EXPECT_EQ(at(AgentOnMock::ask("get_status", R"("serverId":"a")"), "data.status"), "running");
+  EXPECT_EQ(at(ask("restart_server", "a", R"({"timeout":0})"), "success"), "true");
+}
+
 TEST_F(PolicedAgent, CountsServers) {
   const std::string payload = R"({"image":"ghcr.io/example/game:1"})";
   EXPECT_EQ(at(ask("create_server", "a", payload), "success"), "true");
