@@ -80,7 +80,70 @@ async function foreigner(name, labels) {
   await target.engine.request('POST', `/containers/${name}/start`);
 }
 
+/** A message of the older format that must be refused. */
+async function refusedLegacy(link, type, data) {
+  const messageId = uniqueId('m');
+  link.send({ type, messageId, data });
+  const answer = await link.waitFor((m) => m.messageId === messageId, `answer to ${type}`);
+  assert.equal(answer.data.code, 'POLICY_VIOLATION', `${type} ${JSON.stringify(data)}: ${JSON.stringify(answer)}`);
+}
+
+/** What this host allows in the test below. */
+const kPolicy = {
+  images: [target.image], ports: ['25565-25570'], maxMemory: '64m', maxCpu: 50, maxPids: 40, maxServers: 1,
+  stopSignals: ['SIGTERM'],
+};
+/** And what is more, in every way that a payload has for it. */
+const kTooMuch = [
+  { limits: { memory: '65m' } }, { limits: { memory: 65 } }, { limits: { memory: 1 << 30 } }, { limits: { memory: '64m', swap: -1 } },
+  { limits: { memory: '64m', swap: '65m' } }, { limits: { cpu: 51 } }, { limits: { cpu: '1' } }, { limits: { pids: 41 } },
+  { eggConfig: { limits: { memory: '65m' } } },
+];
+const kTooMuchForCreate = [
+  ...kTooMuch, { image: 'evil.example/game:1' }, { image: '127.0.0.1:1/control-test' }, { image: 'sha256:' + '0'.repeat(64) },
+  { ports: { 22: 22 } }, { ports: { '25565/udp': 25571 } }, { ports: [{ internal: 1, external: 25564 }] },
+  { ports: [{ internal: 1, external: 0 }] }, { stop: { signal: 'SIGHUP' } }, { stop: { steps: [{ signal: 'SIGHUP', timeout: 1 }] } },
+];
+
 export function hostileScenarios() {
+  it('a panel that was taken over gets nothing that policy.json does not allow, and stops nothing by asking', async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'agent-e2e-policy-'));
+    const file = path.join(directory, 'policy.json');
+    fs.writeFileSync(file, JSON.stringify(kPolicy), { mode: 0o600 });
+    await inWorld({ directory, settings: { POLICY_FILE: file } }, async (world) => {
+      const { link } = world;
+      for (const more of kTooMuchForCreate) {
+        await link.command('create_server', uniqueId('more'), World.payload(more)).refused('POLICY_VIOLATION');
+        await refusedLegacy(link, 'server_create', { serverId: uniqueId('more'), ...World.payload(more) });
+      }
+      await link.command('pull_image', undefined, { image: 'evil.example/game:1' }).refused('POLICY_VIOLATION');
+      assert.deepEqual((await link.command('list_servers').result()).servers, []);
+      const id = await world.run('policed', { limits: {} });
+      await link.command('create_server', uniqueId('second'), World.payload()).refused('POLICY_VIOLATION');
+      const before = [await link.status(id), await target.engine?.inspect(id)];
+      for (const more of kTooMuch) {
+        await link.command('update_server', id, more).refused('POLICY_VIOLATION');
+        for (const type of ['server_update', 'server_reinstall']) await refusedLegacy(link, type, { serverId: id, ...more });
+      }
+      for (const action of ['stop_server', 'restart_server']) {
+        await link.command(action, id, { signal: 'SIGHUP' }).refused('POLICY_VIOLATION');
+      }
+      for (const type of ['server_stop', 'server_restart', 'server_suspend', 'server_reinstall']) {
+        await refusedLegacy(link, type, { serverId: id, signal: 'SIGHUP' });
+      }
+      for (const action of ['stop', 'restart']) await refusedLegacy(link, 'server_power', { serverId: id, action, signal: 'SIGHUP' });
+      const after = [await link.status(id), await target.engine?.inspect(id)];
+      const facts = ([status, container]) => [status.status, status.containerId, status.startedAt, container?.State.Pid,
+        container?.HostConfig];
+      assert.deepEqual(facts(after), facts(before));
+      if (after[1]) assert.equal(after[1].HostConfig.Memory, 64 << 20);
+      // "No limit" is the policy's.
+      await link.command('update_server', id, { limits: { memory: 0, cpu: 0 } }).done();
+      const widened = await target.engine?.inspect(id);
+      if (widened) assert.deepEqual([widened.HostConfig.Memory, widened.HostConfig.NanoCpus], [64 << 20, 500_000_000]);
+    });
+  });
+
   // The recorder knows Docker's requests.
   const itOnDocker = target.kind === 'docker' ? it : () => {};
   itOnDocker('a panel that was taken over reaches no container but ours, no host path, no privilege', async () => {
@@ -142,6 +205,22 @@ export function hostileScenarios() {
         assert.deepEqual(mounts.map((mount) => [mount.Source, mount.Destination]), [[path.join(agent.dataDir, id), '/home/container']]);
         assert.ok(!/host/.test([host.NetworkMode, host.PidMode, host.IpcMode, host.UTSMode].join()), JSON.stringify(host));
         await until('a refusal', () => fs.existsSync(path.join(agent.dataDir, id, 'denied')));
+        // And stays so, whatever is asked for later.
+        for (const [name, value] of Object.entries(kDangerous)) {
+          if (Array.isArray(value) && value.length === 0) continue;
+          for (const spelled of spellings(name)) {
+            for (const payload of [{ [spelled]: value }, { eggConfig: { [spelled]: value } }, { limits: { [spelled]: value } }]) {
+              await link.command('update_server', id, payload).refused('POLICY_VIOLATION');
+              await refusedLegacy(link, 'server_update', { serverId: id, ...payload });
+              await refusedLegacy(link, 'server_reinstall', { serverId: id, ...payload });
+            }
+          }
+        }
+        await link.command('update_server', id, { image: 'other:1', ports: { 22: 22 }, limits: { memory: '96m' } }).done();
+        const changed = await target.engine.inspect(id);
+        assert.equal(changed.State.Running, true, 'an attempt that was refused stopped the server');
+        assert.deepEqual({ ...changed.HostConfig, Memory: 0, MemorySwap: 0 }, { ...host, Memory: 0, MemorySwap: 0 });
+        assert.deepEqual([changed.Mounts, changed.Config.Image], [mounts, target.image]);
         await link.command('delete_server', id, { removeData: true }).done(30_000);
         link.lossy = true;
       });
