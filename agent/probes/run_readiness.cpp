@@ -15,13 +15,12 @@ constexpr control::Duration kCheckSlack = std::chrono::seconds(10);
 }  // namespace
 
 HealthVerdict verdictOf(const std::optional<control::Health>& health, control::Duration age) {
-  using Kind = HealthVerdict::Kind;
-  if (!health) return {Kind::kUntold, "its image has no HEALTHCHECK"};
-  if (health->state == control::Health::State::kHealthy) return {Kind::kHolds, {}};
+  if (!health) return {HealthVerdict::Kind::kUntold, "its image has no HEALTHCHECK"};
+  if (health->state == control::Health::State::kHealthy) return {HealthVerdict::Kind::kHolds, {}};
   const auto longest = 2 * health->interval.value_or(kUsualCheckInterval) + kCheckSlack;
   if (health->state == control::Health::State::kStarting && !health->checked && age > longest)
-    return {Kind::kUntold, "the engine does not run its HEALTHCHECK"};
-  return {Kind::kFails, "its HEALTHCHECK says " + health->raw_state};
+    return {HealthVerdict::Kind::kUntold, "the engine does not run its HEALTHCHECK"};
+  return {HealthVerdict::Kind::kFails, "its HEALTHCHECK says " + health->raw_state};
 }
 
 RunReadiness::RunReadiness(const ReadinessRule& rule, Clock::time_point began)
