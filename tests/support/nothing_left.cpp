@@ -13,6 +13,10 @@ namespace {
 
 class NothingLeft : public testing::EmptyTestEventListener {
  public:
+  /// A sanitizer may have a thread of its own from our first one on.
+  void OnTestProgramStart(const testing::UnitTest&) override {
+    std::thread([] {}).join();
+  }
   void OnTestStart(const testing::TestInfo&) override { before_ = Footprint::now(); }
 
   void OnTestEnd(const testing::TestInfo&) override {

@@ -2,20 +2,13 @@
 
 #include <cstddef>
 
+#include "support/sanitized.h"
+
 namespace websocket_test {
 
 /// Whether all that the program does takes several times as long, and memory is not only its own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
-#else
-inline constexpr bool kSanitized = false;
-#endif
+inline constexpr bool kSanitized =
+    control::test::kAddressSanitized || control::test::kThreadSanitized;
 
 /// What a process holds.
 struct Holdings {
