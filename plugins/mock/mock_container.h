@@ -71,4 +71,13 @@ struct Container {
 };
 using ContainerPtr = std::shared_ptr<Container>;
 
+/// What its programs can ask for.
+inline Surroundings surroundingsOf(const Container& container) {
+  const ContainerSpec& spec = container.spec;
+  return {.environment = spec.environment,
+          .working_directory = spec.working_directory,
+          .user = spec.user,
+          .hostname = spec.hostname.empty() ? container.id.value.substr(0, 12) : spec.hostname};
+}
+
 }  // namespace control::mock

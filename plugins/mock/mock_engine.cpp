@@ -102,7 +102,8 @@ Result<CreatedContainer> Engine::create(const ContainerSpec& spec) {
   if (spec.name.empty()) container->spec.name = "mock_" + std::to_string(container->number);
   completeSpec(container->spec);
   container->behaviour = std::move(*behaviour);
-  container->program = parseCommand(commandLine(spec));
+  if (spec.log_limit_bytes) container->log.keep(static_cast<std::size_t>(*spec.log_limit_bytes));
+  container->program = parseCommand(commandLine(spec), surroundingsOf(*container));
   container->created_at = clock_->wallNow();
   container->owner = std::make_unique<RunOwner>(*this, *container);
   names_.emplace(container->spec.name, container->id.value);

@@ -24,7 +24,12 @@ Result<std::unique_ptr<ExecSession>> ExecProcess::open(const std::shared_ptr<Eng
                                                        const ContainerPtr& container,
                                                        const ExecSpec& spec, StreamFault fault) {
   if (spec.command.empty()) return Error::invalid("there is no command to run");
-  Program program = parseCommand(spec.command);
+  Surroundings surroundings = surroundingsOf(*container);
+  surroundings.environment.insert(surroundings.environment.end(), spec.environment.begin(),
+                                  spec.environment.end());
+  if (!spec.working_directory.empty()) surroundings.working_directory = spec.working_directory;
+  if (!spec.user.empty()) surroundings.user = spec.user;
+  Program program = parseCommand(spec.command, surroundings);
   if (program.kind == Program::Kind::kOpaque)
     return failure(ErrorCode::kUnsupported,
                    "the mock engine does not understand this command: use sh -c with echo, sleep, "

@@ -8,7 +8,8 @@ namespace {
 
 class Lexer {
  public:
-  explicit Lexer(std::string_view script) : rest_(script) {}
+  Lexer(std::string_view script, const Variables& variables)
+      : rest_(script), variables_(variables) {}
 
   /// Nullopt: a construct that is not understood.
   std::optional<std::vector<Token>> run() {
@@ -112,7 +113,13 @@ class Lexer {
     while (!rest_.empty()) {
       char c = take();
       if (c == '"') return true;
-      if (c == '$' || c == '`') return false;
+      if (c == '`') return false;
+      if (c == '$') {
+        const auto* const value = takeVariable();
+        if (value == nullptr) return false;
+        word_.text += *value;
+        continue;
+      }
       if (c == '\\' && !rest_.empty() &&
           std::string_view("\"\\$`").find(rest_.front()) != std::string_view::npos)
         c = take();
@@ -135,8 +142,13 @@ class Lexer {
     return true;
   }
 
-  /// Only the shell's own process and its last background one.
+  /// The shell's own process, its last background one, or a value that is one word.
   bool variable() {
+    if (const auto* const value = takeVariable(); value != nullptr) {
+      if (value->empty() || value->find_first_of(" \t\n*?[\\") != std::string::npos) return false;
+      for (const char c : *value) add(c);
+      return true;
+    }
     if (in_word_ || rest_.empty()) return false;
     const char c = take();
     if (c != '$' && c != '!') return false;
@@ -145,7 +157,26 @@ class Lexer {
     return rest_.empty() || std::string_view(" \t\n;&").find(rest_.front()) != rest_.npos;
   }
 
+  /// The value of the variable whose name, or name in braces, is next. Null: there is none, and
+  /// nothing was taken.
+  const std::string* takeVariable() {
+    const bool braces = rest_.starts_with('{');
+    const std::string_view from = rest_.substr(braces ? 1 : 0);
+    const auto is_of_name = [](char c) {
+      return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
+    const auto end = std::find_if_not(from.begin(), from.end(), is_of_name);
+    const std::string_view name = from.substr(0, static_cast<std::size_t>(end - from.begin()));
+    if (braces && !from.substr(name.size()).starts_with('}')) return nullptr;
+    const auto found = std::find_if(variables_.rbegin(), variables_.rend(),
+                                    [&](const auto& one) { return one.first == name; });
+    if (found == variables_.rend()) return nullptr;
+    rest_.remove_prefix(name.size() + (braces ? 2 : 0));
+    return &found->second;
+  }
+
   std::string_view rest_;
+  const Variables& variables_;
   std::vector<Token> tokens_;
   Token word_;
   bool in_word_ = false;
@@ -153,8 +184,8 @@ class Lexer {
 
 }  // namespace
 
-std::optional<std::vector<Token>> splitScript(std::string_view script) {
-  return Lexer(script).run();
+std::optional<std::vector<Token>> splitScript(std::string_view script, const Variables& variables) {
+  return Lexer(script, variables).run();
 }
 
 }  // namespace control::mock

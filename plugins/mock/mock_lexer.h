@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace control::mock {
@@ -17,7 +18,10 @@ struct Token {
   bool isOperator(std::string_view name) const { return is_operator && text == name; }
 };
 
-/// The words of a shell script. Nullopt: a construct that is not understood.
-std::optional<std::vector<Token>> splitScript(std::string_view script);
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+/// The words of a shell script, with the values of those variables put in; of two with one name the
+/// later counts. Nullopt: a construct, or a variable, that is not understood.
+std::optional<std::vector<Token>> splitScript(std::string_view script, const Variables& variables);
 
 }  // namespace control::mock

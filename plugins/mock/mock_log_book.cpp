@@ -11,7 +11,7 @@ void LogBook::put(OutputSource source, std::string_view bytes, WallTime at) {
     bytes_ += end;
     bytes.remove_prefix(end);
   }
-  while (bytes_ > kLimit && lines_.size() > 1) {
+  while (bytes_ > limit_ && lines_.size() > 1) {
     bytes_ -= lines_.front().bytes.size();
     lines_.pop_front();
     cut_ = true;

@@ -55,7 +55,23 @@ std::optional<Statement> exitStatement(const std::vector<std::string>& words) {
   return statement;
 }
 
-std::optional<Statement> trapStatement(const std::vector<std::string>& words) {
+Statement printStatement(std::string text) {
+  return {.kind = Statement::Kind::kPrint, .text = std::move(text) + '\n'};
+}
+
+/// `id -u` and `id -g`. A user that has a name has a number that only the image knows.
+std::optional<Statement> idStatement(const std::vector<std::string>& words,
+                                     const std::string& user) {
+  if (words.size() != 2 || (words[1] != "-u" && words[1] != "-g")) return std::nullopt;
+  const std::size_t colon = std::min(user.find(':'), user.size());
+  const std::string number =
+      words[1] == "-u" ? user.substr(0, colon) : user.substr(std::min(colon + 1, user.size()));
+  if (number.empty()) return printStatement("0");
+  return parseInteger(number) ? std::optional(printStatement(number)) : std::nullopt;
+}
+
+std::optional<Statement> trapStatement(const std::vector<std::string>& words,
+                                       const Surroundings& surroundings) {
   if (words.size() < 3) return std::nullopt;
   Statement statement{.kind = Statement::Kind::kTrap};
   for (std::size_t i = 2; i < words.size(); ++i) {
@@ -67,7 +83,7 @@ std::optional<Statement> trapStatement(const std::vector<std::string>& words) {
     statement.resets = true;
     return statement;
   }
-  auto body = parseScript(words[1]);
+  auto body = parseScript(words[1], surroundings);
   if (!body) return std::nullopt;
   // `trap : TERM` catches and does nothing, which is not the same as ignoring.
   statement.body = std::move(*body);
@@ -89,18 +105,25 @@ std::optional<Statement> killStatement(std::vector<std::string> words) {
   return Statement{.kind = Statement::Kind::kKillSelf, .signals = {*signal}};
 }
 
-std::optional<Statement> execStatement(const std::vector<std::string>& words);
+std::optional<Statement> execStatement(const std::vector<std::string>& words,
+                                       const Surroundings& surroundings);
 
-std::optional<Statement> simpleStatement(const std::vector<std::string>& words) {
+std::optional<Statement> simpleStatement(const std::vector<std::string>& words,
+                                         const Surroundings& surroundings) {
   const std::string& name = words.front();
   if (name == ":" || name == "true") return Statement{.code = 0};
   if (name == "false") return Statement{.code = 1};
   if (name == "echo") return echoStatement(words);
   if (name == "sleep") return sleepStatement(words);
   if (name == "exit") return exitStatement(words);
-  if (name == "trap") return trapStatement(words);
+  if (name == "trap") return trapStatement(words, surroundings);
   if (name == "kill") return killStatement(words);
-  if (name == "exec") return execStatement(words);
+  if (name == "exec") return execStatement(words, surroundings);
+  if (name == "id") return idStatement(words, surroundings.user);
+  if (name == "hostname" && words.size() == 1) return printStatement(surroundings.hostname);
+  if (name == "pwd" && words.size() == 1)
+    return printStatement(surroundings.working_directory.empty() ? "/"
+                                                                 : surroundings.working_directory);
   if (name == "cat" && words.size() == 1) return Statement{.kind = Statement::Kind::kCopyInput};
   if (name == "wait" && (words.size() == 1 || (words.size() == 2 && words[1] == "$!")))
     return Statement{.kind = Statement::Kind::kWait};
@@ -109,16 +132,18 @@ std::optional<Statement> simpleStatement(const std::vector<std::string>& words) 
   return std::nullopt;
 }
 
-std::optional<Statement> execStatement(const std::vector<std::string>& words) {
+std::optional<Statement> execStatement(const std::vector<std::string>& words,
+                                       const Surroundings& surroundings) {
   if (words.size() < 2 || (words[1] != "sleep" && words[1] != "cat")) return std::nullopt;
-  auto statement = simpleStatement({words.begin() + 1, words.end()});
+  auto statement = simpleStatement({words.begin() + 1, words.end()}, surroundings);
   if (statement) statement->replaces_shell = true;
   return statement;
 }
 
 class Parser {
  public:
-  explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+  Parser(std::vector<Token> tokens, const Surroundings& surroundings)
+      : tokens_(std::move(tokens)), surroundings_(surroundings) {}
 
   std::optional<Block> run() {
     auto block = parseBlock(false);
@@ -184,7 +209,7 @@ class Parser {
     const bool background = !atEnd() && peek().isOperator("&");
     if (!atEnd()) ++at_;
     if (words.empty()) return std::nullopt;
-    auto statement = simpleStatement(words);
+    auto statement = simpleStatement(words, surroundings_);
     if (!statement) return std::nullopt;
     if (to_stderr) {
       if (statement->kind != Statement::Kind::kPrint) return std::nullopt;
@@ -198,6 +223,7 @@ class Parser {
   }
 
   std::vector<Token> tokens_;
+  const Surroundings& surroundings_;
   std::size_t at_ = 0;
   int depth_ = 0;
 };
@@ -212,28 +238,28 @@ bool isMissing(std::string_view path) {
 
 }  // namespace
 
-std::optional<Block> parseScript(std::string_view script) {
-  auto tokens = splitScript(script);
+std::optional<Block> parseScript(std::string_view script, const Surroundings& surroundings) {
+  auto tokens = splitScript(script, surroundings.environment);
   if (!tokens) return std::nullopt;
-  return Parser(std::move(*tokens)).run();
+  return Parser(std::move(*tokens), surroundings).run();
 }
 
-Program parseCommand(const std::vector<std::string>& argv) {
+Program parseCommand(const std::vector<std::string>& argv, const Surroundings& surroundings) {
   if (argv.empty()) return {};
   if (isMissing(argv.front())) return {.kind = Program::Kind::kMissing};
   const std::string name = argv.front().substr(argv.front().rfind('/') + 1);
   if (name == "sh" || name == "ash" || name == "dash" || name == "bash") {
     if (argv.size() != 3 || argv[1] != "-c") return {.kind = Program::Kind::kOpaque};
-    auto body = parseScript(argv[2]);
+    auto body = parseScript(argv[2], surroundings);
     if (!body) return {.kind = Program::Kind::kOpaque};
     return {.kind = Program::Kind::kUnderstood, .body = std::move(*body)};
   }
-  const bool known = name == "sleep" || name == "cat" || name == "echo" || name == "true" ||
-                     name == "false" || name == "printf";
-  if (!known) return {};
+  static constexpr std::array<std::string_view, 9> kKnown{
+      "sleep", "cat", "echo", "true", "false", "printf", "pwd", "hostname", "id"};
+  if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) return {};
   std::vector<std::string> words = argv;
   words.front() = name;
-  auto statement = simpleStatement(words);
+  auto statement = simpleStatement(words, surroundings);
   if (!statement) return {.kind = Program::Kind::kOpaque};
   statement->replaces_shell = name == "sleep" || name == "cat";
   return {.kind = Program::Kind::kUnderstood, .body = {std::move(*statement)}};

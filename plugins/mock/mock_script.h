@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <libcontrol/call.h>
@@ -52,14 +53,23 @@ struct Program {
   Block body{};
 };
 
+/// What a script can ask of the container that it runs in.
+struct Surroundings {
+  std::vector<std::pair<std::string, std::string>> environment{};  ///< the later one counts
+  std::string working_directory{};                                 ///< empty: "/"
+  std::string user{};                                              ///< empty: root
+  std::string hostname{};
+};
+
 /// Reads a shell script made of `trap`, `echo`, `printf` without formats, `sleep`, `exit`, `true`,
-/// `false`, `:`, `cat`, `kill -SIG $$`, `exec sleep`, `sleep N &`, `wait` and
-/// `while true; do ...; done`. Nullopt: there is something else in it.
-std::optional<Block> parseScript(std::string_view script);
+/// `false`, `:`, `cat`, `kill -SIG $$`, `exec sleep`, `sleep N &`, `wait`, `pwd`, `hostname`, `id
+/// -u`, `id -g`, variables of the environment and `while true; do ...; done`. Nullopt: there is
+/// something else in it.
+std::optional<Block> parseScript(std::string_view script, const Surroundings& surroundings = {});
 
 /// What `argv` (entrypoint and command) does. Understood are `sh -c SCRIPT`, sleep, cat, echo,
-/// true and false, with or without a folder. A program is missing when a part of its path holds
-/// "nosuch", "no-such", "missing", "nonexistent" or "does-not-exist".
-Program parseCommand(const std::vector<std::string>& argv);
+/// true, false and the like, with or without a folder. A program is missing when a part of its path
+/// holds "nosuch", "no-such", "missing", "nonexistent" or "does-not-exist".
+Program parseCommand(const std::vector<std::string>& argv, const Surroundings& surroundings = {});
 
 }  // namespace control::mock

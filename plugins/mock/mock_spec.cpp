@@ -60,6 +60,10 @@ Result<void> checkSpec(const ContainerSpec& spec) {
       return Error::invalid("environment name '" + key + "' is not one");
   for (const PortMapping& port : spec.ports)
     if (port.container_port == 0) return Error::invalid("a container port is from 1 to 65535");
+  if (spec.log_limit_bytes && *spec.log_limit_bytes <= 0)
+    return Error::invalid("log_limit_bytes is 1 or more");
+  if (spec.log_limit_bytes && !(spec.log_driver.empty() && spec.log_options.empty()))
+    return Error::invalid("log_limit_bytes goes without a log driver and its options");
   if (auto checked = checkMounts(spec.mounts); !checked) return checked;
   return checkLimits(spec.limits);
 }

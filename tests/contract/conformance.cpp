@@ -211,6 +211,32 @@ void Conformance::awaitReady(const ContainerId& id) {
   EXPECT_TRUE(first && *first) << "it printed nothing";
 }
 
+std::optional<ContainerId> Conformance::createWith(const ContainerSpec& spec,
+                                                   const std::string& field) {
+  const std::size_t before = listMine().size();
+  const auto created = runtime().create(spec, soon());
+  if (created) return created->id;
+  EXPECT_CODE(created, kUnsupported);
+  expectNamed(created, field);
+  EXPECT_EQ(listMine().size(), before);
+  return std::nullopt;
+}
+
+void Conformance::expectPrints(const ContainerSpec& spec, const std::string& field,
+                               const std::string& expected) {
+  const auto id = createWith(spec, field);
+  if (!id) return;
+  ASSERT_OK(runtime().start(*id, soon()));
+  EXPECT_EQ(awaitExit(*id).exit_code, 0);
+  EXPECT_EQ(printed(*id), expected) << "with " << field;
+}
+
+std::string Conformance::printed(const ContainerId& id) {
+  auto logs = runtime().logs(id, {}, soon());
+  EXPECT_OK(logs);
+  return logs ? textOf(readAll(**logs), OutputSource::kStdout) : std::string();
+}
+
 ContainerInfo Conformance::look(const ContainerId& id) {
   auto info = runtime().inspect(id, soon());
   EXPECT_OK(info);

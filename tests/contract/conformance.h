@@ -106,6 +106,21 @@ class Conformance : public ::testing::Test {
   /// Waits until the container has printed that; without logs, for a while.
   void awaitText(const ContainerId& id, const std::string& text);
 
+  /// A container of that specification. Nullopt where the engine refuses, as it may, to make one
+  /// with that field; the test fails when it says anything else.
+  std::optional<ContainerId> createWith(const ContainerSpec& spec, const std::string& field);
+  /// What it prints before it ends with 0, unless the engine refuses that field.
+  void expectPrints(const ContainerSpec& spec, const std::string& field,
+                    const std::string& expected);
+  /// Standard output of a container that has ended.
+  std::string printed(const ContainerId& id);
+
+  /// The mock engine's containers are no processes that a kernel could hold to anything: the test
+  /// is skipped. Return when it is true.
+  bool onlyPlayed() {
+    if (mock_) skip("its containers are no processes");
+    return mock_;
+  }
   /// The mock engine's shell understands little: it gets a script of its own where need be.
   bool isMock() const { return mock_; }
   std::string onMock(const std::string& mocks, const std::string& others) const {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "contract/conformance.h"
 
@@ -69,6 +70,25 @@ MUST(Create, create_with_unknown_engine_option_is_invalid_argument) {
   EXPECT_TRUE(listMine().empty());
 }
 
+MUST(Create, ids_are_never_used_again) {
+  std::set<ContainerId> seen;
+  for (int round = 0; round < 4; ++round) {
+    const ContainerId id = create(obedient());
+    EXPECT_TRUE(seen.insert(id).second) << id.value;
+    EXPECT_OK(runtime().remove(id, {}, soon()));
+  }
+  for (const ContainerId& id : seen) EXPECT_CODE(runtime().inspect(id, soon()), kNotFound);
+}
+
+MUST(Create, find_image_finds_what_is_there_and_nothing_else) {
+  const std::string& reference = World::instance().options().image;
+  const auto found = runtime().findImage(reference, soon());
+  ASSERT_OK(found);
+  EXPECT_FALSE(found->id.empty());
+  EXPECT_EQ(look(create(obedient())).image_id, found->id);
+  EXPECT_CODE(runtime().findImage("registry.test/missing/image:1", soon()), kImageNotFound);
+}
+
 MUST(Create, inspect_missing_is_not_found) {
   EXPECT_CODE(runtime().inspect({World::instance().uniqueName()}, soon()), kNotFound);
 }
@@ -120,6 +140,9 @@ MUST(Create, list_filters_by_label_and_state) {
   for (const ContainerSummary& row : listMine()) {
     const ContainerSpec& spec = row.id == running ? one : other;
     EXPECT_EQ(row.name, spec.name);
+    EXPECT_TRUE(row.image.ends_with(spec.image)) << row.image;
+    EXPECT_EQ(row.state, row.id == running ? ContainerState::kRunning : ContainerState::kCreated);
+    EXPECT_EQ(row.labels, look(row.id).spec.labels);
     EXPECT_EQ(row.labels.at("colour"), spec.labels.at("colour"));
   }
 }

@@ -121,6 +121,31 @@ TEST(Script, UnderstandsNothingBeyondItsLimits) {
     EXPECT_FALSE(parseScript(script)) << script;
 }
 
+TEST(Script, KnowsWhatItsContainerWasMadeWith) {
+  const Surroundings surroundings{
+      .environment = {{"A", "old"}, {"A", "1"}, {"LONG", "a  b"}, {"A_1", "x"}},
+      .working_directory = "/data",
+      .user = "1234:2345",
+      .hostname = "world"};
+  const auto printed = [&](const char* script) -> std::string {
+    const auto block = parseScript(script, surroundings);
+    EXPECT_TRUE(block) << script;
+    return block && !block->empty() ? block->front().text : "";
+  };
+  EXPECT_EQ(printed("pwd"), "/data\n");
+  EXPECT_EQ(printed("hostname"), "world\n");
+  EXPECT_EQ(printed("id -u"), "1234\n");
+  EXPECT_EQ(printed("id -g"), "2345\n");
+  EXPECT_EQ(printed("echo \"<$A><${A}x><$LONG><$A_1>\""), "<1><1x><a  b><x>\n");
+  EXPECT_EQ(printed("echo $A '$A' \\$A"), "1 $A $A\n");
+  EXPECT_EQ(parseScript("trap 'echo $A' TERM", surroundings)->front().body.front().text, "1\n");
+  for (const char* script : {"echo $LONG", "echo $B", "echo ${A", "echo \"${A:-x}\"", "echo \"$\"",
+                             "echo \"$$\"", "id", "pwd -P", "hostname x"})
+    EXPECT_FALSE(parseScript(script, surroundings)) << script;
+  EXPECT_FALSE(parseScript("id -u", {.user = "steam"}));
+  EXPECT_EQ(parseScript("id -u; pwd")->front().text, "0\n");
+}
+
 TEST(Script, RefusesLoopsNestedWithoutEnd) {
   std::string script;
   for (int i = 0; i < 10000; ++i) script += "while true; do ";
