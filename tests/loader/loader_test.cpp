@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <array>
 #include <string>
 
@@ -27,6 +29,14 @@ TEST_F(Loader, LoadsAPluginByEngineName) {
   const auto runtime = loadRuntime("good:///", {.plugin_directory = folder().string()});
   ASSERT_TRUE(runtime) << runtime.error().message;
   EXPECT_EQ(engineVersion(**runtime), "hello");
+}
+
+TEST_F(Loader, KeepsTheSignalMaskOfTheThreadThatLoads) {
+  const auto runtime = load("good:///", place("blocks_signals"));
+  ASSERT_TRUE(runtime) << runtime.error().message;
+  sigset_t mask;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  EXPECT_EQ(::sigismember(&mask, SIGUSR2), 0);
 }
 
 TEST_F(Loader, GivesThePluginTheEndpoint) {

@@ -1,4 +1,5 @@
 #include <dlfcn.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,7 +95,21 @@ Result<fs::path> locate(const Endpoint& endpoint, const LoadOptions& options) {
                         "; installed there: " + installedIn(folder));
 }
 
+/// The thread's signal mask is what it was at the end. Poco, which plugins bring along, blocks
+/// SIGPIPE in the thread that loads it, and programs that are started from there inherit that.
+class KeptSignalMask {
+ public:
+  KeptSignalMask() { ::pthread_sigmask(SIG_SETMASK, nullptr, &mask_); }
+  ~KeptSignalMask() { ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr); }
+  KeptSignalMask(const KeptSignalMask&) = delete;
+  KeptSignalMask& operator=(const KeptSignalMask&) = delete;
+
+ private:
+  sigset_t mask_;
+};
+
 Result<Library> openLibrary(const fs::path& file) {
+  const KeptSignalMask kept;
   try {
     // rtld_now: a plugin with a missing symbol fails here and not in the middle of a call.
     return std::make_shared<boost::dll::shared_library>(
