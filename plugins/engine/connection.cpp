@@ -1,6 +1,7 @@
 #include "engine/connection.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -69,13 +70,57 @@ struct Connection::State {
   std::unique_ptr<CURL, EasyDeleter> easy{};
   Wakeup wakeup{};
   curl_socket_t socket = CURL_SOCKET_BAD;
+  Descriptor plain{};  ///< `socket`, where libcurl is done with it: all but TLS
   bool tls = false;
   bool added = false;
   std::mutex mutex{};  ///< guards the easy handle once connected: one may read while another writes
 
-  ~State() {
+  ~State() { leaveCurl(); }
+
+  void leaveCurl() {
     if (added) curl_multi_remove_handle(multi.get(), easy.get());
+    added = false;
     easy.reset();  // while the multi, which holds the connection, still lives
+    multi.reset();
+  }
+
+  /// A multi keeps a pair of sockets that programs would inherit which the host starts: it goes as
+  /// soon as there is nothing left for it to do.
+  Result<void> takeOver() {
+    plain = Descriptor(::fcntl(socket, F_DUPFD_CLOEXEC, 0));
+    if (!plain) return systemError(errno, "cannot open a connection");
+    socket = plain.get();
+    leaveCurl();
+    return {};
+  }
+
+  /// As curl_easy_send and curl_easy_recv, on whichever it is. `why`: of a failure, in words.
+  CURLcode send(std::string_view bytes, std::size_t& sent, std::string& why) {
+    if (plain) return outcome(::send(socket, bytes.data(), bytes.size(), kAtOnce), sent, why);
+    const std::lock_guard lock(mutex);
+    const CURLcode code = curl_easy_send(easy.get(), bytes.data(), bytes.size(), &sent);
+    if (code != CURLE_OK && code != CURLE_AGAIN) why = problem.data();
+    return code;
+  }
+  CURLcode receive(char* buffer, std::size_t size, std::size_t& got, std::string& why) {
+    if (plain) return outcome(::recv(socket, buffer, size, kAtOnce), got, why);
+    const std::lock_guard lock(mutex);
+    const CURLcode code = curl_easy_recv(easy.get(), buffer, size, &got);
+    if (code != CURLE_OK && code != CURLE_AGAIN) why = problem.data();
+    return code;
+  }
+
+ private:
+  static constexpr int kAtOnce = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+  static CURLcode outcome(ssize_t result, std::size_t& count, std::string& why) {
+    if (result >= 0) {
+      count = static_cast<std::size_t>(result);
+      return CURLE_OK;
+    }
+    if (errno == EAGAIN || errno == EINTR) return CURLE_AGAIN;
+    why = std::generic_category().message(errno);
+    return CURLE_RECV_ERROR;
   }
 };
 
@@ -202,7 +247,8 @@ Result<void> Connection::connect(const Address& address, WaitScope& scope,
     if (auto driven = driveConnect(scope, connect_deadline, code); !driven) return driven;
     if (code == CURLE_OK) {
       curl_easy_getinfo(state_->easy.get(), CURLINFO_ACTIVESOCKET, &state_->socket);
-      if (state_->socket != CURL_SOCKET_BAD) return {};
+      if (state_->socket != CURL_SOCKET_BAD)
+        return state_->tls ? Result<void>() : state_->takeOver();
       return unavailable("the connection to " + address.toString() + " was lost at once");
     }
     long os_error = 0;
@@ -211,9 +257,7 @@ Result<void> Connection::connect(const Address& address, WaitScope& scope,
                               (os_error == 0 || os_error == EAGAIN);
     if (!backlog_full) return connectError(code, os_error, state_->problem.data(), address);
     // The engine is there and too busy, or hung: knock again.
-    curl_multi_remove_handle(state_->multi.get(), state_->easy.get());
-    state_->added = false;
-    state_->easy.reset();
+    state_->leaveCurl();
     pollfd polled{.fd = state_->wakeup.fd(), .events = POLLIN, .revents = 0};
     ::poll(&polled, 1, scope.pollTimeout(kBacklogPauseMs));
     if (auto ended = scope.check(); !ended) return ended;
@@ -245,11 +289,8 @@ Result<void> Connection::driveConnect(WaitScope& scope, TimePoint connect_deadli
 Result<void> Connection::send(std::string_view bytes, std::size_t& sent, WaitScope& scope) {
   while (!bytes.empty()) {
     std::size_t now = 0;
-    std::unique_lock lock(state_->mutex);
-    const CURLcode code = curl_easy_send(state_->easy.get(), bytes.data(), bytes.size(), &now);
-    const std::string problem =
-        code == CURLE_OK || code == CURLE_AGAIN ? "" : state_->problem.data();
-    lock.unlock();
+    std::string problem;
+    const CURLcode code = state_->send(bytes, now, problem);
     if (code == CURLE_AGAIN) {
       if (auto ready = scope.wait(fd(), POLLOUT); !ready) return ready;
       continue;
@@ -277,11 +318,8 @@ Result<bool> Connection::receive(std::string& out, WaitScope& scope) {
       if (auto ready = scope.wait(fd(), POLLIN); !ready) return ready.error();
     }
     std::size_t got = 0;
-    std::unique_lock lock(state_->mutex);
-    const CURLcode code = curl_easy_recv(state_->easy.get(), buffer, sizeof buffer, &got);
-    const std::string problem =
-        code == CURLE_OK || code == CURLE_AGAIN ? "" : state_->problem.data();
-    lock.unlock();
+    std::string problem;
+    const CURLcode code = state_->receive(buffer, sizeof buffer, got, problem);
     if (code == CURLE_OK) {
       out.append(buffer, got);
       return got > 0;

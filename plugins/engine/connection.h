@@ -28,8 +28,9 @@ struct Address {
 };
 
 /// One connection to an engine: bytes in both directions, nothing of HTTP. libcurl connects and
-/// encrypts; everything after that is ours, because libcurl sends a POST twice when a kept
-/// connection dies, calls a head that was cut a success, and cannot take over a connection.
+/// encrypts (it is gone once a connection without TLS is there); everything after that is ours,
+/// because libcurl sends a POST twice when a kept connection dies, calls a head that was cut a
+/// success, and cannot take over a connection.
 ///
 /// Threads:  one sends and one receives at a time, with a Wakeup each; cancelling from any.
 /// Blocking: until the scope's deadline or cancellation.

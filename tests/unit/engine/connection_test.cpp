@@ -1,9 +1,15 @@
 #include "engine/connection.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netdb.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <future>
+
+#include "support/temp_dir.h"
 
 namespace {
 
@@ -27,6 +33,49 @@ extern "C" __attribute__((visibility("default"))) int getaddrinfo(const char*, c
 
 namespace control::engine {
 namespace {
+
+/// How many descriptors a program that is started now inherits.
+int inherited() {
+  int count = 0;
+  for (int fd = 0; fd < 200; ++fd) {
+    const int flags = ::fcntl(fd, F_GETFD);
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) ++count;
+  }
+  return count;
+}
+
+TEST(Connection, OfAUnixSocketIsNotInheritedByPrograms) {
+  const test_support::TempDir folder;
+  const std::string path = folder.path() + "/engine.sock";
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  const int before = inherited();
+  const auto connection = Connection::open({.socket_path = path}, {}, *systemClock());
+  ASSERT_TRUE(connection) << connection.error().message;
+  EXPECT_EQ(inherited(), before);
+
+  // And it is a connection.
+  const int peer = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  WaitScope scope((*connection)->wakeup(), {}, *systemClock());
+  std::size_t sent = 0;
+  ASSERT_TRUE((*connection)->send("question", sent, scope));
+  EXPECT_EQ(sent, 8U);
+  char heard[16] = {};
+  EXPECT_EQ(::recv(peer, heard, sizeof heard, 0), 8);
+  ASSERT_EQ(::send(peer, "answer", 6, 0), 6);
+  std::string answer;
+  const auto more = (*connection)->receive(answer, scope);
+  EXPECT_TRUE(more && *more);
+  EXPECT_EQ(answer, "answer");
+  ::close(peer);
+  const auto end = (*connection)->receive(answer, scope);
+  EXPECT_TRUE(end && !*end);
+  EXPECT_FALSE((*connection)->send("anybody?", sent, scope));
+  ::close(listener);
+}
 
 TEST(Connection, IsGivenUpInTimeWhileTheNameServerIsSilent) {
   const auto begin = std::chrono::steady_clock::now();
