@@ -16,7 +16,26 @@ namespace {
 constexpr auto kHangLimit = 90s;
 constexpr auto kSoon = 60s;
 
+/// A test cannot go on without a runtime.
+struct CannotGoOn : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace
+
+void failWhereThrown(const std::function<void()>& work) {
+  static constexpr const char* kBreach =
+      "an exception came out of a call; a plugin's calls return errors and never throw";
+  try {
+    work();
+  } catch (const CannotGoOn& reason) {
+    ADD_FAILURE() << reason.what();
+  } catch (const std::exception& thrown) {
+    ADD_FAILURE() << kBreach << ": " << thrown.what();
+  } catch (...) {
+    ADD_FAILURE() << kBreach << "; it is no std::exception";
+  }
+}
 
 bool Conformance::has(Capability capability) const {
   return World::instance().info().has(capability);
@@ -45,7 +64,7 @@ void Conformance::SetUp() {
 
 void Conformance::use(std::shared_ptr<ContainerRuntime> runtime) {
   runtime_ = std::move(runtime);
-  auto* const mock = runtime_->extension<testing::MockControl>();
+  auto* const mock = mockOf(*runtime_);
   mock_ = mock != nullptr;
   clock_ = mock == nullptr ? nullptr : mock->fakeClock();
   letTimeFlow(true);
@@ -56,8 +75,7 @@ void Conformance::reopen() {
   runtime_.reset();
   auto opened =
       World::instance().open(faults_ ? faults_->uri() : World::instance().options().runtime);
-  // The test cannot go on without a runtime.
-  if (!opened) throw std::runtime_error("cannot open the engine again: " + wordsOf(opened.error()));
+  if (!opened) throw CannotGoOn("cannot open the engine again: " + wordsOf(opened.error()));
   use(std::move(*opened));
   letTimeFlow(time_flowed);
 }
@@ -70,7 +88,7 @@ void Conformance::letTimeFlow(bool flows) {
 void Conformance::TestBody() {
   const ExpectedSkips& expected = World::instance().expected();
   const auto listed = expected.find(behaviour_.name);
-  if (listed == expected.end()) return behave();
+  if (listed == expected.end()) return failWhereThrown([this] { behave(); });
   tolerate(listed->second);
 }
 
@@ -80,7 +98,7 @@ void Conformance::tolerate(const std::string& reason) {
   {
     using Reporter = ::testing::ScopedFakeTestPartResultReporter;
     const Reporter reporter(Reporter::INTERCEPT_ALL_THREADS, &results);
-    behave();
+    failWhereThrown([this] { behave(); });
   }
   for (int i = 0; i < results.size(); ++i)
     if (!results.GetTestPartResult(i).passed()) {
@@ -97,10 +115,16 @@ void Conformance::TearDown() {
                   << " s, or it was interrupted";
   watchdog_ = {};
   hung_ = {};
+  expectNothingInheritable();
   runtime_.reset();
   clock_ = nullptr;
   faults_.reset();
-  expectNothingLeft();
+  failWhereThrown([this] { expectNothingLeft(); });
+  for (const std::string& change : World::instance().changesOfProcess()) ADD_FAILURE() << change;
+}
+
+void Conformance::expectNothingInheritable() {
+  for (const std::string& one : World::instance().inheritableDescriptors()) ADD_FAILURE() << one;
 }
 
 /// Containers of this test are gone, and so are threads and descriptors.
@@ -119,15 +143,14 @@ void Conformance::skip(const std::string& reason) {
   const World& world = World::instance();
   const auto listed = world.expected().find(behaviour_.name);
   if (listed != world.expected().end()) GTEST_SKIP() << listed->second;
-  FAIL() << "it cannot be shown: " << reason << ".\nA skip has to be listed: put a line `"
-         << behaviour_.name << ": why` into "
-         << (world.expectFile().empty() ? "the file of --expect" : world.expectFile());
+  FAIL() << "it cannot be shown: " << reason
+         << ".\nA skip has to be listed: " << world.howToList(behaviour_.name);
 }
 
 Faults* Conformance::faults() {
   Faults* const found = faultsIfAny();
-  if (!found)
-    skip("this engine cannot be made to fail: it has no Unix socket to stand in front of");
+  // One that is there and cannot be used has failed the test already.
+  if (!faults_) skip("this engine cannot be made to fail: " + Faults::whyNone());
   return found;
 }
 

@@ -127,6 +127,11 @@ class Conformance : public ::testing::Test {
     return mock_ ? mocks : others;
   }
 
+  // ---- The process ----
+
+  /// Nothing that is open now would go to a program that is started.
+  static void expectNothingInheritable();
+
   // ---- Streams ----
 
   template <class AnyStream>
@@ -164,10 +169,21 @@ class Conformance : public ::testing::Test {
   std::jthread watchdog_;
 };
 
+/// Fails the test when an exception comes out of it.
+void failWhereThrown(const std::function<void()>& work);
+
 /// Ends with a failure of the test whatever thread it runs on. Joins in the destructor.
 template <class Work>
 auto inBackground(Work work) {
-  return std::async(std::launch::async, std::move(work));
+  return std::async(std::launch::async, [work = std::move(work)]() mutable {
+    try {
+      return work();
+    } catch (...) {
+      // Here as well: not everybody asks for what has become of it.
+      failWhereThrown([] { throw; });
+      throw;
+    }
+  });
 }
 
 /// Registers a behaviour as the test of that name.
@@ -183,10 +199,10 @@ bool registerBehaviour(Behaviour behaviour, const char* file, int line) {
 }  // namespace control::conform
 
 /// MUST(Group, name, Capability...) { ... } is the test of the behaviour `name`.
-#define CONTROL_BEHAVIOUR_(level_, group_, name_, ...)                                   \
-  class name_ final : public ::control::conform::Conformance {                           \
+#define CONTROL_BEHAVIOUR_(base_, level_, group_, name_, ...)                            \
+  class name_ final : public base_ {                                                     \
    public:                                                                               \
-    using Conformance::Conformance;                                                      \
+    using base_::base_;                                                                  \
                                                                                          \
    private:                                                                              \
     void behave() override;                                                              \
@@ -196,8 +212,11 @@ bool registerBehaviour(Behaviour behaviour, const char* file, int line) {
           {#group_, #name_, ::control::conform::Level::level_, {__VA_ARGS__}}, __FILE__, \
           __LINE__);                                                                     \
   void name_::behave()
-#define MUST(group, name, ...) CONTROL_BEHAVIOUR_(kMust, group, name, __VA_ARGS__)
-#define SHOULD(group, name, ...) CONTROL_BEHAVIOUR_(kShould, group, name, __VA_ARGS__)
+#define MUST(group, name, ...) CONTROL_BEHAVIOUR_(Conformance, kMust, group, name, __VA_ARGS__)
+#define SHOULD(group, name, ...) CONTROL_BEHAVIOUR_(Conformance, kShould, group, name, __VA_ARGS__)
+/// The same on a fixture derived from Conformance.
+#define MUST_ON(fixture, group, name, ...) \
+  CONTROL_BEHAVIOUR_(fixture, kMust, group, name, __VA_ARGS__)
 
 /// Success, or the error's words.
 #define EXPECT_OK(result)                                                               \

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -39,6 +40,11 @@ Result<ExpectedSkips> parseExpectedSkips(std::string_view text) {
 }
 
 Result<ExpectedSkips> readExpectedSkips(const std::string& file) {
+  // Folders can be opened as well.
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored))
+    return Error::invalid("cannot read " + file +
+                          ": it is a directory; expected a file with lines of `behaviour: reason`");
   std::ifstream stream(file);
   std::stringstream text;
   text << stream.rdbuf();

@@ -174,21 +174,37 @@ bool isSocket(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-/// The engine's Unix socket; empty when there is none.
-std::string socketOf(const World& world) {
-  for (std::string path : {world.info().endpoint, world.endpoint().path}) {
+/// Where the engine's Unix socket may be.
+std::array<std::string, 2> candidates(const World& world) {
+  std::array<std::string, 2> paths{world.info().endpoint, world.endpoint().path};
+  for (std::string& path : paths)
     if (const std::size_t scheme = path.find("://"); scheme != std::string::npos)
       path.erase(0, scheme + 3);
+  return paths;
+}
+
+/// Empty when there is none.
+std::string socketOf(const World& world) {
+  for (const std::string& path : candidates(world))
     if (isSocket(path)) return path;
-  }
   return {};
 }
 
 }  // namespace
 
+testing::MockControl* mockOf(ContainerRuntime& runtime) {
+  if (runtime.extension(kNoExtension) != nullptr) return nullptr;
+  return runtime.extension<MockControl>();
+}
+
+std::string Faults::whyNone() {
+  const auto [told, asked] = candidates(World::instance());
+  return "neither info().endpoint ('" + told + "') nor the path of --runtime ('" + asked +
+         "') is a Unix socket to stand in front of";
+}
+
 std::unique_ptr<Faults> Faults::make(const std::shared_ptr<ContainerRuntime>& runtime) {
-  if (auto* mock = runtime->extension<MockControl>())
-    return std::make_unique<MockFaults>(runtime, *mock);
+  if (auto* mock = mockOf(*runtime)) return std::make_unique<MockFaults>(runtime, *mock);
   const World& world = World::instance();
   if (const std::string socket = socketOf(world); !socket.empty())
     return std::make_unique<ProxyFaults>(world.endpoint().engine, socket);

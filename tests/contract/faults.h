@@ -7,7 +7,17 @@
 
 #include <libcontrol/runtime.h>
 
+namespace control::testing {
+class MockControl;
+}
+
 namespace control::conform {
+
+/// A name that no extension has.
+inline constexpr std::string_view kNoExtension = "control.conform.no-such-extension";
+
+/// The controls of the mock engine; null for any other, also one that answers to every name.
+testing::MockControl* mockOf(ContainerRuntime& runtime);
 
 /// What goes wrong with a pull.
 enum class PullCase { kMissingTag, kBadCredentials, kInBandError, kSilentRegistry, kSlowRegistry };
@@ -23,8 +33,9 @@ class Faults {
  public:
   virtual ~Faults() = default;
 
-  /// Null: nothing can be made to fail.
+  /// Null: nothing can be made to fail, and whyNone() says why.
   static std::unique_ptr<Faults> make(const std::shared_ptr<ContainerRuntime>& runtime);
+  static std::string whyNone();
 
   /// The URI of the engine that is about to fail: the runtime under test is opened there.
   virtual std::string uri() const = 0;

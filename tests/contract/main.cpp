@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <iostream>
 #include <thread>
 
 #include "contract/options.h"
 #include "contract/report.h"
+#include "contract/suite_process.h"
 #include "contract/world.h"
 
 namespace control::conform {
@@ -21,6 +22,7 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kCouldNotRun = 2;
+constexpr const char* kNoneMatches = "no behaviour matches --filter; --list shows all";
 
 sigset_t endingSignals() {
   sigset_t signals;
@@ -33,34 +35,43 @@ sigset_t endingSignals() {
 
 /// An interrupted run takes its containers with it.
 void cleanUpWhenInterrupted() {
-  static const sigset_t signals = endingSignals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread([] {
+    const sigset_t signals = endingSignals();
     int number = 0;
     ::sigwait(&signals, &number);
     World& world = World::instance();
     world.interrupted().request_stop();
     const auto swept = world.sweep();
     if (swept)
-      std::cerr << "\ninterrupted: " << *swept << " containers removed\n";
+      complain("\ninterrupted: " + std::to_string(*swept) + " containers removed\n");
     else
-      std::cerr << "\ninterrupted, and cannot clean up: " << swept.error().message << '\n';
-    std::cerr.flush();
-    ::_exit(128 + number);
+      complain("\ninterrupted, and cannot clean up: " + swept.error().message + '\n');
+    endSuite(128 + number);
   }).detach();
 }
 
 int fail(const Error& error) {
-  std::cerr << "control-conform: " << error.message << '\n';
+  complain("control-conform: " + error.message + '\n');
   return kCouldNotRun;
+}
+
+/// Opens the engine; nothing throws.
+Result<void> begin(const Options& options) {
+  static constexpr const char* kThrew =
+      "before the first behaviour a call of the plugin threw an "
+      "exception, and none may: ";
+  try {
+    return World::instance().begin(options);
+  } catch (const std::exception& thrown) {
+    return Error{.code = ErrorCode::kInternal, .message = std::string(kThrew) + thrown.what()};
+  }
 }
 
 int run(const Options& options) {
   if (!options.junit.empty() && !std::ofstream(options.junit, std::ios::app))
     return fail({.message = "cannot write " + options.junit + ": " + std::strerror(errno)});
   cleanUpWhenInterrupted();
-  nameWhatRunsWhenKilled();
-  if (auto begun = World::instance().begin(options); !begun) return fail(begun.error());
+  if (auto begun = begin(options); !begun) return fail(begun.error());
   if (!options.junit.empty()) GTEST_FLAG_SET(output, "xml:" + options.junit);
   if (!options.filter.empty()) GTEST_FLAG_SET(filter, options.filter);
   char name[] = "control-conform";
@@ -72,7 +83,7 @@ int run(const Options& options) {
   listeners.Append(new Report);
   const int failed = RUN_ALL_TESTS();
   if (::testing::UnitTest::GetInstance()->test_to_run_count() == 0)
-    return fail({.message = "no behaviour matches --filter; --list shows all"});
+    return fail({.message = kNoneMatches});
   return failed == 0 ? 0 : kFailed;
 }
 
@@ -92,8 +103,11 @@ int main(int count, char** arguments) {
     return 0;
   }
   if (options->list) {
-    printBehaviours();
-    return 0;
+    return printBehaviours(*options) ? 0 : fail({.message = kNoneMatches});
   }
-  return run(*options);
+  // In every thread there will be: one of them waits for these.
+  const sigset_t signals = endingSignals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const auto code = runApart([&] { return run(*options); });
+  return code ? *code : fail(code.error());
 }

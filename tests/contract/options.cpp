@@ -1,5 +1,7 @@
 #include "contract/options.h"
 
+#include <fnmatch.h>
+
 #include <array>
 #include <filesystem>
 #include <string_view>
@@ -21,7 +23,8 @@ const char* const kUsage =
   --fixtures DIR    the broken plugins for the loader's behaviours (default: the installed ones)
   --junit FILE      writes the results as JUnit XML
   --filter PATTERN  only these, as stop_*:kill_* or -pull_*
-  --list            prints the behaviours: group, name, MUST or SHOULD, what it needs
+  --list            prints the behaviours, with --filter only those: group, name, MUST or SHOULD,
+                    what it needs
   --version, --help
 
 Exit code 0: all that ran passed, and every skip is on the list. 1: not so. 2: it could not run.
@@ -68,7 +71,25 @@ std::string overFullNames(const std::string& filter) {
   return full;
 }
 
+bool matchesAny(std::string_view patterns, const std::string& name) {
+  while (!patterns.empty()) {
+    const std::size_t end = std::min(patterns.find(':'), patterns.size());
+    if (::fnmatch(std::string(patterns.substr(0, end)).c_str(), name.c_str(), 0) == 0) return true;
+    patterns.remove_prefix(std::min(end + 1, patterns.size()));
+  }
+  return false;
+}
+
 }  // namespace
+
+/// As GoogleTest does: what stands behind the first `-` is left out.
+bool Options::selects(const std::string& full_name) const {
+  const std::string_view all = filter;
+  const std::size_t minus = std::min(all.find('-'), all.size());
+  const std::string_view without = all.substr(std::min(minus + 1, all.size()));
+  return (minus == 0 || matchesAny(all.substr(0, minus), full_name) || all.empty()) &&
+         !matchesAny(without, full_name);
+}
 
 Result<Options> Options::parse(int count, const char* const* arguments) {
   Options options;

@@ -21,6 +21,9 @@ struct Options {
   bool help = false;
   bool version = false;
 
+  /// Whether the filter lets a Group.behaviour through.
+  bool selects(const std::string& full_name) const;
+
   /// kInvalidArgument: the message names the argument and what is understood.
   static Result<Options> parse(int count, const char* const* arguments);
 };

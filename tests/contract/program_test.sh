@@ -1,10 +1,11 @@
 #!/bin/sh
 # How control-conform behaves as a program: its list, its skips, its exit codes, an interruption.
 #
-#   program_test.sh CONTROL_CONFORM_WITH_THE_MOCK_LINKED_IN SOURCE_FOLDER
+#   program_test.sh CONTROL_CONFORM_WITH_THE_MOCK_LINKED_IN SOURCE_FOLDER CONTROL_CONFORM_MUTANTS
 set -eu
 program=$1
 source=$2
+mutants=$3
 work=$(mktemp -d "${TMPDIR:-/tmp}/conform-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -35,11 +36,26 @@ expect 2 '--filter needs a value' --runtime "$mock" --filter
 expect 2 'no behaviour matches' --runtime "$mock" --filter no_such_behaviour
 expect 2 'unknown engine' --runtime warp:///
 expect 2 'cannot read /no/such/list' --runtime "$mock" --expect /no/such/list
+expect 2 "cannot read $work: it is a directory; expected a file" --runtime "$mock" --expect "$work"
+
+# --list with --filter, which selects as a run does.
+selects() {
+  expect 0 '' --list --filter "$1"
+  [ "$(awk '{ print $2 }' "$work/out" | sort | tr '\n' ' ')" = "$2" ] || die "--filter $1: expected $2"
+}
+selects "$only" 'inspect_missing_is_not_found remove_keeps_named_volumes '
+selects 'Loader.o*:Pull.*-pull_*:other_*' 'image_is_visible_at_once_after_pull older_abi '
+expect 0 '^Start ' --list --filter '-stop_*'
+! grep -q '^Stop stop_' "$work/out" || die "-stop_* lists them all the same"
+expect 2 'no behaviour matches' --list --filter no_such_behaviour
 
 # A skip has to be listed, one that is not needed is said, one of nothing is a mistake.
 : >"$work/none.txt"
 expect 1 '^DOES NOT CONFORM' --runtime "$mock" --filter "$only" --expect "$work/none.txt"
 grep -q 'put a line `remove_keeps_named_volumes: why` into' "$work/out" || die "no remedy is named"
+# There is no installed list.
+expect 1 'put a line .* into a file of your own and name that with --expect FILE' \
+  --runtime "$mock" --filter "$only"
 echo 'remove_keeps_named_volumes: no files  # really' >"$work/some.txt"
 expect 0 '^  skip  remove_keeps_named_volumes: no files' \
   --runtime "$mock" --filter "$only" --expect "$work/some.txt"
@@ -75,3 +91,17 @@ endedBy TERM 143
 grep -Eq '^interrupted: [01] containers removed' "$work/out" || die "it did not clean up"
 endedBy SEGV 139
 grep -q '^  DIED  stop_timeout_longer' "$work/out" || die "it did not say what ran"
+
+# What a plugin may do to the process. Each behaviour that catches a bug is shown by killed.sh.
+program=$mutants
+expect 1 '^  DIED  before the first behaviour' --runtime mutant:///exits_when_opened
+grep -q '^DOES NOT CONFORM: the plugin ended the process with exit code 0' "$work/out" ||
+  die "it did not say how the process ended"
+expect 2 'a call of the plugin threw an exception, and none may: no info' \
+  --runtime mutant:///info_throws
+expect 134 '^  DIED  inspect_missing_is_not_found' --runtime mutant:///aborts \
+  --filter inspect_missing_is_not_found
+grep -q '^these are my last words' "$work/out" || die "what it printed before it died is lost"
+grep -q 'by signal 6 (Aborted)' "$work/out" || die "it did not say by which signal it died"
+expect 1 "neither info\(\)\.endpoint \('.*'\) nor the path of --runtime \('/extension.*'\) is a" \
+  --runtime mutant:///extension_for_any_name --filter hung_container_does_not_block_others

@@ -1,15 +1,12 @@
 #include "contract/report.h"
 
-#include <signal.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
+#include <sstream>
 #include <string>
 
 #include "contract/behaviour.h"
+#include "contract/suite_process.h"
 #include "contract/world.h"
 
 namespace control::conform {
@@ -30,53 +27,37 @@ std::string seconds(std::chrono::steady_clock::duration duration) {
   return text;
 }
 
-std::atomic<const char*> behaviour_now{nullptr};
-
-/// Only what a signal handler may do.
-void sayWhatRuns(int number) {
-  const auto say = [](const char* text) {
-    if (::write(STDOUT_FILENO, text, std::strlen(text)) < 0) return;
-  };
-  const char* const name = behaviour_now;
-  say("  DIED  ");
-  say(name == nullptr ? "between two behaviours" : name);
-  say("\nDOES NOT CONFORM: the plugin ended the process\n");
-  ::raise(number);
-}
-
 }  // namespace
 
-void nameWhatRunsWhenKilled() {
-  struct sigaction action {};
-  action.sa_handler = sayWhatRuns;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
-  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
-    ::sigaction(number, &action, nullptr);
-}
+void Report::OnTestStart(const ::testing::TestInfo& test) { nowRuns(test.name()); }
 
-void Report::OnTestStart(const ::testing::TestInfo& test) { behaviour_now = test.name(); }
-
-void printBehaviours() {
+bool printBehaviours(const Options& options) {
+  bool any = false;
   for (const Behaviour& one : behaviours()) {
+    if (!options.selects(std::string(one.group) + '.' + std::string(one.name))) continue;
+    any = true;
     std::cout << one.group << ' ' << one.name << ' '
               << (one.level == Level::kMust ? "MUST" : "SHOULD");
     for (const Capability needed : one.needs) std::cout << ' ' << toString(needed);
     std::cout << '\n';
   }
+  return any;
 }
 
 void Report::OnTestProgramStart(const ::testing::UnitTest&) {
   began_ = std::chrono::steady_clock::now();
   const World& world = World::instance();
   const RuntimeInfo& info = world.info();
-  std::cout << "control-conform " << CONTROL_VERSION << ": " << info.engine << ' ' << info.version
-            << (info.api_version.empty() ? "" : " (API " + info.api_version + ")") << " at "
-            << world.options().runtime << ", label " << World::kRunKey << '=' << world.runLabel()
-            << '\n';
+  std::ostringstream text;
+  text << "control-conform " << CONTROL_VERSION << ": " << info.engine << ' ' << info.version
+       << (info.api_version.empty() ? "" : " (API " + info.api_version + ")") << " at "
+       << world.options().runtime << ", label " << World::kRunKey << '=' << world.runLabel()
+       << '\n';
+  say(text.str());
 }
 
 void Report::OnTestSuiteStart(const ::testing::TestSuite& group) {
-  std::cout << group.name() << std::endl;
+  say(std::string(group.name()) + '\n');
 }
 
 void Report::OnTestPartResult(const ::testing::TestPartResult& result) {
@@ -95,34 +76,36 @@ void Report::OnTestEnd(const ::testing::TestInfo& test) {
   const std::string name = test.name();
   std::string time = "  (" + std::to_string(result->elapsed_time()) + " ms)";
   if (result->Failed())
-    std::cout << "  FAIL  " << name << time << '\n' << failures_;
+    say("  FAIL  " + name + time + '\n' + failures_);
   else if (result->Skipped())
-    std::cout << "  skip  " << name << ": " << skipped_because_ << '\n';
+    say("  skip  " + name + ": " + skipped_because_ + '\n');
   else
-    std::cout << "  ok    " << name << time << '\n';
-  std::cout << std::flush;
+    say("  ok    " + name + time + '\n');
   failures_.clear();
   skipped_because_.clear();
-  behaviour_now = nullptr;
+  nowRuns("between two behaviours");
 }
 
 void Report::OnTestProgramEnd(const ::testing::UnitTest& program) {
   if (program.test_to_run_count() == 0) return;
+  nowRuns("after the last behaviour");
   const World& world = World::instance();
+  std::ostringstream text;
   for (const std::string& name : world.needlesslyListed())
-    std::cout << "note: " << name << " is on the list of skips, but passes: take it off "
-              << world.expectFile() << '\n';
+    text << "note: " << name << " is on the list of skips, but passes: take it off "
+         << world.expectFile() << '\n';
   for (int i = 0; i < program.total_test_suite_count(); ++i) {
     const auto* group = program.GetTestSuite(i);
     for (int j = 0; j < group->total_test_count(); ++j)
       if (const auto* test = group->GetTestInfo(j); test->should_run() && test->result()->Failed())
-        std::cout << "failed: " << test->name() << '\n';
+        text << "failed: " << test->name() << '\n';
   }
-  std::cout << world.info().engine << ' ' << world.info().version << ": "
-            << program.successful_test_count() << " passed, " << program.skipped_test_count()
-            << " skipped as listed, " << program.failed_test_count() << " failed in "
-            << seconds(std::chrono::steady_clock::now() - began_) << '\n'
-            << (program.Passed() ? "CONFORMS" : "DOES NOT CONFORM") << std::endl;
+  text << world.info().engine << ' ' << world.info().version << ": "
+       << program.successful_test_count() << " passed, " << program.skipped_test_count()
+       << " skipped as listed, " << program.failed_test_count() << " failed in "
+       << seconds(std::chrono::steady_clock::now() - began_) << '\n'
+       << (program.Passed() ? "CONFORMS" : "DOES NOT CONFORM") << '\n';
+  say(text.str());
 }
 
 }  // namespace control::conform

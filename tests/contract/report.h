@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "contract/options.h"
+
 namespace control::conform {
 
 /// Says how each behaviour went, in a line each, and how it went in all at the end.
@@ -22,10 +24,7 @@ class Report final : public ::testing::EmptyTestEventListener {
   std::string skipped_because_{};
 };
 
-/// From now on a signal that ends this process names the behaviour that ran.
-void nameWhatRunsWhenKilled();
-
-/// The behaviours, a line each.
-void printBehaviours();
+/// The behaviours that --filter selects, a line each. False: there is none.
+bool printBehaviours(const Options& options);
 
 }  // namespace control::conform

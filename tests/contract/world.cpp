@@ -7,6 +7,7 @@
 #include <random>
 
 #include "contract/behaviour.h"
+#include "contract/suite_process.h"
 
 namespace control::conform {
 namespace {
@@ -35,6 +36,8 @@ Result<std::shared_ptr<ContainerRuntime>> World::open(const std::string& uri,
 }
 
 Result<void> World::begin(const Options& options) {
+  process_ = ProcessState::now();
+  inherited_ = inheritedDescriptors();
   if (auto opened = look(options); !opened) return opened;
   if (auto read = readExpected(); !read) return read;
   return warmUp();
@@ -78,6 +81,35 @@ Result<void> World::warmUp() {
   if (auto swept = sweep(); !swept) return swept.error();
   baseline_ = Footprint::now();
   return {};
+}
+
+std::vector<std::string> World::changesOfProcess() {
+  ProcessState now = ProcessState::now();
+  std::vector<std::string> changes = now.changesSince(process_);
+  process_ = std::move(now);
+  for (const auto& [fd, name] : {std::pair(STDOUT_FILENO, "stdout"), {STDERR_FILENO, "stderr"}})
+    if (const std::string text = printedOn(fd); !text.empty())
+      changes.push_back(std::string("this was printed on ") + name + ", which is the host's: '" +
+                        text + "'; what an operator should know goes to HostContext::diagnostic");
+  return changes;
+}
+
+std::vector<std::string> World::inheritableDescriptors() const {
+  std::vector<std::string> found;
+  for (const auto& [fd, what] : inheritedDescriptors())
+    if (!inherited_.contains(fd))
+      found.push_back("descriptor " + std::to_string(fd) + " (" + what +
+                      ") is not close-on-exec: programs that the host starts inherit it; use "
+                      "O_CLOEXEC, SOCK_CLOEXEC, EFD_CLOEXEC and the like");
+  return found;
+}
+
+std::string World::howToList(std::string_view behaviour) const {
+  const std::string line = "put a line `" + std::string(behaviour) + ": why` into ";
+  if (::access(expect_file_.c_str(), W_OK) == 0) return line + expect_file_;
+  const bool exists = ::access(expect_file_.c_str(), F_OK) == 0;
+  return line + (exists ? "a copy of " + expect_file_ : "a file of your own") +
+         " and name that with --expect FILE";
 }
 
 std::string World::fixtureDirectory() const {

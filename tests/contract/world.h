@@ -15,6 +15,7 @@
 
 #include "contract/expected.h"
 #include "contract/options.h"
+#include "contract/process_state.h"
 #include "support/footprint.h"
 
 namespace control::conform {
@@ -48,8 +49,16 @@ class World {
   /// Where the broken plugins of the loader's behaviours are.
   std::string fixtureDirectory() const;
   std::string expectFile() const { return expect_file_; }
+  /// How to list a skip there, or where else when it cannot be written.
+  std::string howToList(std::string_view behaviour) const;
   /// Above this, something is left behind.
   const Footprint& baseline() const noexcept { return baseline_; }
+
+  /// What the process has been changed in since this was last called, or since before the plugin
+  /// was loaded: a sentence each.
+  std::vector<std::string> changesOfProcess();
+  /// The descriptors that a program started now would inherit and did not before.
+  std::vector<std::string> inheritableDescriptors() const;
 
   /// None: networks cost time. Containers that cannot have ports have no network to go without.
   NetworkMode network() const noexcept {
@@ -78,6 +87,8 @@ class World {
   ExpectedSkips expected_{};
   std::string expect_file_{};
   Footprint baseline_{};
+  ProcessState process_{};
+  std::map<int, std::string> inherited_{};
   std::atomic<int> names_{0};
   std::stop_source interrupted_{};
   mutable std::mutex mutex_{};

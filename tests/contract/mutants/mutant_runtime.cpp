@@ -31,6 +31,7 @@ const std::map<std::string_view, MakeMutant>& mutants() {
     std::map<std::string_view, MakeMutant> all{{"none", makes<Decorator>()}};
     addLifecycleMutants(all);
     addSpecificationMutants(all);
+    addProcessMutants(all);
     addStreamMutants(all);
     return all;
   }();
