@@ -36,7 +36,9 @@ class Forgets final : public Decorator {
   std::map<ContainerId, ContainerSpec> asked_;  ///< guarded by mutex_
 };
 
-void withoutEntrypoint(ContainerSpec& spec) { spec.entrypoint.clear(); }
+void withoutEntrypoint(ContainerSpec& spec) {
+  if (!spec.entrypoint.empty()) spec.entrypoint = {"/bin/true"};
+}
 void withoutEnvironment(ContainerSpec& spec) {
   for (auto& [name, value] : spec.environment) value = "forgotten";
 }
