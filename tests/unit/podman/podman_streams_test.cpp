@@ -154,11 +154,10 @@ TEST(PodmanLogs, OfAContainerThatVanishedEndAndACutFrameIsALoss) {
 }
 
 TEST(PodmanPull, EndsWithTheImageAndNotWithTheConnection) {
-  std::string answer;
-  ScriptedEngine engine(podmanScript(
-      "4.3.1", [&](const Request&, Peer& peer) { return peer.reply(200, answer), true; }));
-  const auto runtime = opened(engine);
-  const auto pull = [&]() -> Result<void> {
+  const auto pull = [](const std::string& answer) -> Result<void> {
+    ScriptedEngine engine(podmanScript(
+        "4.3.1", [&](const Request&, Peer& peer) { return peer.reply(200, answer), true; }));
+    const auto runtime = opened(engine);
     auto stream = runtime->pull("localhost/a:1", {}, soon());
     if (!stream) return stream.error();
     for (;;) {
@@ -167,16 +166,12 @@ TEST(PodmanPull, EndsWithTheImageAndNotWithTheConnection) {
       if (!*step) return {};
     }
   };
-  answer = "{\"stream\":\"Trying\"}\n{\"images\":[\"x\"],\"id\":\"x\"}\n";
-  EXPECT_TRUE(pull());
-  answer = "{\"stream\":\"Trying\"}\n";
-  EXPECT_CODE(pull(), ErrorCode::kUnavailable);
-  answer = "{\"stream\":\"Trying\"}\n{\"error\":\"manifest unknown\"}\n";
-  EXPECT_CODE(pull(), ErrorCode::kImageNotFound);
-  answer = "{\"error\":\"unauthorized: access denied\"}\n";
-  EXPECT_CODE(pull(), ErrorCode::kPermissionDenied);
-  answer = "nonsense\n";
-  EXPECT_CODE(pull(), ErrorCode::kInternal);
+  EXPECT_TRUE(pull("{\"stream\":\"Trying\"}\n{\"images\":[\"x\"],\"id\":\"x\"}\n"));
+  EXPECT_CODE(pull("{\"stream\":\"Trying\"}\n"), ErrorCode::kUnavailable);
+  EXPECT_CODE(pull("{\"stream\":\"Trying\"}\n{\"error\":\"manifest unknown\"}\n"),
+              ErrorCode::kImageNotFound);
+  EXPECT_CODE(pull("{\"error\":\"unauthorized: access denied\"}\n"), ErrorCode::kPermissionDenied);
+  EXPECT_CODE(pull("nonsense\n"), ErrorCode::kInternal);
 }
 
 TEST(PodmanPull, GivesUpOnARegistryWhoseSilenceTheEngineWaitsFor) {
