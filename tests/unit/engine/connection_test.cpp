@@ -59,7 +59,8 @@ TEST(Connection, OfAUnixSocketIsNotInheritedByPrograms) {
 
   // And it is a connection.
   const int peer = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-  WaitScope scope((*connection)->wakeup(), {}, *systemClock());
+  const CallContext context = CallContext::within(std::chrono::seconds(60));
+  WaitScope scope((*connection)->wakeup(), context, *systemClock());
   std::size_t sent = 0;
   ASSERT_TRUE((*connection)->send("question", sent, scope));
   EXPECT_EQ(sent, 8U);
