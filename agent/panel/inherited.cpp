@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kUnknownOutcome =
     "the agent ended while it executed this command, and nobody knows whether it took effect; look "
-    "at the server's status before you send it again under a new id";
+    "at the server's status, files or backups before you send it again under a new id";
 
 }  // namespace
 

@@ -61,10 +61,8 @@ struct Surroundings {
   std::string hostname{};
 };
 
-/// Reads a shell script made of `trap`, `echo`, `printf` without formats, `sleep`, `exit`, `true`,
-/// `false`, `:`, `cat`, `kill -SIG $$`, `exec sleep`, `sleep N &`, `wait`, `pwd`, `hostname`, `id
-/// -u`, `id -g`, variables of the environment and `while true; do ...; done`. Nullopt: there is
-/// something else in it.
+/// Reads a shell script made of what docs/mock.md lists: `trap`, `echo`, `sleep`, `exit`, loops
+/// without conditions and the like. Nullopt: there is something else in it.
 std::optional<Block> parseScript(std::string_view script, const Surroundings& surroundings = {});
 
 /// What `argv` (entrypoint and command) does. Understood are `sh -c SCRIPT`, sleep, cat, echo,

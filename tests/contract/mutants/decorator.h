@@ -131,4 +131,46 @@ class StreamDecorator : public Stream<Item> {
   const std::unique_ptr<Stream<Item>> inner_;
 };
 
+/// Another console, call by call: Base is Console or ExecSession.
+template <class Base>
+class ConsoleDecorator : public Base {
+ public:
+  explicit ConsoleDecorator(std::unique_ptr<Base> inner) : inner_(std::move(inner)) {}
+
+  Result<std::optional<Output>> next(const CallContext& context) override {
+    return inner_->next(context);
+  }
+  int pollFd() const noexcept override { return inner_->pollFd(); }
+  void cancel() noexcept override { inner_->cancel(); }
+  Result<void> write(std::string_view bytes, const CallContext& context) override {
+    return inner_->write(bytes, context);
+  }
+  Result<void> closeInput(const CallContext& context) override {
+    return inner_->closeInput(context);
+  }
+
+ protected:
+  Base& inner() noexcept { return *inner_; }
+
+ private:
+  const std::unique_ptr<Base> inner_;
+};
+
+class ExecDecorator : public ConsoleDecorator<ExecSession> {
+ public:
+  using ConsoleDecorator::ConsoleDecorator;
+
+  Result<int> exitCode(const CallContext& context) override { return inner().exitCode(context); }
+  Result<void> resize(int columns, int rows, const CallContext& context) override {
+    return inner().resize(columns, rows, context);
+  }
+};
+
+/// What was made, as a Wrapper; or why it was not.
+template <class Wrapper, class Made>
+Result<std::unique_ptr<Made>> wrapped(Result<std::unique_ptr<Made>> made) {
+  if (!made) return made;
+  return std::unique_ptr<Made>(std::make_unique<Wrapper>(std::move(*made)));
+}
+
 }  // namespace control::conform

@@ -66,9 +66,7 @@ class StreamPassedOn final : public Decorator {
   using Decorator::Decorator;
   Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
                                           const CallContext& context) override {
-    auto logs = inner().logs(id, options, context);
-    if (!logs) return logs;
-    return std::unique_ptr<LogStream>(std::make_unique<LogsPassedOn>(std::move(*logs)));
+    return wrapped<LogsPassedOn>(inner().logs(id, options, context));
   }
 };
 
@@ -87,9 +85,7 @@ class WaitThrows final : public Decorator {
   using Decorator::Decorator;
   Result<std::unique_ptr<ExitWatch>> watchExit(const ContainerId& id,
                                                const CallContext& context) override {
-    auto watch = inner().watchExit(id, context);
-    if (!watch) return watch;
-    return std::unique_ptr<ExitWatch>(std::make_unique<Watch>(std::move(*watch)));
+    return wrapped<Watch>(inner().watchExit(id, context));
   }
 
  private:
@@ -120,32 +116,13 @@ class Patient final : public StreamDecorator<Item> {
   }
 };
 
+/// The same of a console.
 template <class Base>
-class PatientConsole : public Base {
+class PatientConsole final : public Base {
  public:
-  explicit PatientConsole(std::unique_ptr<Base> inner) : inner_(std::move(inner)) {}
+  using Base::Base;
   Result<std::optional<Output>> next(const CallContext& context) override {
-    return inner_->next(patient(context));
-  }
-  int pollFd() const noexcept override { return inner_->pollFd(); }
-  void cancel() noexcept override { inner_->cancel(); }
-  Result<void> write(std::string_view bytes, const CallContext& context) override {
-    return inner_->write(bytes, context);
-  }
-  Result<void> closeInput(const CallContext& context) override {
-    return inner_->closeInput(context);
-  }
-
- protected:
-  const std::unique_ptr<Base> inner_;
-};
-
-class PatientExec final : public PatientConsole<ExecSession> {
- public:
-  using PatientConsole::PatientConsole;
-  Result<int> exitCode(const CallContext& context) override { return inner_->exitCode(context); }
-  Result<void> resize(int columns, int rows, const CallContext& context) override {
-    return inner_->resize(columns, rows, context);
+    return Base::next(patient(context));
   }
 };
 
@@ -154,30 +131,23 @@ class NextIgnoresPastDeadlines final : public Decorator {
   using Decorator::Decorator;
   Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
                                           const CallContext& context) override {
-    return wrap<LogStream, Patient<Output>>(inner().logs(id, options, context));
+    return wrapped<Patient<Output>>(inner().logs(id, options, context));
   }
   Result<std::unique_ptr<Console>> attach(const ContainerId& id, const AttachOptions& options,
                                           const CallContext& context) override {
-    return wrap<Console, PatientConsole<Console>>(inner().attach(id, options, context));
+    return wrapped<PatientConsole<ConsoleDecorator<Console>>>(inner().attach(id, options, context));
   }
   Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
                                             const CallContext& context) override {
-    return wrap<ExecSession, PatientExec>(inner().exec(id, spec, context));
+    return wrapped<PatientConsole<ExecDecorator>>(inner().exec(id, spec, context));
   }
   Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
                                               const CallContext& context) override {
-    return wrap<EventStream, Patient<Event>>(inner().events(filter, context));
+    return wrapped<Patient<Event>>(inner().events(filter, context));
   }
   Result<std::unique_ptr<PullStream>> pull(const std::string& reference, const PullOptions& options,
                                            const CallContext& context) override {
-    return wrap<PullStream, Patient<PullProgress>>(inner().pull(reference, options, context));
-  }
-
- private:
-  template <class AnyStream, class Wrapper>
-  static Result<std::unique_ptr<AnyStream>> wrap(Result<std::unique_ptr<AnyStream>> made) {
-    if (!made) return made;
-    return std::unique_ptr<AnyStream>(std::make_unique<Wrapper>(std::move(*made)));
+    return wrapped<Patient<PullProgress>>(inner().pull(reference, options, context));
   }
 };
 

@@ -7,34 +7,16 @@ namespace control::conform {
 namespace {
 
 /// Tells how a command ended before its output was read, and what it printed is lost.
-class EarlyExec final : public ExecSession {
+class EarlyExec final : public ExecDecorator {
  public:
-  explicit EarlyExec(std::unique_ptr<ExecSession> inner) : inner_(std::move(inner)) {}
-
-  Result<std::optional<Output>> next(const CallContext& context) override {
-    return inner_->next(context);
-  }
-  int pollFd() const noexcept override { return inner_->pollFd(); }
-  void cancel() noexcept override { inner_->cancel(); }
-  Result<void> write(std::string_view bytes, const CallContext& context) override {
-    return inner_->write(bytes, context);
-  }
-  Result<void> closeInput(const CallContext& context) override {
-    return inner_->closeInput(context);
-  }
+  using ExecDecorator::ExecDecorator;
   Result<int> exitCode(const CallContext& context) override {
     for (;;) {
-      const auto lost = inner_->next(context);
+      const auto lost = inner().next(context);
       if (!lost || !*lost) break;
     }
-    return inner_->exitCode(context);
+    return inner().exitCode(context);
   }
-  Result<void> resize(int columns, int rows, const CallContext& context) override {
-    return inner_->resize(columns, rows, context);
-  }
-
- private:
-  const std::unique_ptr<ExecSession> inner_;
 };
 
 class ExecExitBeforeDrain final : public Decorator {
@@ -42,9 +24,7 @@ class ExecExitBeforeDrain final : public Decorator {
   using Decorator::Decorator;
   Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
                                             const CallContext& context) override {
-    auto session = inner().exec(id, spec, context);
-    if (!session) return session;
-    return std::unique_ptr<ExecSession>(std::make_unique<EarlyExec>(std::move(*session)));
+    return wrapped<EarlyExec>(inner().exec(id, spec, context));
   }
 };
 
@@ -101,9 +81,7 @@ class EventsSilentDrop final : public Decorator {
   using Decorator::Decorator;
   Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
                                               const CallContext& context) override {
-    auto events = inner().events(filter, context);
-    if (!events) return events;
-    return std::unique_ptr<EventStream>(std::make_unique<GaplessEvents>(std::move(*events)));
+    return wrapped<GaplessEvents>(inner().events(filter, context));
   }
 };
 
@@ -158,9 +136,7 @@ class PullSwallowsInBandError final : public Decorator {
   using Decorator::Decorator;
   Result<std::unique_ptr<PullStream>> pull(const std::string& reference, const PullOptions& options,
                                            const CallContext& context) override {
-    auto pull = inner().pull(reference, options, context);
-    if (!pull) return pull;
-    return std::unique_ptr<PullStream>(std::make_unique<HappyPull>(std::move(*pull)));
+    return wrapped<HappyPull>(inner().pull(reference, options, context));
   }
 };
 
