@@ -106,8 +106,7 @@ struct Chosen {
 control::Result<std::vector<Chosen>> choose(const std::vector<ConsoleLine>& lines,
                                             const LogRequest& request,
                                             const std::stop_token& stop) {
-  using Clock = std::chrono::steady_clock;
-  const auto until = Clock::now() + kSearchTimeout;
+  const auto until = std::chrono::steady_clock::now() + kSearchTimeout;
   std::vector<Chosen> chosen;
   std::size_t after = 0;
   std::size_t next = 0;  // the first that is not chosen yet
@@ -115,7 +114,7 @@ control::Result<std::vector<Chosen>> choose(const std::vector<ConsoleLine>& line
     if (stop.stop_requested())
       return control::Error{.code = control::ErrorCode::kCancelled,
                             .message = "the agent is being shut down"};
-    if (request.search && Clock::now() >= until)
+    if (request.search && std::chrono::steady_clock::now() >= until)
       return control::Error{.code = control::ErrorCode::kDeadlineExceeded,
                             .message = "the search took longer than " +
                                        std::to_string(kSearchTimeout.count()) +

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "agent/actions/forbidden_fields.h"
+#include "agent/lowered.h"
 #include "agent/panel/refusal.h"
 
 namespace agent {
@@ -19,13 +20,6 @@ constexpr std::size_t kMostEnvironmentBytes = 32 * 1024;
 constexpr std::size_t kMostLabels = 64;
 constexpr std::size_t kMostStartupBytes = 16 * 1024;
 constexpr std::size_t kMostPorts = 128;
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 // ---- Environment and labels ----
 

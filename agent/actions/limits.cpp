@@ -3,21 +3,15 @@
 #include <charconv>
 #include <cmath>
 
+#include "agent/lowered.h"
 #include "agent/panel/refusal.h"
 
 namespace agent {
 namespace {
 
-constexpr std::int64_t kMiB = 1024 * 1024;
+constexpr std::int64_t kWholeMiB = 1024 * 1024;
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
 constexpr std::int64_t kMostPids = 4096;
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 /// The factor of a unit as "m", "MB" or "MiB"; 0 for what is none. All units are binary.
 std::int64_t unitFactor(std::string_view unit) {
@@ -35,7 +29,7 @@ std::int64_t unitFactor(std::string_view unit) {
 
 /// A number without a unit: bytes, or MiB when it is too small to be bytes.
 std::int64_t bytesOf(std::int64_t number) {
-  return number < kLeastMemoryBytes ? number * kMiB : number;
+  return number < kLeastMemoryBytes ? number * kWholeMiB : number;
 }
 
 /// 0 means no limit, which nobody asks for with a number above it.

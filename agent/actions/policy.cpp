@@ -25,7 +25,7 @@ using control::Error;
 using control::ErrorCode;
 using control::Result;
 
-constexpr std::size_t kLargestFile = 1024 * 1024;
+constexpr std::size_t kLargestPolicy = 1024 * 1024;
 constexpr std::array<std::string_view, 8> kKeys = {"images",  "ports",      "maxMemory",   "maxCpu",
                                                    "maxPids", "maxServers", "stopSignals", "disk"};
 constexpr std::array<std::string_view, 2> kDiskKeys = {"reserve", "onExceeded"};
@@ -251,7 +251,7 @@ Result<Policy> readPolicyFile(const std::string& path) {
   if (folder)
     if (auto own = requireOwn(folder.get(), "its folder"); !own) return own.error();
   if (auto own = requireOwn(file.get(), "it"); !own) return own.error();
-  std::string text(kLargestFile + 1, '\0');
+  std::string text(kLargestPolicy + 1, '\0');
   std::size_t size = 0;
   for (;;) {
     const ssize_t count = ::read(file.get(), text.data() + size, text.size() - size);
@@ -260,7 +260,7 @@ Result<Policy> readPolicyFile(const std::string& path) {
     size += static_cast<std::size_t>(count);
     if (count == 0 || size == text.size()) break;
   }
-  if (size > kLargestFile) return Error::invalid("is larger than 1 MiB");
+  if (size > kLargestPolicy) return Error::invalid("is larger than 1 MiB");
   return parsePolicy(std::string_view(text).substr(0, size));
 }
 

@@ -12,17 +12,17 @@ namespace agent {
 namespace {
 
 /// How long a server may leave a line before its stdin.
-constexpr std::chrono::seconds kInputTimeout{5};
+constexpr std::chrono::seconds kQuietTimeout{5};
 constexpr std::chrono::milliseconds kGlance{50};
-constexpr std::size_t kMostLines = 16;
-constexpr std::size_t kLongestLine = 4095;
+constexpr std::size_t kMostQuietLines = 16;
+constexpr std::size_t kLongestQuietLine = 4095;
 
 bool isLine(const std::string& text) {
   const auto is_control = [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return (byte < 0x20 && c != '\t') || byte == 0x7f;
   };
-  return !text.empty() && text.size() <= kLongestLine &&
+  return !text.empty() && text.size() <= kLongestQuietLine &&
          std::none_of(text.begin(), text.end(), is_control);
 }
 
@@ -36,7 +36,7 @@ std::vector<std::string> readLines(const Fields& fields, std::string_view name) 
       fields.refuse(name, "must hold lines of 1 to 4095 bytes without control characters");
     lines.push_back(*one.text());
   }
-  if (lines.size() > kMostLines) fields.refuse(name, "must hold at most 16 lines");
+  if (lines.size() > kMostQuietLines) fields.refuse(name, "must hold at most 16 lines");
   return lines;
 }
 
@@ -119,7 +119,7 @@ control::Result<void> QuietServer::write(const std::string& line) const {
   const auto told = std::make_shared<std::promise<control::Result<void>>>();
   auto end = told->get_future();
   auto accepted = supervisor_.sendLine(
-      server_id_, line, kInputTimeout,
+      server_id_, line, kQuietTimeout,
       [told](const control::Result<void>& written) { told->set_value(written); });
   if (!accepted) return accepted;
   return end.get();

@@ -17,7 +17,7 @@ using control::Error;
 using control::RegistryCredentials;
 using control::Result;
 
-constexpr std::size_t kLargestFile = 1 << 20;
+constexpr std::size_t kLargestCredentials = 1 << 20;
 
 /// A name as images begin with it: without a scheme and the path of a registry's API.
 std::string_view nameOf(std::string_view key) {
@@ -81,7 +81,7 @@ Result<std::optional<RegistryCredentials>> findCredentials(std::string_view text
 Result<std::optional<RegistryCredentials>> readCredentials(const std::string& file,
                                                            std::string_view image) {
   if (file.empty()) return std::optional<RegistryCredentials>();
-  const auto text = readPrivateFile(file, kLargestFile);
+  const auto text = readPrivateFile(file, kLargestCredentials);
   if (!text) return text.error();
   auto found = findCredentials(*text, image);
   if (!found) return Error::invalid(file + ": " + found.error().message);

@@ -19,6 +19,8 @@
 
 #include <libcontrol/version.h>
 
+#include "agent/lowered.h"
+
 namespace agent {
 namespace {
 
@@ -36,12 +38,6 @@ std::string valueOf(const std::string& line, std::string_view key) {
   if (colon == std::string::npos) return {};
   const std::size_t start = line.find_first_not_of(" \t", colon + 1);
   return start == std::string::npos ? std::string() : line.substr(start);
-}
-
-std::string lowered(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
 }
 
 std::optional<std::string> addressText(const sockaddr* address) {

@@ -20,7 +20,7 @@ namespace agent::files {
 namespace {
 
 constexpr std::size_t kBlock = 256 * 1024;
-constexpr mode_t kPermissions = 0777;
+constexpr mode_t kArchivedPermissions = 0777;
 /// What is read at a time on the way to an entry.
 constexpr std::size_t kHeaderPiece = 512;
 /// Of a file with holes; one with more is archived with them filled.
@@ -98,7 +98,7 @@ struct ArchiveWriter::State {
       ::archive_entry_set_pathname_utf8(entry.get(), path.c_str());
     else
       ::archive_entry_set_pathname(entry.get(), path.c_str());
-    ::archive_entry_set_mode(entry.get(), status.st_mode & (S_IFMT | kPermissions));
+    ::archive_entry_set_mode(entry.get(), status.st_mode & (S_IFMT | kArchivedPermissions));
     ::archive_entry_set_uid(entry.get(), status.st_uid);
     ::archive_entry_set_gid(entry.get(), status.st_gid);
     ::archive_entry_set_mtime(entry.get(), status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
@@ -298,7 +298,7 @@ std::optional<ArchiveEntry> ArchiveReader::next() {
   ArchiveEntry entry;
   const char* const utf8_path = ::archive_entry_pathname_utf8(found);
   entry.path = textOf(utf8_path != nullptr ? utf8_path : ::archive_entry_pathname(found));
-  entry.permissions = ::archive_entry_perm(found) & kPermissions;
+  entry.permissions = ::archive_entry_perm(found) & kArchivedPermissions;
   entry.size = ::archive_entry_size_is_set(found) != 0 ? ::archive_entry_size(found) : -1;
   entry.user = ::archive_entry_uid(found);
   entry.group = ::archive_entry_gid(found);

@@ -12,19 +12,13 @@
 
 #include "agent/files/read.h"
 #include "agent/files/tree.h"
+#include "agent/lowered.h"
 
 namespace agent::files {
 namespace {
 
 constexpr std::size_t kStep = 256 * 1024;
 constexpr std::size_t kLongestLine = 512;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lowered(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), lower);
-  return text;
-}
 
 /// Names hold brackets more often than patterns do: what has some is also looked for as it stands.
 class NamePattern {

@@ -14,15 +14,14 @@ std::string quoted(const std::string& text) {
 }
 
 std::string iso8601(std::chrono::system_clock::time_point moment) {
-  const auto milliseconds =
+  const auto since =
       std::chrono::floor<std::chrono::milliseconds>(moment).time_since_epoch().count();
-  const std::time_t seconds = static_cast<std::time_t>(milliseconds / 1000);
+  const std::time_t seconds = static_cast<std::time_t>(since / 1000);
   std::tm fields{};
   ::gmtime_r(&seconds, &fields);
   char text[64];
   const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &fields);
-  std::snprintf(text + length, sizeof text - length, ".%03dZ",
-                static_cast<int>(milliseconds % 1000));
+  std::snprintf(text + length, sizeof text - length, ".%03dZ", static_cast<int>(since % 1000));
   return text;
 }
 

@@ -132,7 +132,7 @@ class Client {
   Clock::time_point deadline_ = Clock::now() + kClientTime;
 };
 
-Error unavailable(const std::string& what) {
+Error systemError(const std::string& what) {
   return {.code = ErrorCode::kUnavailable, .message = what + ": " + ::strerror(errno)};
 }
 
@@ -152,13 +152,13 @@ Result<Descriptor> listenOn(const std::string& address, int port) {
   }
   const std::string place = address + " port " + std::to_string(port);
   Descriptor socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0) return unavailable("cannot listen on " + place);
+  if (socket.get() < 0) return systemError("cannot listen on " + place);
   const int yes = 1;
   // Only SO_REUSEADDR: with SO_REUSEPORT a second agent could share the port unnoticed.
   static_cast<void>(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&storage), size) != 0 ||
       ::listen(socket.get(), SOMAXCONN) != 0)
-    return unavailable("cannot listen on " + place);
+    return systemError("cannot listen on " + place);
   return socket;
 }
 

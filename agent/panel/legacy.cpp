@@ -8,28 +8,28 @@
 namespace agent {
 namespace {
 
-using Kind = LegacyRequest::Kind;
+using RequestKind = LegacyRequest::Kind;
 
 struct LegacyType {
   std::string_view type;
-  Kind kind;
+  RequestKind kind;
   std::string_view action;
 };
 
 constexpr std::array<LegacyType, 13> kTypes = {{
-    {"system_info_request", Kind::kSystemInfo, "get_system_info"},
-    {"server_create", Kind::kAction, "create_server"},
-    {"server_start", Kind::kAction, "start_server"},
-    {"server_stop", Kind::kAction, "stop_server"},
-    {"server_restart", Kind::kAction, "restart_server"},
-    {"server_delete", Kind::kAction, "delete_server"},
-    {"server_update", Kind::kAction, "update_server"},
-    {"server_suspend", Kind::kSuspend, "stop_server"},
-    {"server_unsuspend", Kind::kUnsuspend, "unsuspend_server"},
-    {"server_reinstall", Kind::kReinstall, "reinstall_server"},
-    {"server_command", Kind::kAction, "send_command"},
-    {"file_read", Kind::kAction, "read_file"},
-    {"file_write", Kind::kAction, "write_file"},
+    {"system_info_request", RequestKind::kSystemInfo, "get_system_info"},
+    {"server_create", RequestKind::kAction, "create_server"},
+    {"server_start", RequestKind::kAction, "start_server"},
+    {"server_stop", RequestKind::kAction, "stop_server"},
+    {"server_restart", RequestKind::kAction, "restart_server"},
+    {"server_delete", RequestKind::kAction, "delete_server"},
+    {"server_update", RequestKind::kAction, "update_server"},
+    {"server_suspend", RequestKind::kSuspend, "stop_server"},
+    {"server_unsuspend", RequestKind::kUnsuspend, "unsuspend_server"},
+    {"server_reinstall", RequestKind::kReinstall, "reinstall_server"},
+    {"server_command", RequestKind::kAction, "send_command"},
+    {"file_read", RequestKind::kAction, "read_file"},
+    {"file_write", RequestKind::kAction, "write_file"},
 }};
 
 std::string powerAction(const Fields& data) {
@@ -59,7 +59,7 @@ std::string legacyMessageId(const Json& message) {
 
 std::optional<LegacyRequest> readLegacy(const std::string& type, const Json& message) {
   if (type == "server_power") {
-    LegacyRequest request{Kind::kAction, readCommand(message)};
+    LegacyRequest request{RequestKind::kAction, readCommand(message)};
     request.command.action = powerAction(request.command.fields());
     return request;
   }

@@ -12,7 +12,7 @@ namespace {
 using control::ContainerInfo;
 using control::EntryState;
 using control::Result;
-using Kind = ReadinessRule::Kind;
+using RuleKind = ReadinessRule::Kind;
 using News = RunReadiness::News;
 using Clock = Prober::Clock;
 
@@ -138,7 +138,8 @@ void Readiness::onConsole(const std::string& server_id) {
   const std::lock_guard lock(mutex_);
   const auto server = servers_.find(server_id);
   if (server == servers_.end() || !server->second.run || !server->second.run->starting()) return;
-  if (server->second.run->watch->rule.kind == Kind::kConsole) prober_.wake(server_id, kOutputPause);
+  if (server->second.run->watch->rule.kind == RuleKind::kConsole)
+    prober_.wake(server_id, kOutputPause);
 }
 
 void Readiness::tell(const std::string& server_id, Run& run, News news) {
@@ -234,7 +235,7 @@ Prober::Turn Readiness::look(const std::string& server_id, Run& run) {
   const auto pause = [&]() -> Prober::Pause {
     return run.watch ? run.watch->state.pause() : Prober::Pause(kInspectTimeout);
   };
-  const bool by_engine = run.watch && run.watch->rule.kind == Kind::kHealth;
+  const bool by_engine = run.watch && run.watch->rule.kind == RuleKind::kHealth;
   if (!run.inspected || by_engine) {
     if (!inspect(server_id, run) && run.watch)
       tell(server_id, run, run.watch->state.unasked("the engine does not answer", Clock::now()));
@@ -297,7 +298,7 @@ void Readiness::inspected(const std::string& server_id, std::uint64_t ticket,
   const bool was_starting = run->starting();
   tell(server_id, *run, judge(*run->watch, info));
   // What goes on by itself has its next turn already.
-  if (info && was_starting && run->watch->rule.kind != Kind::kHealth) prober_.wake(server_id);
+  if (info && was_starting && run->watch->rule.kind != RuleKind::kHealth) prober_.wake(server_id);
 }
 
 /// Once in each run.
@@ -319,7 +320,7 @@ void Readiness::learnRun(const std::string& server_id, Server& server, const Con
   }
   if (!run.watch) return;
   Watch& watch = *run.watch;
-  if (watch.rule.kind == Kind::kConsole) {
+  if (watch.rule.kind == RuleKind::kConsole) {
     if (services_->config.console_bytes == 0)
       return tell(server_id, run, watch.state.untold("this host reads no console (CONSOLE_BYTES)"));
     watch.search = std::make_shared<ConsoleSearch>(
@@ -340,7 +341,7 @@ void Readiness::learnRun(const std::string& server_id, Server& server, const Con
 News Readiness::judge(Watch& watch, const Result<ContainerInfo>& info) {
   if (!info)
     return watch.state.unasked("the engine cannot say: " + info.error().message, Clock::now());
-  if (watch.rule.kind != Kind::kHealth) return News::kNone;
+  if (watch.rule.kind != RuleKind::kHealth) return News::kNone;
   const control::WallTime now = services_->runtime.clock().wallNow();
   const HealthVerdict verdict = verdictOf(info->health, now - info->started_at.value_or(now));
   if (verdict.kind == HealthVerdict::Kind::kHolds) return watch.state.holds({});

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "agent/descriptor.h"
+#include "agent/panel/transport.h"
 
 // The thread sanitizer crashes in threads that the C library makes for itself: under it the
 // resolver is asked on our own thread, and cannot be interrupted.
@@ -32,9 +33,6 @@ using control::Result;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-Error unavailable(std::string message) {
-  return {.code = ErrorCode::kUnavailable, .message = std::move(message)};
-}
 Error cancelled() { return {.code = ErrorCode::kCancelled, .message = "stopping"}; }
 Error unresolved(const std::string& host, int problem) {
   return unavailable("the name " + host + " cannot be resolved: " + ::gai_strerror(problem));

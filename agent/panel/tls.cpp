@@ -31,10 +31,6 @@ struct SessionDeleter {
 };
 using Session = std::unique_ptr<SSL, SessionDeleter>;
 
-Error unavailable(std::string message) {
-  return {.code = ErrorCode::kUnavailable, .message = std::move(message)};
-}
-
 /// The first error of the thread's queue, which is emptied.
 std::string opensslReason(const char* otherwise) {
   const unsigned long code = ::ERR_get_error();

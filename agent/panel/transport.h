@@ -4,10 +4,18 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include <libcontrol/result.h>
 
 #include "agent/descriptor.h"
 
 namespace agent {
+
+/// Why there is no connection to the panel.
+inline control::Error unavailable(std::string why) {
+  return {.code = control::ErrorCode::kUnavailable, .message = std::move(why)};
+}
 
 /// How a read or a write ended.
 struct Io {

@@ -28,7 +28,7 @@ using Poco::Net::HTTPRequest;
 using Poco::Net::HTTPResponse;
 using std::chrono::milliseconds;
 
-constexpr int kSwitching = 101, kUnauthorized = 401, kForbidden = 403;
+constexpr int kSwitching = 101, kUnauthorized = 401, kForbiddenStatus = 403;
 
 std::string percentEncoded(const std::string& text) {
   std::string encoded;
@@ -105,7 +105,7 @@ DialFailure refusal(const HTTPResponse& response) {
   const int status = response.getStatus();
   DialFailure failure;
   failure.text = "the panel answered " + std::to_string(status) + ' ' + response.getReason();
-  failure.refused = status == kUnauthorized || status == kForbidden;
+  failure.refused = status == kUnauthorized || status == kForbiddenStatus;
   if (failure.refused)
     failure.text += ": it does not accept this node's id or secret; check NODE_ID and the secret";
   else if (status >= 300 && status < 400)

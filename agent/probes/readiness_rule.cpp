@@ -20,7 +20,7 @@ namespace {
 using control::Error;
 using control::ErrorCode;
 using control::Result;
-using Kind = ReadinessRule::Kind;
+using RuleKind = ReadinessRule::Kind;
 
 constexpr double kShortestInterval = 1;
 constexpr double kLongestInterval = 300;
@@ -28,18 +28,18 @@ constexpr double kShortestTimeout = 1;
 constexpr double kLongestTimeout = 86'400;
 
 struct KindName {
-  Kind kind;
+  RuleKind kind;
   std::string_view name;
 };
-constexpr std::array<KindName, 5> kKinds = {{{Kind::kConsole, "console"},
-                                             {Kind::kTcp, "tcp"},
-                                             {Kind::kMinecraft, "minecraft"},
-                                             {Kind::kSource, "source"},
-                                             {Kind::kHealth, "health"}}};
+constexpr std::array<KindName, 5> kKinds = {{{RuleKind::kConsole, "console"},
+                                             {RuleKind::kTcp, "tcp"},
+                                             {RuleKind::kMinecraft, "minecraft"},
+                                             {RuleKind::kSource, "source"},
+                                             {RuleKind::kHealth, "health"}}};
 
-std::string_view nameOf(Kind kind) { return kKinds[static_cast<std::size_t>(kind)].name; }
+std::string_view nameOf(RuleKind kind) { return kKinds[static_cast<std::size_t>(kind)].name; }
 
-control::Duration fromSeconds(double seconds) {
+control::Duration wholeMilliseconds(double seconds) {
   return std::chrono::milliseconds(std::llround(seconds * 1000));
 }
 
@@ -73,7 +73,7 @@ std::string ReadinessRule::toLabel() const {
   Json rule;
   rule.set("type", nameOf(kind));
   if (asksPort()) rule.set("port", static_cast<int>(port));
-  if (kind == Kind::kConsole) rule.set(is_regex ? "pattern" : "text", pattern);
+  if (kind == RuleKind::kConsole) rule.set(is_regex ? "pattern" : "text", pattern);
   rule.set("interval", toSeconds(interval)).set("timeout", toSeconds(timeout));
   return rule.write();
 }
@@ -105,18 +105,20 @@ std::optional<ReadinessRule> readReadiness(const Fields& readiness) {
   if (rule.asksPort() && !port)
     readiness.refuse("port", "is required: the port in the container to ask");
   if (rule.asksPort()) rule.port = static_cast<std::uint16_t>(*port);
-  if (rule.kind == Kind::kConsole) readPattern(readiness, rule);
+  if (rule.kind == RuleKind::kConsole) readPattern(readiness, rule);
   if (readiness.find("interval") != nullptr)
-    rule.interval = fromSeconds(*readiness.number("interval", kShortestInterval, kLongestInterval));
+    rule.interval =
+        wholeMilliseconds(*readiness.number("interval", kShortestInterval, kLongestInterval));
   if (readiness.find("timeout") != nullptr)
-    rule.timeout = fromSeconds(*readiness.number("timeout", kShortestTimeout, kLongestTimeout));
+    rule.timeout =
+        wholeMilliseconds(*readiness.number("timeout", kShortestTimeout, kLongestTimeout));
   return rule;
 }
 
 std::unique_ptr<Exchange> exchangeFor(const ReadinessRule& rule, const ProbeAddress& address) {
-  if (rule.kind == Kind::kMinecraft)
+  if (rule.kind == RuleKind::kMinecraft)
     return std::make_unique<MinecraftPing>(address.ip, address.port);
-  if (rule.kind == Kind::kSource) return std::make_unique<SourceQuery>();
+  if (rule.kind == RuleKind::kSource) return std::make_unique<SourceQuery>();
   return std::make_unique<OpenPort>();
 }
 

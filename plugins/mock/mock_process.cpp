@@ -235,31 +235,31 @@ void Process::wrapAround(Frame& frame) {
 }
 
 void Process::execute(const Statement& statement) {
-  using Kind = Statement::Kind;
+  using StatementKind = Statement::Kind;
   switch (statement.kind) {
-    case Kind::kPrint:
+    case StatementKind::kPrint:
       printed_ = true;
       status_ = 0;
       host_.print(statement.source, statement.text);
       break;
-    case Kind::kSleep:
+    case StatementKind::kSleep:
       sleep(statement);
       break;
-    case Kind::kBackgroundSleep:
+    case StatementKind::kBackgroundSleep:
       children_.push_back(statement.duration
                               ? std::optional(CallContext::after(host_.now(), *statement.duration))
                               : std::nullopt);
       break;
-    case Kind::kWait:
+    case StatementKind::kWait:
       waitForChildren();
       break;
-    case Kind::kStatus:
+    case StatementKind::kStatus:
       status_ = statement.code.value_or(0);
       break;
-    case Kind::kExit:
+    case StatementKind::kExit:
       end({.exit_code = statement.code.value_or(status_)});
       break;
-    case Kind::kTrap:
+    case StatementKind::kTrap:
       for (const Signal signal : statement.signals) {
         if (statement.resets)
           traps_.erase(signal.number);
@@ -267,21 +267,21 @@ void Process::execute(const Statement& statement) {
           traps_.insert_or_assign(signal.number, &statement.body);
       }
       break;
-    case Kind::kLoop:
+    case StatementKind::kLoop:
       time_passed_ = printed_ = false;
       frames_.push_back({.block = &statement.body, .loop = true});
       break;
-    case Kind::kKillSelf:
+    case StatementKind::kKillSelf:
       signal(statement.signals.front());
       break;
-    case Kind::kCopyInput:
+    case StatementKind::kCopyInput:
       if (statement.replaces_shell) becomeChild();
       time_passed_ = true;
       status_ = 0;
       if (!unread_.empty()) host_.print(OutputSource::kStdout, std::exchange(unread_, {}));
       if (input_open_) blocked_ = Blocked::kInput;
       break;
-    case Kind::kServe:
+    case StatementKind::kServe:
       time_passed_ = true;
       blocked_ = Blocked::kServing;
       break;

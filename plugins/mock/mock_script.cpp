@@ -140,9 +140,9 @@ std::optional<Statement> execStatement(const std::vector<std::string>& words,
   return statement;
 }
 
-class Parser {
+class ScriptParser {
  public:
-  Parser(std::vector<Token> tokens, const Surroundings& surroundings)
+  ScriptParser(std::vector<Token> tokens, const Surroundings& surroundings)
       : tokens_(std::move(tokens)), surroundings_(surroundings) {}
 
   std::optional<Block> run() {
@@ -241,7 +241,7 @@ bool isMissing(std::string_view path) {
 std::optional<Block> parseScript(std::string_view script, const Surroundings& surroundings) {
   auto tokens = splitScript(script, surroundings.environment);
   if (!tokens) return std::nullopt;
-  return Parser(std::move(*tokens), surroundings).run();
+  return ScriptParser(std::move(*tokens), surroundings).run();
 }
 
 Program parseCommand(const std::vector<std::string>& argv, const Surroundings& surroundings) {

@@ -9,9 +9,9 @@
 namespace control {
 namespace {
 
-constexpr std::string_view kTitle = "libcontrol-desired";
-constexpr int kVersion = 1;
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+constexpr std::string_view kDesiredTitle = "libcontrol-desired";
+constexpr int kDesiredVersion = 1;
+constexpr std::size_t kDesiredMostBytes = std::size_t{64} << 20;
 // Wall time, not the runtime's clock: it is this host's disk that is waited for.
 constexpr auto kTryAgain = std::chrono::seconds(2);
 
@@ -63,11 +63,11 @@ std::string desiredToText(const DesiredStates& states) {
              std::to_string(desired.retries) + ' ' +
              std::to_string(desired.reason ? static_cast<int>(*desired.reason) : 0) + '\n';
   }
-  return seal(kTitle, kVersion, lines);
+  return seal(kDesiredTitle, kDesiredVersion, lines);
 }
 
 Result<DesiredStates> desiredFromText(std::string_view text) {
-  auto lines = unseal(kTitle, kVersion, text);
+  auto lines = unseal(kDesiredTitle, kDesiredVersion, text);
   if (!lines) return lines.error();
   DesiredStates states;
   while (!lines->empty()) {
@@ -94,7 +94,7 @@ DesiredFile::~DesiredFile() {
 
 DesiredStates DesiredFile::read() {
   if (path_.empty()) return {};
-  const auto text = readFile(path_, kMostBytes);
+  const auto text = readFile(path_, kDesiredMostBytes);
   if (text && !*text) return {};
   auto states = text ? desiredFromText(**text) : text.error();
   if (!states) {

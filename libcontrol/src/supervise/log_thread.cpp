@@ -1,6 +1,5 @@
 #include "supervise/log_thread.h"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <system_error>
 
 #include "supervise/at_once.h"
+#include "supervise/epoll.h"
 
 namespace control {
 namespace {
@@ -19,25 +19,13 @@ constexpr std::size_t kTurnItems = 2048;
 /// Between looks at streams that cannot be polled.
 constexpr int kLookMilliseconds = 50;
 
-int checked(int fd, const char* what) {
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
-  return fd;
-}
-
-bool watch(int epoll, int fd, std::uint64_t token) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = token;
-  return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
 }  // namespace
 
 LogThread::LogThread(Callbacks callbacks)
     : callbacks_(std::move(callbacks)),
       epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
-  watch(epoll_, wake_, kWakeToken);
+  controlEpoll(epoll_, EPOLL_CTL_ADD, wake_, EPOLLIN, kWakeToken);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -111,7 +99,8 @@ void LogThread::takeChanges() {
   }
   for (auto& [token, stream] : added) {
     const int fd = stream->pollFd();
-    if (fd < 0 || !watch(epoll_, fd, token)) without_fd_.insert(token);
+    if (fd < 0 || !controlEpoll(epoll_, EPOLL_CTL_ADD, fd, EPOLLIN, token))
+      without_fd_.insert(token);
     streams_.emplace(token, std::move(stream));
   }
   for (const std::uint64_t token : removed) close(token);

@@ -11,9 +11,9 @@
 namespace control {
 namespace {
 
-constexpr std::string_view kTitle = "libcontrol-next-spec";
-constexpr int kVersion = 1;
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+constexpr std::string_view kNextSpecTitle = "libcontrol-next-spec";
+constexpr int kNextSpecVersion = 1;
+constexpr std::size_t kNextSpecMostBytes = std::size_t{64} << 20;
 constexpr std::string_view kEnding = ".spec";
 // Where the two specifications begin.
 constexpr std::string_view kNext = "next\n";
@@ -54,11 +54,11 @@ std::string nextSpecToText(const NextSpec& next) {
   if (next.keeps_ports) lines += "keeps-ports\n";
   lines += std::string(kNext) + specToLines(next.spec);
   if (next.previous) lines += std::string(kPrevious) + specToLines(*next.previous);
-  return seal(kTitle, kVersion, lines);
+  return seal(kNextSpecTitle, kNextSpecVersion, lines);
 }
 
 Result<NextSpec> nextSpecFromText(std::string_view text) {
-  const auto lines = unseal(kTitle, kVersion, text);
+  const auto lines = unseal(kNextSpecTitle, kNextSpecVersion, text);
   if (!lines) return lines.error();
   std::string_view rest = *lines;
   NextSpec next;
@@ -97,7 +97,7 @@ std::map<std::string, NextSpec> NextSpecs::read() const {
     if (name.size() <= kEnding.size() || !name.ends_with(kEnding)) continue;
     const std::string entry = name.substr(0, name.size() - kEnding.size());
     const std::string path = pathOf(entry);
-    const auto text = readFile(path, kMostBytes);
+    const auto text = readFile(path, kNextSpecMostBytes);
     if (text && !*text) continue;
     auto next = text ? nextSpecFromText(**text) : text.error();
     if (next) {

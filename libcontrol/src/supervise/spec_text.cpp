@@ -119,7 +119,7 @@ bool fromWord(std::string_view word, Enum& value) {
 
 // ---- lines ----
 
-struct Writer {
+struct SpecWriter {
   std::string lines{};
 
   template <class Value>
@@ -147,11 +147,11 @@ struct Writer {
 
 using Words = std::vector<std::string_view>;
 
-struct Reader {
+struct SpecReader {
   std::map<std::string_view, std::vector<Words>> lines{};
   bool is_sound = true;
 
-  explicit Reader(std::string_view text) {
+  explicit SpecReader(std::string_view text) {
     while (!text.empty()) {
       const std::size_t end = std::min(text.find('\n'), text.size());
       Words words = splitAt(' ', text.substr(0, end));
@@ -204,13 +204,13 @@ struct Reader {
 }  // namespace
 
 std::string specToLines(const ContainerSpec& spec) {
-  Writer writer;
+  SpecWriter writer;
   eachField(spec, writer);
   return std::move(writer.lines);
 }
 
 Result<ContainerSpec> specFromLines(std::string_view lines) {
-  Reader reader(lines);
+  SpecReader reader(lines);
   ContainerSpec spec;
   eachField(spec, reader);
   if (!reader.is_sound || !reader.lines.empty())

@@ -1,6 +1,5 @@
 #include "supervise/watcher.h"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -8,25 +7,14 @@
 #include <system_error>
 
 #include "supervise/at_once.h"
+#include "supervise/epoll.h"
 
 namespace control {
 namespace {
 
-constexpr std::uint64_t kWakeToken = 1;
+constexpr std::uint64_t kWatcherWakeToken = 1;
 constexpr std::uint64_t kEventsToken = 2;
 constexpr std::uint64_t kFirstFreeToken = 16;
-
-int checked(int fd, const char* what) {
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
-  return fd;
-}
-
-bool control(int epoll, int operation, int fd, std::uint32_t events, std::uint64_t token) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = token;
-  return ::epoll_ctl(epoll, operation, fd, &event) == 0;
-}
 
 }  // namespace
 
@@ -35,7 +23,7 @@ Watcher::Watcher(Callbacks callbacks)
       epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       next_token_(kFirstFreeToken) {
-  control::control(epoll_, EPOLL_CTL_ADD, wake_, EPOLLIN, kWakeToken);
+  controlEpoll(epoll_, EPOLL_CTL_ADD, wake_, EPOLLIN, kWatcherWakeToken);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -45,11 +33,11 @@ std::uint64_t Watcher::newToken() {
 }
 
 bool Watcher::add(int fd, std::uint64_t token) {
-  return control::control(epoll_, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLONESHOT, token);
+  return controlEpoll(epoll_, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLONESHOT, token);
 }
 
 bool Watcher::rearm(int fd, std::uint64_t token) {
-  return control::control(epoll_, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT, token);
+  return controlEpoll(epoll_, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT, token);
 }
 
 void Watcher::remove(int fd) noexcept { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
@@ -92,7 +80,7 @@ void Watcher::run() {
     const int count = ::epoll_wait(epoll_, ready.data(), ready.size(), -1);
     for (int i = 0; i < count; ++i) {
       const std::uint64_t token = ready[static_cast<std::size_t>(i)].data.u64;
-      if (token == kWakeToken) {
+      if (token == kWatcherWakeToken) {
         std::uint64_t ignored = 0;
         [[maybe_unused]] const auto got = ::read(wake_, &ignored, sizeof ignored);
         takeNewStream();
@@ -118,7 +106,7 @@ void Watcher::takeNewStream() {
   if (!fresh) return;
   if (stream_) remove(stream_->pollFd());
   stream_ = std::move(fresh);
-  control::control(epoll_, EPOLL_CTL_ADD, stream_->pollFd(), EPOLLIN, kEventsToken);
+  controlEpoll(epoll_, EPOLL_CTL_ADD, stream_->pollFd(), EPOLLIN, kEventsToken);
   readEvents();
 }
 

@@ -7,7 +7,7 @@ namespace control::mock {
 namespace {
 
 using namespace std::chrono_literals;
-using Kind = Statement::Kind;
+using StatementKind = Statement::Kind;
 
 Block parsed(std::string_view script) {
   auto block = parseScript(script);
@@ -30,7 +30,7 @@ TEST(Script, KeepsWhatIsQuoted) {
 TEST(Script, ReadsATrapWithItsActionAndSignals) {
   const Block block = parsed("trap 'echo bye; exit 42' INT TERM");
   ASSERT_EQ(block.size(), 1u);
-  EXPECT_EQ(block[0].kind, Kind::kTrap);
+  EXPECT_EQ(block[0].kind, StatementKind::kTrap);
   EXPECT_EQ(block[0].signals, (std::vector<Signal>{{2}, {15}}));
   ASSERT_EQ(block[0].body.size(), 2u);
   EXPECT_EQ(block[0].body[1].code, 42);
@@ -48,7 +48,7 @@ TEST(Script, ReadsEndlessLoops) {
         "until false\ndo\nsleep 1\ndone", "while true ; do sleep 1 ; done ;"}) {
     const Block block = parsed(script);
     ASSERT_EQ(block.size(), 1u) << script;
-    EXPECT_EQ(block[0].kind, Kind::kLoop) << script;
+    EXPECT_EQ(block[0].kind, StatementKind::kLoop) << script;
     ASSERT_EQ(block[0].body.size(), 1u) << script;
     EXPECT_EQ(block[0].body[0].duration, 1s) << script;
   }
@@ -57,12 +57,12 @@ TEST(Script, ReadsEndlessLoops) {
 TEST(Script, ReadsBackgroundSleepsAndWaits) {
   const Block block = parsed("sleep 1000 & wait $!");
   ASSERT_EQ(block.size(), 2u);
-  EXPECT_EQ(block[0].kind, Kind::kBackgroundSleep);
-  EXPECT_EQ(block[1].kind, Kind::kWait);
+  EXPECT_EQ(block[0].kind, StatementKind::kBackgroundSleep);
+  EXPECT_EQ(block[1].kind, StatementKind::kWait);
 }
 
 TEST(Script, ReadsSleepForEver) {
-  EXPECT_EQ(parsed("sleep infinity")[0].kind, Kind::kSleep);
+  EXPECT_EQ(parsed("sleep infinity")[0].kind, StatementKind::kSleep);
   EXPECT_FALSE(parsed("sleep infinity")[0].duration);
 }
 
@@ -170,7 +170,7 @@ TEST(Command, OfAShellIsItsScript) {
 TEST(Command, OfOneProgramIsThatProgram) {
   EXPECT_EQ(parseCommand({"/bin/sleep", "5"}).body.front().duration, 5s);
   EXPECT_TRUE(parseCommand({"sleep", "5"}).body.front().replaces_shell);
-  EXPECT_EQ(parseCommand({"cat"}).body.front().kind, Kind::kCopyInput);
+  EXPECT_EQ(parseCommand({"cat"}).body.front().kind, StatementKind::kCopyInput);
   EXPECT_EQ(parseCommand({"false"}).body.front().code, 1);
 }
 
