@@ -1,7 +1,6 @@
 #include "agent/program.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -26,6 +25,7 @@
 #include "agent/files/beneath.h"
 #include "agent/http/health_server.h"
 #include "agent/log.h"
+#include "agent/memory.h"
 #include "agent/panel/agent.h"
 #include "agent/panel/link.h"
 #include "agent/secret.h"
@@ -52,12 +52,6 @@ void openStandardStreams() {
   int opened = 0;
   while (opened >= 0 && opened <= STDERR_FILENO) opened = ::open("/dev/null", O_RDWR);
   if (opened > STDERR_FILENO) ::close(opened);
-}
-
-/// Few threads allocate much: more than one arena costs megabytes and gains nothing.
-void limitMemory() {
-  ::mallopt(M_ARENA_MAX, 1);
-  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 }
 
 void raiseDescriptorLimit() {
@@ -272,6 +266,7 @@ int runDaemon(const Config& config) {
   std::thread starter([&] {
     daemon.start();
     manager.ready();
+    giveBackStart();
   });
   const int signal = awaitStop(signals, manager, daemon);
   manager.stopping();
