@@ -116,12 +116,25 @@ void Consoles::drop(const FollowedPtr& followed) {
   {
     const std::lock_guard lock(followed->mutex);
     followed->forgotten = true;
+    followed->at_rest.notify_all();
     if (followed->reading == Reading::kOpen) token = followed->token;
   }
   if (token == 0) return;
   thread_.remove(token);
   const std::lock_guard lock(mutex_);
   open_.erase(token);
+}
+
+void Consoles::awaitEnd(const std::string& entry, const CallContext& context) const {
+  const FollowedPtr followed = find(entry);
+  if (!followed || options_.most_bytes == 0) return;
+  const std::stop_callback cancelled(context.cancellation, [&] {
+    const std::lock_guard lock(followed->mutex);
+    followed->at_rest.notify_all();
+  });
+  std::unique_lock lock(followed->mutex);
+  while (followed->wantsReading() && !context.cancellation.stop_requested())
+    if (!runtime_.clock().waitUntil(lock, followed->at_rest, context.deadline)) return;
 }
 
 ConsolePage Consoles::read(const std::string& entry, const ConsoleQuery& query) const {
@@ -210,6 +223,7 @@ void Consoles::opened(const FollowedPtr& followed, const std::optional<RunId>& r
     if (followed->forgotten || !*stream) {
       followed->reading = Reading::kIdle;
       followed->drained = true;
+      followed->at_rest.notify_all();
       return;
     }
     followed->log.open(container, run, followed->last_end);
@@ -278,6 +292,7 @@ void Consoles::settle(const FollowedPtr& followed, const std::optional<Error>& e
     if (over || failed(ErrorCode::kNotFound) || failed(ErrorCode::kUnsupported) ||
         failed(ErrorCode::kCancelled))
       followed->drained = true;
+    if (followed->drained) followed->at_rest.notify_all();
     if (!followed->run && followed->drained) {
       const std::uint64_t last = followed->log.last();
       followed->log.endRun();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -52,6 +53,11 @@ class Consoles {
   void create(const std::string& entry);
   void forget(const std::string& entry);
 
+  /// Waits until all that the entry's container has written was read, and nothing more can come; a
+  /// container that is about to go takes the rest with it. Ends at the context's deadline, or when
+  /// it is cancelled, without more ado.
+  void awaitEnd(const std::string& entry, const CallContext& context) const;
+
   ConsolePage read(const std::string& entry, const ConsoleQuery& query) const;
   /// As ConsoleInput::send.
   Result<void> send(const std::string& entry, const RunId& run, std::string line,
@@ -70,6 +76,7 @@ class Consoles {
     std::shared_ptr<ConsoleInput> input{};
 
     mutable std::mutex mutex{};
+    mutable std::condition_variable at_rest{};  ///< notified when wantsReading() ends
     // All below: guarded by mutex.
     ConsoleLog log;
     std::optional<ContainerId> container{};

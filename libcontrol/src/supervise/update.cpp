@@ -21,6 +21,9 @@ void merge(ResourceLimits& limits, const ResourceLimits& change) {
   if (change.io_weight) limits.io_weight = change.io_weight;
 }
 
+/// How long a container may stay for what is still to be read of its output.
+constexpr Duration kLastWords = std::chrono::seconds(2);
+
 /// Says nothing about the specification: made later, it may be accepted.
 bool mayWorkLater(const Error& error) {
   return error.effect == Effect::kUnknown || error.is(ErrorCode::kUnavailable) ||
@@ -151,6 +154,7 @@ Result<void> Supervisor::Core::takeAway(Entry& entry, const ContainerInfo& info,
     const std::lock_guard lock(entry.mutex);
     entry.next = std::move(next);
   }
+  consoles_.awaitEnd(entry.name, context.capped(kLastWords, runtime_->clock()));
   disarmWatch(entry);
   const auto removed = runtime_->remove(info.id, {}, context);
   if (!removed) return removed.error();

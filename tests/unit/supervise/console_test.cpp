@@ -74,6 +74,22 @@ TEST_F(ConsoleTest, GoesOnInAContainerThatReplacesIt) {
   EXPECT_EQ(page("a").lines.back().run, 2U);
 }
 
+TEST_F(ConsoleTest, ReadsToTheEndBeforeTheContainerIsReplaced) {
+  ASSERT_TRUE(engine_.control().inject(
+      {.when = {.primitive = Primitive::kLogs, .nth = 1}, .then = {.latency = 1s}}));
+  const ContainerId id = run("a");
+  printNumbers(id, 1, 10);
+  stop("a");
+  EntryUpdate update;
+  update.respec = [](const ContainerSpec& spec) -> Result<ContainerSpec> { return spec; };
+  ASSERT_TRUE(supervisor_->update("a", update, "update"));
+  ASSERT_TRUE(eventually([&] {
+    const auto status = supervisor_->status("a");
+    return status && status->container && *status->container != id;
+  }));
+  expectNumbers("a", 10);
+}
+
 TEST_F(ConsoleTest, ForgetsWithTheEntry) {
   const ContainerId id = run("a");
   printNumbers(id, 1, 10);

@@ -303,7 +303,10 @@ TEST_F(NextStart, LateAnswerOfTheOldContainersLogIsNoneOfTheNewOne) {
   createAndStart("a");
   ASSERT_TRUE(gate->held());
   update("a", change("MODE", "hard"), "change");
-  restart("a");
+  ASSERT_TRUE(supervisor_->restart("a", {}, "restart"));
+  // The old one waits for its log to be read, but not for ever.
+  ASSERT_TRUE(passUntil([&] { return callsOf(Primitive::kRemove) == 1; }));
+  EXPECT_FALSE(endOf("restart"));
   gate->open(Error{.code = ErrorCode::kNotFound, .message = "no such container"});
   ASSERT_TRUE(control().print(idOf("a"), "hello\n"));
   EXPECT_TRUE(passUntil([&] { return supervisor_->console("a", {.lines = 9})->last == 1; }));
