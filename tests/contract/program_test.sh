@@ -74,7 +74,8 @@ grep -q 'testcase name="inspect_missing_is_not_found"' "$work/junit.xml" || die 
 
 # endedBy SIGNAL WANTED-EXIT-CODE: in the middle of a stop that takes 11 s.
 endedBy() {
-  "$program" --runtime "mock:///ended-by-$1?clock=real" --filter 'stop_timeout_longer*' >"$work/out" 2>&1 &
+  ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:handle_segv=0 \
+    "$program" --runtime "mock:///ended-by-$1?clock=real" --filter 'stop_timeout_longer*' >"$work/out" 2>&1 &
   pid=$!
   tries=0
   until grep -q '^Stop' "$work/out"; do

@@ -32,8 +32,10 @@ const all = {
   },
 
   async 'reset connection'(storm) {
-    storm.link.socket?._socket?.resetAndDestroy();
-    await until('the end of the connection', () => storm.link.socket === null);
+    const lost = storm.link.socket;
+    lost?._socket?.resetAndDestroy();
+    // The next one may be there before anybody has seen that there was none.
+    await until('the end of the connection', () => storm.link.socket !== lost || lost === null);
     await connected(storm);
   },
 
