@@ -227,6 +227,9 @@ void Consoles::opened(const FollowedPtr& followed, const std::optional<RunId>& r
       return;
     }
     followed->log.open(container, run, followed->last_end);
+    // One that began while the log was being opened may have written into it already.
+    if (followed->run && followed->run != run && followed->container == container)
+      followed->log.expectRun(*followed->run, followed->last_end);
     followed->read_run = run;
     followed->reading = Reading::kOpen;
     token = followed->token;

@@ -48,6 +48,21 @@ TEST_F(ConsoleTest, GoesOnThroughRunsThatFollowAtOnce) {
   expectNumbers("a", 50);
 }
 
+TEST_F(ConsoleTest, KnowsTheRunThatBeganWhileTheRestOfTheLastWasAskedFor) {
+  ASSERT_TRUE(engine_.control().inject(
+      {.when = {.primitive = Primitive::kLogs, .nth = 2}, .then = {.latency = 1s}}));
+  const ContainerId id = run("a");
+  printNumbers(id, 1, 10);
+  ASSERT_TRUE(showsNumbers("a", 10));
+  stop("a");
+  engine_.clock().advance(150ms);
+  start("a");
+  printNumbers(id, 11, 20);
+  expectNumbers("a", 20);
+  EXPECT_EQ(page("a").lines[9].run, 1U);
+  EXPECT_EQ(page("a").lines[10].run, 2U);
+}
+
 TEST_F(ConsoleTest, GivesTheEndOfARunThatEndedWithoutALineEnd) {
   const ContainerId id = run("a");
   print(id, "one\ncut short");
