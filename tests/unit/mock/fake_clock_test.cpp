@@ -247,6 +247,33 @@ TEST(FakeClock, MovesOnForAThreadThatSetsOneTimerAfterTheOther) {
   worker.join();
 }
 
+TEST(FakeClock, WaitsForThreadsThatWorkBeforeItMovesOn) {
+  FakeClock clock;
+  const TimePoint start = clock.now();
+  std::atomic<bool> done{false};
+  std::thread worker([&] {
+    const auto until = std::chrono::steady_clock::now() + 50ms;
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    done = true;
+  });
+  EXPECT_TRUE(clock.advanceUntil([&] { return done.load(); }, 1s));
+  EXPECT_EQ(clock.now(), start);
+  worker.join();
+}
+
+TEST(OtherThreads, OneThatWorksOnIsNotAwaitedForEver) {
+  std::atomic<bool> over{false};
+  std::thread worker([&] {
+    while (!over) {
+    }
+  });
+  EXPECT_FALSE(awaitOtherThreads(10ms));
+  over = true;
+  worker.join();
+  EXPECT_TRUE(awaitOtherThreads(10s));
+}
+
 TEST(FakeClock, DoesNotAwaitWaitersForEver) {
   FakeClock clock;
   EXPECT_FALSE(clock.awaitWaiters(1, 1ms));

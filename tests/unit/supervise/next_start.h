@@ -26,7 +26,9 @@ class NextStart : public KeptState {
     };
     return update;
   }
+  /// Lets time pass where the operation waits for it.
   std::optional<Error> endOf(const std::string& operation) {
+    EXPECT_TRUE(passUntil([&] { return observer_.endsOf(operation) > 0; })) << operation;
     const auto end = observer_.waitForEnd(operation);
     EXPECT_TRUE(end) << operation;
     return end ? end->error : std::nullopt;

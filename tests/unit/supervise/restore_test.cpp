@@ -69,19 +69,26 @@ TEST_F(Restored, AtMostFourAreStartedAtATime) {
   ASSERT_TRUE(
       control().inject({.when = {.primitive = Primitive::kStart}, .then = {.latency = 1s}}));
   reboot();
-  std::size_t most = 0;
-  const auto allRun = [&] {
+  const auto atATime = [&] {
     std::size_t now = 0;
-    std::size_t running = 0;
     for (const testing::JournalEntry& one : control().journal())
       now += one.primitive == Primitive::kStart && !one.finished ? 1 : 0;
+    return now;
+  };
+  EXPECT_TRUE(passUntil([&] { return atATime() > 0; }));
+  // As time stands still now, four come however busy the machine is; a fifth would come as well.
+  EXPECT_TRUE(eventually([&] { return atATime() == 4; })) << atATime();
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(atATime(), 4U);
+  std::size_t most = 0;
+  EXPECT_TRUE(passUntil([&] {
+    most = std::max(most, atATime());
+    std::size_t running = 0;
     for (int i = 0; i < 12; ++i)
       running += stateOf("s" + std::to_string(i)) == EntryState::kRunning ? 1 : 0;
-    most = std::max(most, now);
     return running == 12;
-  };
-  EXPECT_TRUE(passUntil(allRun));
-  EXPECT_EQ(most, 4U);
+  }));
+  EXPECT_LE(most, 4U);
 }
 
 TEST_F(Restored, OneWhoseStartHangsHoldsUpNoOther) {

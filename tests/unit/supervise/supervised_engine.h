@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <libcontrol/supervisor.h>
 #include <libcontrol/testing/mock_engine.h>
@@ -76,16 +77,18 @@ class SupervisedEngine : public ::testing::Test {
   bool becomes(const std::string& name, EntryState state) const {
     return eventually([&] { return stateOf(name) == state; });
   }
-  /// Moves time from one thing that is due to the next. Where the processors are busy it runs ahead
-  /// of the supervisor's threads: how much of it went by says little.
+  /// Moves time from one thing that is due to the next, each once all threads wait.
   template <class Holds>
   bool passUntil(const Holds& holds) const {
     const TimePoint end = clock().now() + std::chrono::hours(3);
-    while (!holds() && clock().now() < end) {
-      if (const auto next = clock().nextPending()) clock().advanceTo(*next);
-      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    for (;;) {
+      testing::awaitOtherThreads();
+      if (holds()) return true;
+      if (clock().now() >= end) return false;
+      const auto next = clock().nextPending();
+      if (!next) return eventually(holds);
+      clock().advanceTo(*next);
     }
-    return holds();
   }
   bool becomesInTime(const std::string& name, EntryState state) const {
     return passUntil([&] { return stateOf(name) == state; });
@@ -100,6 +103,14 @@ class SupervisedEngine : public ::testing::Test {
       before = one.at;
     }
     return shortest;
+  }
+
+  Duration averagePauseOf(testing::Primitive primitive) const {
+    std::vector<TimePoint> calls;
+    for (const testing::JournalEntry& one : control().journal())
+      if (one.primitive == primitive) calls.push_back(one.at);
+    if (calls.size() < 2) return Duration::max();
+    return (calls.back() - calls.front()) / static_cast<Duration::rep>(calls.size() - 1);
   }
 
   std::size_t callsOf(testing::Primitive primitive) const {

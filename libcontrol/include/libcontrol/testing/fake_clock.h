@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <libcontrol/call.h>
+#include <libcontrol/testing/other_threads.h>
 
 namespace control::testing {
 
@@ -70,20 +71,19 @@ class FakeClock : public Clock {
     moveTo(moment);
   }
 
-  /// Moves on by one step after the other until `holds()`, and leaves the other threads a moment of
-  /// real time after each: for programs whose own threads have work to do between two timers.
-  /// False when it does not hold once `at_most` has gone by. The threads may be behind the clock,
-  /// so let no deadline of theirs be near.
+  /// Moves on by one step after the other until `holds()`, and before each waits until the other
+  /// threads of the process do (awaitOtherThreads): for programs whose own threads have work to do
+  /// between two timers. False when it does not hold once `at_most` has gone by.
   bool advanceUntil(const std::function<bool()>& holds,
                     Duration step = std::chrono::milliseconds(100),
                     Duration at_most = std::chrono::minutes(10)) {
     const TimePoint end = CallContext::after(now(), at_most);
-    while (!holds()) {
+    for (;;) {
+      awaitOtherThreads();
+      if (holds()) return true;
       if (now() >= end) return false;
       advance(step);
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    return true;
   }
 
   void setAutoAdvance(bool on) {
