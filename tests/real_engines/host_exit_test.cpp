@@ -102,7 +102,7 @@ TEST(HostExit, OfARunThatWasOverAtOnceIsNotThatOfTheNextRun) {
   must(engine().start(container.id(), soon()));
   ASSERT_EQ(askEngine("POST", container.id(), "/wait").status, 200);
   must(engine().start(container.id(), soon()));
-  const Result<ExitStatus> exited = watch->exited(CallContext::within(5s));
+  const Result<ExitStatus> exited = watch->exited(soon());
   ASSERT_TRUE(exited) << exited.error().message;
   EXPECT_EQ(exited->exit_code, 5);
 }

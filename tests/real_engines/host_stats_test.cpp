@@ -35,20 +35,28 @@ double processSeconds(int pid) {
 }
 
 TEST(HostStats, ShowABusyLoopAsTheSchedulerDoesAndNeverAboveOneCore) {
+  constexpr double kClockTicks = 0.03;  // the scheduler's figures are rounded to these
   Container busy("while :; do :; done");
   busy.start();
-  const double seconds_before = processSeconds(busy.pid());
+  const double before_first = processSeconds(busy.pid());
   const StatsSample first = busy.stats();
-  const StatsSample last =
-      sampleUntil(busy, [&](const StatsSample& one) { return one.taken_at - first.taken_at > 1s; });
-  const double seconds_after = processSeconds(busy.pid());
+  const double after_first = processSeconds(busy.pid());
+  StatsSample last;
+  double before_last = 0;
+  do {
+    std::this_thread::sleep_for(10ms);
+    before_last = processSeconds(busy.pid());
+    last = busy.stats();
+  } while (last.taken_at - first.taken_at <= 1s);
+  const double after_last = processSeconds(busy.pid());
   const auto rates = ratesBetween(first, last);
   ASSERT_TRUE(rates && rates->cpu_percent);
-  const double elapsed = std::chrono::duration<double>(last.taken_at - first.taken_at).count();
-  // A loaded machine gives the loop less than a core; the scheduler says how much.
-  const double scheduler = (seconds_after - seconds_before) / elapsed * 100;
-  EXPECT_NEAR(*rates->cpu_percent, scheduler, 6);
   EXPECT_LE(*rates->cpu_percent, 103);
+  // A loaded machine gives the loop less than a core; the scheduler says how much.
+  const double elapsed = std::chrono::duration<double>(last.taken_at - first.taken_at).count();
+  const double seconds = *rates->cpu_percent / 100 * elapsed;
+  EXPECT_GE(seconds, before_last - after_first - kClockTicks);
+  EXPECT_LE(seconds, after_last - before_first + kClockTicks);
 }
 
 TEST(HostStats, GiveCpuTimeBetweenTwoOfTheEnginesOwnReadings) {
@@ -86,7 +94,8 @@ TEST(HostStats, LeavePageCacheOutOfTheWorkingSetAlone) {
   Container container("dd if=/dev/zero of=/file bs=1M count=32; sync; sleep 600");
   container.start();
   const StatsSample sample = sampleUntil(container, [](const StatsSample& one) {
-    return one.memory_usage_bytes.value_or(0) >= (30U << 20);
+    return one.memory_usage_bytes.value_or(0) >= (30U << 20) &&
+           one.memory_working_set_bytes.value_or(0) <= (10U << 20);
   });
   EXPECT_GE(*sample.memory_usage_bytes, 30U << 20);
   EXPECT_LE(*sample.memory_working_set_bytes, 10U << 20);
@@ -100,8 +109,10 @@ TEST(HostStats, CountNetworkBytesBothWays) {
   const StatsSample before = container.stats();
   container.order(SIGUSR1);
   constexpr std::uint64_t kEchoed = 4 * 1400;
+  // The neighbours' multicast counts too, so that what came in may be enough before the last echo.
   const StatsSample after = sampleUntil(container, [&](const StatsSample& one) {
-    return one.network_rx_bytes.value_or(0) >= before.network_rx_bytes.value_or(0) + kEchoed;
+    return one.network_rx_bytes.value_or(0) >= before.network_rx_bytes.value_or(0) + kEchoed &&
+           one.network_tx_bytes.value_or(0) >= before.network_tx_bytes.value_or(0) + kEchoed;
   });
   EXPECT_GE(*after.network_tx_bytes, *before.network_tx_bytes + kEchoed);
   EXPECT_GE(*after.network_rx_bytes, *before.network_rx_bytes + kEchoed);
@@ -111,7 +122,10 @@ TEST(HostStats, CountNetworkBytesBothWays) {
 TEST(HostStats, GiveLimitsAndNoneWhereThereIsNone) {
   Container limited("sleep 600", {.memory_bytes = 64 << 20, .pids = 50});
   Container free("sleep 600");
-  const StatsSample with = limited.start().stats();
+  limited.start();
+  // The process that becomes the container's own has threads until then.
+  const StatsSample with =
+      sampleUntil(limited, [](const StatsSample& one) { return one.pids.value_or(0) == 1; });
   const StatsSample without = free.start().stats();
   EXPECT_EQ(with.memory_limit_bytes, 64U << 20);
   EXPECT_EQ(with.pids_limit, 50U);
@@ -125,7 +139,7 @@ TEST(HostStats, EqualTheEnginesFiguresOnceTheContainerIsQuiet) {
   StatsSample before;
   StatsSample after;
   EngineFigures engines;
-  for (int tries = 0; tries < 10; ++tries) {
+  for (int tries = 0; tries < 100; ++tries) {
     before = container.stats();
     engines = engineFigures(container.id());
     after = container.stats();
