@@ -127,9 +127,9 @@ TEST_F(EngineTest, StartOfAMissingContainerIsNotFound) {
 TEST_F(EngineTest, StartOnATakenPortIsPortConflict) {
   ContainerSpec spec = shell("sleep 100");
   spec.network = NetworkMode::kDefault;
-  spec.ports = {{.container_port = 80, .host_port = 31080}};
-  run(spec);
+  spec.ports = {{.container_port = 80}};
   ContainerSpec second = spec;
+  second.ports = must(runtime_->inspect(run(spec), soon())).spec.ports;
   second.name = uniqueName();
   EXPECT_CODE(runtime_->start(make(second), soon()), ErrorCode::kPortConflict);
 }

@@ -30,6 +30,9 @@ export const target = {
   // Podman calls it by the whole name when asked.
   image: process.env.E2E_IMAGE ??
     { docker: 'control-test:latest', podman: 'localhost/control-test:latest', mock: 'example/game:1' }[kind],
+  /** A port of the host for one server: engines may be tested side by side, and it is none of those
+   *  that the kernel gives to connections. */
+  port: { docker: 27_915, podman: 27_916, mock: 27_917 }[kind],
   /** An image that is nowhere, and what asking for it must say. No network is needed to learn that. */
   missingImage: real ? '127.0.0.1:1/missing/game:1' : 'mock/missing:latest',
   engine: real ? new Engine(new URL(runtime).pathname) : null,
