@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -22,6 +25,9 @@ using std::chrono::steady_clock;
 
 constexpr double kBurst = 20;
 constexpr double kLinesPerSecond = 1;
+/// With the rest of its line below what a pipe takes at once, when it takes anything (PIPE_BUF).
+constexpr std::size_t kLongestMessage = 3'000;
+constexpr int kPatienceMs = 100;
 
 /// What one call site may still write.
 struct Allowance {
@@ -78,12 +84,19 @@ class Log {
     const std::lock_guard lock(mutex_);
     const auto held_back = admit(site);
     if (!held_back) return;
-    std::string text = withoutSecrets(std::string(message));
+    if (!awaitRoom()) {
+      ++lost_;
+      return;
+    }
+    std::string text = escape(withoutSecrets(std::string(message)), format_, kLongestMessage);
     if (*held_back > 0) text += " (" + std::to_string(*held_back) + " such lines held back)";
+    if (lost_ > 0)
+      text += " (" + std::to_string(lost_) + " lines before it are lost: nobody read the log)";
+    lost_ = 0;
     logger_.log(native(level), format_ == LogFormat::kJson
                                    ? R"("component":")" + escape(component, format_) +
-                                         R"(","message":")" + escape(text, format_) + '"'
-                                   : escape(component, format_) + ": " + escape(text, format_));
+                                         R"(","message":")" + text + '"'
+                                   : escape(component, format_) + ": " + text);
   }
 
  private:
@@ -102,6 +115,13 @@ class Log {
     return std::exchange(allowance.held_back, 0);
   }
 
+  /// Whether a line can be written now. Work must not wait for whoever reads the log: the first
+  /// line waits a little, those after it for nothing.
+  bool awaitRoom() const {
+    pollfd out{STDOUT_FILENO, POLLOUT, 0};
+    return ::poll(&out, 1, lost_ == 0 ? kPatienceMs : 0) != 0;
+  }
+
   std::string withoutSecrets(std::string text) const {
     for (const std::string& secret : secrets_) text = log::withoutSecret(std::move(text), secret);
     return text;
@@ -109,6 +129,7 @@ class Log {
 
   std::mutex mutex_;
   LogFormat format_ = LogFormat::kText;
+  std::uint64_t lost_ = 0;  ///< since the last line that was written
   std::vector<std::string> secrets_;
   std::map<std::pair<const char*, int>, Allowance> sites_;
   spdlog::logger logger_;
@@ -158,10 +179,11 @@ void error(std::string_view component, std::string_view message, const char* fil
   theLog().write(LogLevel::kError, component, message, {file, line});
 }
 
-std::string escape(std::string_view text, LogFormat format) {
+std::string escape(std::string_view text, LogFormat format, std::size_t most) {
   std::string escaped;
-  escaped.reserve(text.size());
+  escaped.reserve(std::min(text.size(), most));
   while (!text.empty()) {
+    if (escaped.size() >= most) return escaped + "...";
     const std::size_t length = utf8SequenceLength(text);
     const std::string_view sequence = text.substr(0, length == 0 ? 1 : length);
     const auto first = static_cast<unsigned char>(sequence[0]);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -13,10 +14,11 @@ enum class LogFormat : int { kText, kJson };
 /// Text from elsewhere (panels, engines, containers) may be logged as it is: control characters and
 /// invalid UTF-8 are escaped, so it can neither start a line nor reach a terminal. A call site that
 /// repeats itself is limited to 20 lines at once and one a second; what was held back is counted in
-/// the next line it gets.
+/// the next line it gets. A message is cut at 3,000 bytes.
 ///
-/// Threads:  any. Blocking: as standard output does. Errors: none; a line that cannot be written is
-/// lost.
+/// Threads:  any. Blocking: 100 ms at most, and only the first line that finds nobody reading a
+/// full pipe. Errors: none; lines that cannot be written are lost, and counted in the next that
+/// can.
 namespace log {
 
 /// Until this is called lines of kInfo and above are written as text.
@@ -38,8 +40,8 @@ void error(std::string_view component, std::string_view message,
            const char* file = __builtin_FILE(), int line = __builtin_LINE());
 
 /// `text` as it may stand in a line of the log (kText) or between the quotes of a JSON string
-/// (kJson).
-std::string escape(std::string_view text, LogFormat format);
+/// (kJson). Beyond `most` bytes of that it is cut, and ends in "...".
+std::string escape(std::string_view text, LogFormat format, std::size_t most = SIZE_MAX);
 
 }  // namespace log
 }  // namespace agent

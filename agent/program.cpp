@@ -242,7 +242,7 @@ int awaitStop(StopSignals& signals, ServiceManager& manager, Daemon& daemon) {
 }
 
 int runDaemon(const Config& config) {
-  // Before the first line of the log, which may be one that nobody reads.
+  // Before the first line of the log: from here on a signal is a wish to end.
   StopSignals& signals = StopSignals::watch();
   ServiceManager manager(environmentVariable);
   log::setUp(config.log_level, config.log_format);

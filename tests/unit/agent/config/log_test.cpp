@@ -3,7 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace agent {
 namespace {
@@ -71,6 +76,65 @@ TEST_F(Log, HoldsBackACallSiteThatRepeatsItself) {
   EXPECT_LE(std::count(lines.begin(), lines.end(), '\n'), 30);
   EXPECT_GE(std::count(lines.begin(), lines.end(), '\n'), 21);
   EXPECT_THAT(lines, HasSubstr("another"));
+}
+
+TEST_F(Log, CutsALongMessageWithoutSplittingWhatItEscaped) {
+  for (const std::size_t before : {0U, 1U, 2U, 3U}) {
+    const std::string line = written(LogLevel::kInfo, LogFormat::kJson, [&] {
+      log::info("a", std::string(2'996 + before, 'x') + "\\\xff" + std::string(1'000'000, 'y'));
+    });
+    EXPECT_LE(line.size(), 3'200U);
+    EXPECT_THAT(line, testing::MatchesRegex(".*x(\\\\\\\\(\\\\u00ff)?y*)?\\.\\.\\.\"\\}\n"));
+  }
+}
+
+/// Standard output is a pipe that nobody reads, and full.
+class UnreadOutput {
+ public:
+  UnreadOutput() : old_(::dup(STDOUT_FILENO)) {
+    std::fflush(stdout);
+    EXPECT_EQ(::pipe2(ends_.data(), O_CLOEXEC), 0);
+    ::dup2(ends_[1], STDOUT_FILENO);
+    ::fcntl(ends_[1], F_SETFL, O_NONBLOCK);
+    const std::array<char, 4096> page{};
+    while (::write(ends_[1], page.data(), page.size()) > 0) filled_ += page.size();
+    ::fcntl(ends_[1], F_SETFL, 0);
+  }
+  ~UnreadOutput() {
+    std::fflush(stdout);
+    ::dup2(old_, STDOUT_FILENO);
+    for (const int fd : {old_, ends_[0], ends_[1]}) ::close(fd);
+  }
+  UnreadOutput(const UnreadOutput&) = delete;
+  UnreadOutput& operator=(const UnreadOutput&) = delete;
+
+  /// Makes room by reading what filled it.
+  void read() {
+    std::string text(filled_, ' ');
+    EXPECT_EQ(::read(ends_[0], text.data(), text.size()), static_cast<ssize_t>(filled_));
+  }
+  std::string next() {
+    std::string text(4096, ' ');
+    text.resize(static_cast<std::size_t>(::read(ends_[0], text.data(), text.size())));
+    return text;
+  }
+
+ private:
+  const int old_;
+  std::array<int, 2> ends_{};
+  std::size_t filled_ = 0;
+};
+
+TEST_F(Log, HoldsUpNoWorkWhenNobodyReadsIt) {
+  log::setUp(LogLevel::kInfo, LogFormat::kText);
+  UnreadOutput output;
+  for (int index = 0; index < 15; ++index) log::info("a", "lost");
+  output.read();
+  log::info("a", "seen");
+  EXPECT_THAT(output.next(),
+              HasSubstr("seen (15 lines before it are lost: nobody read the log)\n"));
+  log::info("a", "as ever");
+  EXPECT_THAT(output.next(), testing::EndsWith("as ever\n"));
 }
 
 TEST(LogEscape, KeepsUtf8AndEscapesTheRest) {
