@@ -15,6 +15,8 @@ namespace agent {
 namespace {
 
 constexpr std::chrono::hours kRemovalTimeout{24};
+/// Of one server: whoever fills what is being removed holds up the others no longer.
+constexpr std::chrono::hours kLeftOversTimeout{1};
 
 template <class Number>
 std::optional<Number> labelNumber(const std::map<std::string, std::string>& labels,
@@ -210,9 +212,9 @@ void removeLeftOvers(Services& services) {
         patience.check();
         files::removeLeftOvers(
             {services.config.data_dir, services.files.quota(), services.config.backup_dir}, server,
-            patience);
+            patience.atMost(kLeftOversTimeout));
       } catch (const Refusal&) {  // the next agent goes on
-        return;
+        if (stop.stop_requested()) return;
       }
   });
 }

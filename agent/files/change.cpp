@@ -14,6 +14,8 @@
 namespace agent::files {
 namespace {
 
+constexpr std::chrono::seconds kTidying{2};
+
 /// What a copy may take on the disk. Holes take nothing.
 class Room {
  public:
@@ -106,6 +108,15 @@ Copied copyFile(const ServerRoot& root, const CheckedPath& from, const CheckedPa
   return copied;
 }
 
+/// What was left here before goes as far as that takes no time: others wait for the upload.
+void tidyUp(const ServerRoot& root, const Patience& patience) {
+  try {
+    sweepStaging(root.fd(), patience.atMost(kTidying));
+  } catch (const Refusal&) {
+    patience.check();
+  }
+}
+
 /// One hidden file for each path that is being uploaded to.
 std::string uploadName(const CheckedPath& path) {
   return "u-" + sha256(path.shown()).substr(0, 32);
@@ -169,6 +180,10 @@ void remove(const ServerRoot& root, const CheckedPath& path, bool recursive,
       recursive || !isDirectory(status)
           ? removeEntry(place.directory.get(), place.name.c_str(), patience)
           : (::unlinkat(place.directory.get(), place.name.c_str(), AT_REMOVEDIR) == 0 ? 0 : errno);
+  if (recursive && error == ENOTEMPTY)
+    throw Refusal("INVALID_STATE", '\'' + path.shown() +
+                                       "' is filled again while it is emptied; stop the server "
+                                       "and delete it then");
   if (error != 0) refuseErrno(error, path.shown());
 }
 
@@ -215,7 +230,7 @@ std::int64_t upload(const ServerRoot& root, const CheckedPath& path, const Uploa
   if (path.isRoot()) (void)root.place(path);  // refuses
   if (piece.bytes && piece.offset == 0) checkTarget(root, path, piece.put, false);
   const Staging staging(root);
-  if (piece.offset == 0) sweepStaging(root.fd());
+  if (piece.offset == 0) tidyUp(root, patience);
   const std::string name = uploadName(path);
   const std::string shown = path.shown();
   const Descriptor file = openUpload(staging.fd(), name, shown);

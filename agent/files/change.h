@@ -29,6 +29,7 @@ void writeFile(const ServerRoot& root, const CheckedPath& path, const std::strin
 bool makeDirectory(const ServerRoot& root, const CheckedPath& path);
 
 /// A directory with all in it when `recursive`, else only when it is empty. Links themselves.
+/// INVALID_STATE: somebody fills it meanwhile.
 void remove(const ServerRoot& root, const CheckedPath& path, bool recursive,
             const Patience& patience);
 

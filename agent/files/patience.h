@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -17,6 +18,13 @@ class Patience {
   Patience() = default;
   Patience(std::stop_token stop, Clock::duration most)
       : stop_(std::move(stop)), deadline_(Clock::now() + most) {}
+
+  /// The same, for a part of the work that may take no longer than `most`.
+  Patience atMost(Clock::duration most) const {
+    Patience part(stop_, most);
+    part.deadline_ = std::min(part.deadline_, deadline_);
+    return part;
+  }
 
   bool stopped() const noexcept { return stop_.stop_requested(); }
   bool late() const noexcept { return Clock::now() >= deadline_; }

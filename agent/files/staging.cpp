@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -16,29 +17,50 @@ namespace {
 
 constexpr mode_t kPrivate = 0700;
 constexpr time_t kUploadAge = 24 * 3600;
+constexpr int kAttempts = 64;
+/// Of a tree that is given up; what is left of it then goes at the agent's next start.
+constexpr std::chrono::seconds kClearing{30};
 constexpr const char* kKeep = "k-";
 constexpr const char* kFile = "w-";
 constexpr const char* kTree = "t-";
 
 const char* stagingName() { return kStagingName.data(); }
 
-/// Whatever else lies under the reserved name is in the way.
+/// Only we can write in it. Where the server's directory is open to the container's users, one of
+/// them can make it first.
+bool isOurs(int directory) {
+  const struct stat status = statusOf(directory);
+  return status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/// Whatever else lies under the reserved name is in the way: a directory keeps what is in it, under
+/// another name.
+bool clearTheWay(int root) {
+  if (::unlinkat(root, stagingName(), 0) == 0) return true;
+  const std::string aside = std::string(kStagingName) + "-moved-" + hexDigits(8);
+  return ::renameat2(root, stagingName(), root, aside.c_str(), RENAME_NOREPLACE) == 0 ||
+         errno == ENOENT;
+}
+
 Descriptor openStaging(int root) {
-  for (int attempt = 0; attempt < 64; ++attempt) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Descriptor opened = openDirectoryIn(root, stagingName());
-    if (opened) return opened;
-    if (errno != ENOTDIR && errno != ELOOP && errno != ENOENT) break;
-    if (errno != ENOENT) ::unlinkat(root, stagingName(), 0);
-    if (::mkdirat(root, stagingName(), kPrivate) != 0 && errno != EEXIST) break;
+    if (opened && isOurs(opened.get())) return opened;
+    const bool missing = !opened && errno == ENOENT;
+    if (!missing && !clearTheWay(root)) refuseErrno(errno, '/' + std::string(kStagingName));
+    if (::mkdirat(root, stagingName(), kPrivate) != 0 && errno != EEXIST)
+      refuseErrno(errno, '/' + std::string(kStagingName));
   }
-  refuseErrno(errno, '/' + std::string(kStagingName));
+  throw Refusal("PATH_FORBIDDEN", "'/" + std::string(kStagingName) +
+                                      "' is the agent's, and something else makes it again and "
+                                      "again; stop the server and try again");
 }
 
 }  // namespace
 
 Staging::Staging(const ServerRoot& root) : root_(root), directory_(openStaging(root.fd())) {
   // Another operation may be removing it: a file of ours in it keeps it from here on.
-  for (int attempt = 0; attempt < 64; ++attempt) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
     keep_ = temporaryName(kKeep);
     const Descriptor kept = createFileIn(fd(), keep_.c_str(), 0600);
     if (kept) return;
@@ -55,9 +77,10 @@ Staging::~Staging() {
 
 void sweepStaging(int root, const Patience& patience) {
   const Descriptor directory = openDirectoryIn(root, stagingName());
-  if (!directory) return;
+  if (!directory || !isOurs(directory.get())) return;
   const time_t now = ::time(nullptr);
   forEachName(directory.get(), [&](const char* name) {
+    patience.check();
     struct stat status {};
     if (!statusIn(directory.get(), name, status)) return true;
     const bool left = isLeftOver(name, kKeep) || isLeftOver(name, kFile) || isLeftOver(name, kTree);
@@ -90,7 +113,12 @@ NewTree::NewTree(const ServerRoot& root, const CheckedPath& path)
 }
 
 NewTree::~NewTree() {
-  if (!name_.empty()) removeEntry(staging_.fd(), name_.c_str(), {});
+  if (name_.empty()) return;
+  // Somebody may fill it as fast as we empty it.
+  try {
+    removeEntry(staging_.fd(), name_.c_str(), Patience({}, kClearing));
+  } catch (const Refusal&) {
+  }
 }
 
 void NewTree::putAt(const Place& place) {

@@ -11,7 +11,7 @@ namespace agent::files {
 
 /// The agent's own corner in a server's directory, on the same file system as all of it: what is
 /// being made is made here and renamed to where it belongs when it is whole. It is removed with its
-/// last file.
+/// last file. What lies in its place and is not ours is moved aside.
 class Staging {
  public:
   explicit Staging(const ServerRoot& root);
@@ -84,7 +84,8 @@ void writeAll(int fd, const void* bytes, std::size_t size, std::int64_t offset,
               const std::string& shown);
 
 /// Removes what agents before this one left in a server's directory, `root`: what was in the making
-/// at once, uploads that nobody went on with after a day.
+/// at once, uploads that nobody went on with after a day. A directory that others can write in is
+/// left alone. Errors: those of Patience.
 void sweepStaging(int root, const Patience& patience = {});
 
 }  // namespace agent::files

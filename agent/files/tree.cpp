@@ -43,8 +43,16 @@ class Removal {
   Removal(int top, const Patience& patience, OpenDirectory open)
       : top_(top), patience_(patience), open_(open) {}
 
+  /// What comes while it is emptied is removed too, but whoever goes on filling it does not keep us
+  /// at it: ENOTEMPTY.
   int empty(int directory, int depth) {
-    for (;;) {
+    std::size_t there = 0;
+    const int unread = forEachName(directory, [&](const char*) {
+      if (there % kNamesAtOnce == 0) patience_.check();
+      return ++there > 0;
+    });
+    if (unread != 0) return unread;
+    for (std::size_t removed = 0;;) {
       std::vector<std::string> names;
       const int error = forEachName(directory, [&names](const char* name) {
         names.emplace_back(name);
@@ -54,6 +62,7 @@ class Removal {
       if (names.empty()) return 0;
       for (const std::string& name : names) {
         patience_.check();
+        if (removed++ > 2 * there + kNamesAtOnce + moved_) return ENOTEMPTY;
         if (const int failed = removeOne(directory, name.c_str(), depth); failed != 0)
           return failed;
       }
@@ -95,7 +104,7 @@ class Removal {
   const int top_;
   const Patience& patience_;
   const OpenDirectory open_;
-  unsigned long moved_ = 0;
+  std::size_t moved_ = 0;  ///< to the top, where they were not before
 };
 
 }  // namespace

@@ -20,7 +20,8 @@ int forEachName(int directory, const std::function<bool(const char* name)>& take
 using OpenDirectory = Descriptor (*)(int directory, const char* name) noexcept;
 
 /// Removes what is in the directory. No more than a few dozen descriptors are open at any depth:
-/// what lies deeper is moved up before it is emptied. 0, or the error that prevented it.
+/// what lies deeper is moved up before it is emptied. 0, or the error that prevented it; ENOTEMPTY:
+/// somebody fills it as fast as it is emptied.
 int emptyDirectory(int directory, const Patience& patience = {},
                    OpenDirectory open = openDirectoryIn);
 /// Removes a directory's name and, when it is a directory, all in it.

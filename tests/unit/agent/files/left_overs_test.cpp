@@ -4,10 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -53,6 +56,32 @@ TEST(RemovedTree, MayBeClosedToItsOwner) {
   ASSERT_EQ(::seteuid(self), 0);
   EXPECT_EQ(error, 0) << std::strerror(error);
   EXPECT_TRUE(fs::is_empty(top));
+}
+
+/// Makes another for each that is removed.
+Descriptor openAndRefill(int directory, const char* name) noexcept {
+  static std::atomic<unsigned> made{0};
+  (void)::mkdirat(directory, ("again-" + std::to_string(++made)).c_str(), 0700);
+  return files::openDirectoryIn(directory, name);
+}
+
+TEST(RemovedTree, ThatIsFilledAgainAndAgainIsGivenUp) {
+  const test_support::TempDir directory;
+  for (int i = 0; i < 3; ++i) fs::create_directories(directory.path("d" + std::to_string(i)));
+  const Descriptor opened(::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_EQ(files::emptyDirectory(opened.get(), {}, openAndRefill), ENOTEMPTY);
+  EXPECT_FALSE(fs::exists(directory.path("d0")));
+}
+
+TEST(RemovedTree, OfManyNamesAndDeepOnesGoesWhole) {
+  const test_support::TempDir directory;
+  for (int i = 0; i < 2000; ++i) writeFileAt(directory.path("f" + std::to_string(i)), "f");
+  std::string deep = directory.path("deep");
+  for (int i = 0; i < 200; ++i) deep += "/d";
+  fs::create_directories(deep);
+  const Descriptor opened(::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_EQ(files::emptyDirectory(opened.get()), 0);
+  EXPECT_TRUE(fs::is_empty(directory.path()));
 }
 
 class LeftOvers : public testing::Test {
@@ -107,6 +136,55 @@ TEST_F(LeftOvers, GoAtTheNextStartAndUploadsStay) {
   EXPECT_EQ(outcome(finished), "ok") << finished.write();
   EXPECT_EQ(readFileAt(agent_.root() + "/up"), "ABCDEF");
   EXPECT_TRUE(isGone(staging));
+}
+
+/// The server's directory is open to its container's users, who may be quicker.
+TEST_F(LeftOvers, AFolderOfThatNameThatOthersCanWriteInIsNotUsed) {
+  const std::string staging = agent_.root() + "/.ctrl-alt-play";
+  const std::string trap = inTheMaking(staging, "t-");
+  fs::create_directories(trap);
+  writeFileAt(trap + "/theirs", "theirs");
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(staging.c_str(), 65534, 65534), 0);
+  } else {
+    ASSERT_EQ(::chmod(staging.c_str(), 0777), 0);
+  }
+  const Json begun =
+      agent_.ask("upload_file", R"({"path":"up","offset":0,"content":"QUJD","last":false})");
+  ASSERT_EQ(outcome(begun), "ok") << begun.write();
+  struct stat made {};
+  ASSERT_EQ(::stat(staging.c_str(), &made), 0);
+  EXPECT_EQ(made.st_uid, ::geteuid());
+  EXPECT_EQ(made.st_mode & 0777, 0700U);
+  std::size_t moved = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(agent_.root()))
+    if (entry.path().filename().string().starts_with(".ctrl-alt-play-moved-")) {
+      ++moved;
+      EXPECT_EQ(readFileAt(entry.path() / fs::path(trap).filename() / "theirs"), "theirs");
+    }
+  EXPECT_EQ(moved, 1U);
+}
+
+/// Whoever has the agent's user in the container cannot be kept out: he holds up nobody.
+TEST_F(LeftOvers, ThatSomebodyGoesOnFillingHoldUpNoUpload) {
+  const std::string tree = inTheMaking(agent_.root() + "/.ctrl-alt-play", "t-");
+  std::atomic<bool> done{false};
+  std::vector<std::thread> fillers;
+  for (int filler = 0; filler < 4; ++filler)
+    fillers.emplace_back([&, filler] {
+      for (int i = 0; !done; ++i) {
+        (void)::mkdir((agent_.root() + "/.ctrl-alt-play").c_str(), 0700);
+        (void)::mkdir(tree.c_str(), 0700);
+        std::ofstream(tree + "/f" + std::to_string(filler) + '-' + std::to_string(i));
+      }
+    });
+  for (int i = 0; i < 3; ++i) {
+    const Json begun =
+        agent_.ask("upload_file", R"({"path":"up","offset":0,"content":"QUJD","last":false})");
+    EXPECT_EQ(outcome(begun), "ok") << begun.write();
+  }
+  done = true;
+  for (std::thread& filler : fillers) filler.join();
 }
 
 TEST_F(LeftOvers, FilesOfADeletedServerGoOnGoing) {
