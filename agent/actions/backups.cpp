@@ -140,7 +140,7 @@ control::Result<void> beginBackupWork(Services& services, const Command& command
     services.out.event("command_completed", std::move(data));
   };
   if (!services.server_work.post(command.server_id, ServerWork::Pace::kBackup, command.id,
-                                 std::move(task)))
+                                 std::move(task), command.bytes()))
     throw Refusal("BUSY", "too many backups of this server wait already; try again later");
   return {};
 }

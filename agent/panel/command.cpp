@@ -23,6 +23,17 @@ void checkAgent(const Json& message, std::string_view node_id) {
                   "this is agent '" + std::string(node_id) + "', not '" + *agent->text() + "'");
 }
 
+std::size_t bytesOf(const Json& value) {
+  std::size_t bytes = sizeof value;
+  if (const std::string* text = value.text()) bytes += text->capacity();
+  if (const Json::Array* elements = value.elements())
+    for (const Json& element : *elements) bytes += bytesOf(element);
+  if (const Json::Object* members = value.members())
+    for (const auto& [name, member] : *members)
+      bytes += sizeof name + name.capacity() + bytesOf(member);
+  return bytes;
+}
+
 bool isLetterOrDigit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -34,6 +45,8 @@ std::string Command::content() const {
   content.set("action", action).set("serverId", server_id).set("payload", payload);
   return content.writeCanonical();
 }
+
+std::size_t Command::bytes() const { return bytesOf(payload); }
 
 Command decodeCommand(const Json& message, std::string_view node_id) {
   Command command;

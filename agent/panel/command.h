@@ -19,6 +19,8 @@ struct Command {
   Fields fields() const { return Fields(&payload, legacy ? "data" : "payload"); }
   /// Which fields a payload belongs to: two commands with the same content are the same command.
   std::string content() const;
+  /// What its payload takes in memory.
+  std::size_t bytes() const;
 };
 
 /// The longest id that is taken.

@@ -232,10 +232,13 @@ void Dispatcher::answerOnWorker(const Action& action, const Command& command) {
     guarded(command, [&] { answer(action, command, std::move(stop)); });
     if (action.on_files && !action.only_reads) services_.disk.changed(command.server_id);
   };
-  const bool posted = action.on_files ? services_.server_work.post(command.server_id, action.pace,
-                                                                   command.id, std::move(task))
-                                      : services_.workers.post(std::move(task));
-  if (!posted) throw Refusal("BUSY", "too many commands are in progress; try again later");
+  const bool posted = action.on_files
+                          ? services_.server_work.post(command.server_id, action.pace, command.id,
+                                                       std::move(task), command.bytes())
+                          : services_.workers.post(std::move(task));
+  if (!posted)
+    throw Refusal("BUSY",
+                  "too many commands, or too much content in them, wait already; try again later");
 }
 
 void Dispatcher::answerLater(const Action& action, const Command& command) {

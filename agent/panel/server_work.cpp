@@ -14,13 +14,15 @@ constexpr std::initializer_list<ServerWork::Pace> kPaces = {
 
 ServerWork::~ServerWork() { close(); }
 
-bool ServerWork::post(const std::string& server_id, Pace pace, const std::string& id, Task task) {
+bool ServerWork::post(const std::string& server_id, Pace pace, const std::string& id, Task task,
+                      std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   if (closed_ || waiting_ >= kMostWaitingInAll) return false;
+  if (bytes > kMostWaitingBytes - waiting_bytes_) return false;
   const Key key{server_id, pace};
   Queue& queue = queues_[key];
   if (queue.waiting.size() >= kMostWaiting) return false;
-  queue.waiting.push_back(std::make_shared<Item>(Item{id, std::move(task)}));
+  queue.waiting.push_back(std::make_shared<Item>(Item{id, std::move(task), bytes}));
   if (!queue.running && queue.waiting.size() == 1) ready_.push_back(key);
   if (ready_.size() > idle_ && threads_.size() < kThreads && !addThread() && threads_.empty()) {
     ready_.pop_back();
@@ -28,6 +30,7 @@ bool ServerWork::post(const std::string& server_id, Pace pace, const std::string
     return false;
   }
   ++waiting_;
+  waiting_bytes_ += bytes;
   wake_.notify_one();
   return true;
 }
@@ -73,6 +76,7 @@ void ServerWork::close() {
     closed_ = true;
     ready_.clear();
     waiting_ = 0;
+    waiting_bytes_ = 0;
     for (auto& [key, queue] : queues_) {
       queue.waiting.clear();
       if (queue.running) queue.running->stopping.request_stop();
@@ -117,6 +121,7 @@ void ServerWork::run() {
     const std::shared_ptr<Item> item = queue.running = std::move(queue.waiting.front());
     queue.waiting.pop_front();
     --waiting_;
+    waiting_bytes_ -= item->bytes;
     if (slow) ++slow_running_;
     if (backup) ++backups_running_;
     lock.unlock();

@@ -28,6 +28,7 @@ class ServerWork {
   static constexpr std::size_t kMostBackups = 4;
   static constexpr std::size_t kMostWaiting = 64;  ///< of one server and pace
   static constexpr std::size_t kMostWaitingInAll = 1024;
+  static constexpr std::size_t kMostWaitingBytes = 64 * 1024 * 1024;  ///< in all
 
   enum class Pace { kQuick, kSlow, kBackup };
   using Task = std::function<void(std::stop_token)>;
@@ -38,9 +39,9 @@ class ServerWork {
   ServerWork& operator=(const ServerWork&) = delete;
 
   /// False: too much waits, for this server or in all, or close() was called; the task is not run.
-  /// `id` names it for cancel(); it may be empty.
-  [[nodiscard]] bool post(const std::string& server_id, Pace pace, const std::string& id,
-                          Task task);
+  /// `id` names it for cancel(); it may be empty. `bytes`: what the task holds in memory.
+  [[nodiscard]] bool post(const std::string& server_id, Pace pace, const std::string& id, Task task,
+                          std::size_t bytes = 0);
   /// Asks the work of this server with this id to stop, whether it runs or waits; what waits is run
   /// with a token that says so. False: there is none.
   bool cancel(const std::string& server_id, const std::string& id);
@@ -53,6 +54,7 @@ class ServerWork {
   struct Item {
     std::string id;
     Task task;
+    std::size_t bytes = 0;
     std::stop_source stopping{};
   };
   using Key = std::pair<std::string, Pace>;
@@ -72,6 +74,7 @@ class ServerWork {
   std::map<Key, Queue> queues_;
   std::deque<Key> ready_;  ///< with something waiting and nothing running
   std::size_t waiting_ = 0;
+  std::size_t waiting_bytes_ = 0;
   std::size_t slow_running_ = 0;
   std::size_t backups_running_ = 0;  ///< of these
   std::size_t idle_ = 0;

@@ -113,6 +113,29 @@ TEST(ServerWorkTest, RefusesWhenTooMuchWaitsInAll) {
   EXPECT_TRUE(runs(work, "one more", Pace::kQuick));
 }
 
+TEST(ServerWorkTest, RefusesWhenWhatWaitsHoldsTooMuch) {
+  constexpr std::size_t kPiece = 700'000;
+  constexpr std::size_t kFit = ServerWork::kMostWaitingBytes / kPiece;
+  const auto nothing = [](const std::stop_token&) {};
+  Held held;
+  std::vector<Held> others(ServerWork::kThreads - 1);
+  ServerWork work;
+  ASSERT_TRUE(work.post("a", Pace::kQuick, "", held.task(), kPiece));
+  ASSERT_TRUE(held.began());  // what runs does not count
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    ASSERT_TRUE(work.post("h" + std::to_string(i), Pace::kQuick, "", others[i].task()));
+    ASSERT_TRUE(others[i].began());
+  }
+  for (std::size_t i = 0; i < kFit; ++i)
+    ASSERT_TRUE(work.post("s" + std::to_string(i), Pace::kQuick, "", nothing, kPiece)) << i;
+  EXPECT_FALSE(work.post("one more", Pace::kQuick, "", nothing, kPiece));
+  EXPECT_TRUE(work.post("a small one", Pace::kQuick, "", nothing, 100));
+  held.letGo();
+  for (std::size_t i = 0; i < kFit; ++i) work.cancelAll("s" + std::to_string(i));
+  EXPECT_TRUE(work.post("one more", Pace::kQuick, "", nothing, ServerWork::kMostWaitingBytes / 2));
+  for (Held& one : others) one.letGo();
+}
+
 TEST(ServerWorkTest, CancelsWhatRunsAndWhatWaits) {
   Held held;
   std::promise<bool> second_was_stopped;
