@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/actions/line_search.h"
+#include "agent/panel/json_plain.h"
 #include "agent/panel/message.h"
 
 namespace agent {
@@ -251,15 +252,6 @@ const char* streamName(const ConsoleLine& line) {
       break;
   }
   return "gap";
-}
-
-std::size_t encodedBytes(std::string_view text) {
-  std::size_t bytes = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    bytes += byte < 0x20 || byte == 0x7F ? 6 : c == '"' || c == '\\' ? 2 : 1;
-  }
-  return bytes;
 }
 
 Json::Object encodeLine(const ConsoleLine& line) {

@@ -19,9 +19,6 @@ const char* streamName(const control::ConsoleLine& line);
 /// `stream`, `seq`, `message`, `logLevel`, and `cut` where it is.
 Json::Object encodeLine(const control::ConsoleLine& line);
 
-/// What the text takes in a message, at most: JSON escapes some of it.
-std::size_t encodedBytes(std::string_view text);
-
 /// Why lines were not sent.
 inline constexpr const char* kTooMuchOutput = "more was written than is kept and sent";
 

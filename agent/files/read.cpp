@@ -9,6 +9,7 @@
 
 #include "agent/files/digest.h"
 #include "agent/files/tree.h"
+#include "agent/panel/json_plain.h"
 #include "agent/panel/refusal.h"
 
 namespace agent::files {
@@ -129,7 +130,7 @@ Page list(const ServerRoot& root, const CheckedPath& path, std::size_t offset, s
     // One that went meanwhile keeps its place, so that pages neither overlap nor miss any.
     (void)statusIn(directory.get(), names[i], status);
     page.entries.push_back(describe(names[i], status));
-    bytes += kPerEntry + page.entries.back().name.size();
+    bytes += kPerEntry + encodedBytes(page.entries.back().name);
     if (bytes >= static_cast<std::size_t>(kMostContent)) break;
   }
   return page;

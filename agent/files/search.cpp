@@ -13,6 +13,7 @@
 #include "agent/files/read.h"
 #include "agent/files/tree.h"
 #include "agent/lowered.h"
+#include "agent/panel/json_plain.h"
 
 namespace agent::files {
 namespace {
@@ -138,7 +139,8 @@ SearchResult search(const ServerRoot& root, const CheckedPath& path, const Searc
     if (!pattern.matches(entry->name)) continue;
     Match match{.path = prefix + entry->path, .entry = describe(entry->name, entry->status)};
     if (content.wanted() && !holds(content, *entry, match, result, patience)) continue;
-    bytes += kPerEntry + match.path.size() + match.entry.name.size() + match.text.size();
+    bytes += kPerEntry + encodedBytes(match.path) + encodedBytes(match.entry.name) +
+             encodedBytes(match.text);
     result.matches.push_back(std::move(match));
   }
   if (patience.stopped()) patience.check();

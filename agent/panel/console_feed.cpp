@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/actions/console.h"
+#include "agent/panel/json_plain.h"
 #include "agent/panel/message.h"
 
 namespace agent {

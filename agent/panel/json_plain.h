@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "agent/utf8.h"
+
 namespace agent {
 
 inline bool isPlain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
@@ -26,6 +28,25 @@ inline std::size_t plainLength(std::string_view text) {
   }
   while (length < text.size() && isPlain(text[length])) ++length;
   return length;
+}
+
+/// What the text takes in a message, at most: some of it is escaped; what is not UTF-8 is replaced.
+inline std::size_t encodedBytes(std::string_view text) {
+  constexpr std::size_t kEscaped = 6;
+  constexpr std::size_t kReplacement = 3;
+  std::size_t bytes = 0;
+  while (!text.empty()) {
+    const char c = text.front();
+    const std::size_t length = utf8SequenceLength(text);
+    if (length == 0)
+      bytes += kReplacement;
+    else if (length > 1 || isPlain(c))
+      bytes += length;
+    else
+      bytes += c == '"' || c == '\\' ? 2 : kEscaped;
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return bytes;
 }
 
 }  // namespace agent
