@@ -226,8 +226,13 @@ Json copyFile(Services& services, const Command& command, std::stop_token stop) 
   const CheckedPath to = readPath(fields, {"destination", "to", "newPath"});
   const files::PutOptions put = readPutOptions(fields, false);
   const ServerRoot root = openFiles(services, command);
-  const files::Copied copied =
-      files::copy(root, from, to, put, slow(std::move(stop)), roomOf(services, command.server_id));
+  files::CopyWork work{.patience = slow(std::move(stop)),
+                       .room = roomOf(services, command.server_id)};
+  // Others write meanwhile, copies too.
+  work.before_writing = [&services](std::int64_t bytes) {
+    services.reserve.require(services.config.data_dir, bytes);
+  };
+  const files::Copied copied = files::copy(root, from, to, put, work);
   Json data = movedAnswer(command, from, to);
   data.set("files", copied.files).set("directories", copied.directories);
   data.set("bytes", copied.bytes).set("skipped", copied.skipped);

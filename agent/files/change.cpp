@@ -36,13 +36,13 @@ class Room {
 /// Copies a walked tree to another directory, level by level.
 class TreeCopy {
  public:
-  TreeCopy(const ServerRoot& root, int to, const Patience& patience, std::int64_t room)
-      : root_(root), patience_(patience), room_(room) {
+  TreeCopy(const ServerRoot& root, int to, const CopyWork& work)
+      : root_(root), work_(work), room_(work.room) {
     levels_.push_back(openAgain(to));
   }
 
   void take(const TreeWalk::Entry& entry) {
-    patience_.check();
+    work_.patience.check();
     levels_.resize(entry.depth + 1);
     if (isDirectory(entry.status)) return makeDirectory(entry);
     if (!isRegular(entry.status)) return skip();
@@ -55,7 +55,7 @@ class TreeCopy {
     room_.take(status, shown);
     const Descriptor to = createFileIn(levels_.back().get(), entry.name, 0600);
     if (!to) refuseErrno(errno, shown);
-    copied.bytes += copyBytes(from.get(), to.get(), shown, patience_);
+    copied.bytes += copyBytes(from.get(), to.get(), shown, work_);
     root_.dressNew(to.get(), entry.status.st_mode);
     ++copied.files;
   }
@@ -76,17 +76,17 @@ class TreeCopy {
   }
 
   const ServerRoot& root_;
-  const Patience& patience_;
+  const CopyWork& work_;
   Room room_;
   std::vector<Descriptor> levels_{};
 };
 
 Copied copyTree(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
-                const PutOptions& options, const Patience& patience, std::int64_t room) {
+                const PutOptions& options, const CopyWork& work) {
   checkTarget(root, to, options, true);
   const Descriptor source = root.directory(from);
   NewTree made(root, to);
-  TreeCopy copying(root, made.fd(), patience, room);
+  TreeCopy copying(root, made.fd(), work);
   TreeWalk walk(source.get(), from.isRoot(), TreeWalk::Missing::kRefuse);
   while (const TreeWalk::Entry* entry = walk.next()) copying.take(*entry);
   root.dressNew(made.fd(), statusOf(source.get()).st_mode | S_IRWXU);
@@ -97,13 +97,13 @@ Copied copyTree(const ServerRoot& root, const CheckedPath& from, const CheckedPa
 }
 
 Copied copyFile(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
-                const PutOptions& options, const Patience& patience, std::int64_t room) {
+                const PutOptions& options, const CopyWork& work) {
   const Descriptor source = root.file(from);
   checkTarget(root, to, options, false);
-  Room(room).take(statusOf(source.get()), from.shown());
+  Room(work.room).take(statusOf(source.get()), from.shown());
   NewFile made(root, to);
   Copied copied{.files = 1};
-  copied.bytes = copyBytes(source.get(), made.fd(), to.shown(), patience);
+  copied.bytes = copyBytes(source.get(), made.fd(), to.shown(), work);
   made.putAt(placeFor(root, to, options), options.overwrite, statusOf(source.get()).st_mode);
   return copied;
 }
@@ -201,12 +201,12 @@ void move(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to
 }
 
 Copied copy(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
-            const PutOptions& options, const Patience& patience, std::int64_t room) {
+            const PutOptions& options, const CopyWork& work) {
   if (to == from)
     throw Refusal("INVALID_PAYLOAD", '\'' + from.shown() + "' cannot be copied to itself");
   const bool directory = isDirectory(root.status(from));
-  return directory ? copyTree(root, from, to, options, patience, room)
-                   : copyFile(root, from, to, options, patience, room);
+  return directory ? copyTree(root, from, to, options, work)
+                   : copyFile(root, from, to, options, work);
 }
 
 /// The descriptor is that of the thing itself: the last part is opened without following it.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -45,10 +46,17 @@ struct Copied {
   std::int64_t skipped = 0;  ///< links, devices, what was moved away meanwhile
 };
 
+struct CopyWork {
+  Patience patience{};
+  std::int64_t room = INT64_MAX;  ///< what it may take on the disk
+  /// Told before so many bytes are written; may refuse.
+  std::function<void(std::int64_t bytes)> before_writing = [](std::int64_t) {};
+};
+
 /// A file, or a directory with all in it (PutOptions::overwrite is then of no use). What is copied
-/// appears when it is whole. DISK_FULL: it would take more than `room` bytes.
+/// appears when it is whole. DISK_FULL: it would take more than there is room for.
 Copied copy(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
-            const PutOptions& options, const Patience& patience, std::int64_t room = INT64_MAX);
+            const PutOptions& options, const CopyWork& work);
 
 /// `permissions` beyond 0777 are dropped. Returns what is in force.
 mode_t setPermissions(const ServerRoot& root, const CheckedPath& path, mode_t permissions);

@@ -15,19 +15,20 @@
 namespace agent::files {
 namespace {
 
-/// Between two looks at whether it is to stop.
-constexpr std::int64_t kAtOnce = 16 * 1024 * 1024;
+/// Between two looks at whether it is to stop, and at whether there is room.
+constexpr std::int64_t kAtOnce = 8 * 1024 * 1024;
 constexpr std::size_t kBuffer = 256 * 1024;
 
 class ExtentCopy {
  public:
-  ExtentCopy(int from, int to, const std::string& shown, const Patience& patience)
-      : from_(from), to_(to), shown_(shown), patience_(patience) {}
+  ExtentCopy(int from, int to, const std::string& shown, const CopyWork& work)
+      : from_(from), to_(to), shown_(shown), work_(work) {}
 
   void run(Extent extent) {
     while (extent.begin < extent.end) {
-      patience_.check();
+      work_.patience.check();
       const std::int64_t part = std::min(kAtOnce, extent.end - extent.begin);
+      work_.before_writing(part);
       const std::int64_t copied = in_kernel_ ? inKernel(extent.begin, part) : 0;
       extent.begin += copied > 0 ? copied : throughMemory(extent);
       if (cut_) return;
@@ -63,7 +64,7 @@ class ExtentCopy {
   const int from_;
   const int to_;
   const std::string& shown_;
-  const Patience& patience_;
+  const CopyWork& work_;
   bool in_kernel_ = true;
   bool cut_ = false;
   std::vector<char> buffer_{};
@@ -71,11 +72,11 @@ class ExtentCopy {
 
 }  // namespace
 
-std::int64_t copyBytes(int from, int to, const std::string& shown, const Patience& patience) {
+std::int64_t copyBytes(int from, int to, const std::string& shown, const CopyWork& work) {
   const std::int64_t size = statusOf(from).st_size;
   if (::ioctl(to, FICLONE, from) == 0) return size;
   if (::ftruncate(to, size) != 0) refuseErrno(errno, shown);
-  ExtentCopy copying(from, to, shown, patience);
+  ExtentCopy copying(from, to, shown, work);
   for (std::int64_t offset = 0; offset < size;) {
     const Extent extent = nextData(from, offset, size);
     copying.run(extent);
