@@ -61,7 +61,7 @@ Result<HttpResponse> DockerRuntime::post(std::string target, std::string body,
 
 Result<ContainerId> DockerRuntime::exactly(const ContainerId& id, const CallContext& context) {
   if (auto checked = checkContainerId(id); !checked) return checked.error();
-  if (!engine::couldBePartOfAnId(id.value)) return id;
+  if (engine::isWholeId(id.value)) return id;
   auto run = engine_.inspectRun(id.value, context);
   if (!run) return run.error();
   return run->id;

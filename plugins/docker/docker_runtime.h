@@ -52,8 +52,7 @@ class DockerRuntime final : public ContainerRuntime {
   void* extension(std::string_view name) noexcept override;
 
  private:
-  /// The container of exactly that id or name: where the engine could take it for the beginning of
-  /// another's id, by its full id.
+  /// The container of exactly that id or name, by its full id: what is kept of it is kept by that.
   Result<ContainerId> exactly(const ContainerId& id, const CallContext& context);
   Result<Inspection> look(const ContainerId& id, const CallContext& context);
   Result<RuntimeInfo> ask(const std::string& api_version, const CallContext& context);

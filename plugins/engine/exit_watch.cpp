@@ -80,7 +80,7 @@ Result<void> RunWatch::arm(const CallContext& context) {
   if (!run) return run.error();
   id_ = run->id.value;  // its name may come to mean another container
   if (run->running) return armRunning(*run, context);
-  started_.setContainer(id_, run->name);
+  started_.setContainer(id_);
   auto wait = engine_.openNextExit(*run, context);
   if (!wait) return wait.error();
   return watchFd(replaceWait(std::move(*wait))->pollFd());

@@ -246,8 +246,8 @@ std::string labelFilter(const std::map<std::string, std::string>& labels) {
   return "\"label\":[" + out + "]";
 }
 
-bool couldBePartOfAnId(std::string_view id) {
-  return id.size() < 64 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+bool isWholeId(std::string_view id) {
+  return id.size() == 64 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 Error noSuchContainer(std::string_view id) {

@@ -27,9 +27,9 @@ bool isText(std::string_view text);
 Result<void> checkSpec(const ContainerSpec& spec);
 Result<void> checkUpdate(const ResourceLimits& limits);
 
-/// Whether engines could take it for the beginning of a container's id: then it must be compared
-/// with what they answer, for it is to reach no other container.
-bool couldBePartOfAnId(std::string_view id);
+/// A whole id, as engines give them: it means one container for ever. Anything else is a name, or
+/// what engines would take for the beginning of some container's id.
+bool isWholeId(std::string_view id);
 Error noSuchContainer(std::string_view id);
 
 /// A container's id or name that can stand in a path.

@@ -16,10 +16,9 @@ StartNotices::Subscription::~Subscription() {
   std::erase(notices_.subscriptions_, this);
 }
 
-void StartNotices::Subscription::setContainer(std::string id, std::string name) {
+void StartNotices::Subscription::setContainer(std::string id) {
   const std::lock_guard lock(notices_.mutex_);
   id_ = std::move(id);
-  name_ = std::move(name);
 }
 
 std::optional<Start> StartNotices::Subscription::takeStarted() {
@@ -31,13 +30,13 @@ std::optional<Start> StartNotices::Subscription::takeStarted() {
 bool StartNotices::watched(std::string_view id) {
   const std::lock_guard lock(mutex_);
   return std::any_of(subscriptions_.begin(), subscriptions_.end(),
-                     [&](const Subscription* one) { return one->id_ == id || one->name_ == id; });
+                     [&](const Subscription* one) { return one->id_ == id; });
 }
 
 void StartNotices::started(std::string_view id, const Start& start) {
   const std::lock_guard lock(mutex_);
   for (Subscription* one : subscriptions_) {
-    if (one->id_ != id && one->name_ != id) continue;
+    if (one->id_ != id) continue;
     // The first run since it was armed is the watch's, also when it is over.
     if (!one->started_) one->started_ = start;
     one->wakeup_.signal();

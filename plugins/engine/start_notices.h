@@ -40,8 +40,7 @@ class StartNotices {
     Subscription(const Subscription&) = delete;
     Subscription& operator=(const Subscription&) = delete;
 
-    /// The container, by id and by name: a start may use either.
-    void setContainer(std::string id, std::string name);
+    void setContainer(std::string id);
 
     /// The first start since the subscription, once.
     std::optional<Start> takeStarted();
@@ -50,13 +49,12 @@ class StartNotices {
     friend class StartNotices;
     StartNotices& notices_;
     Wakeup& wakeup_;
-    std::string id_{};  ///< guarded by the mutex of notices_, as the name
-    std::string name_{};
+    std::string id_{};  ///< guarded by the mutex of notices_
     std::optional<Start> started_{};
     bool taken_ = false;
   };
 
-  /// Whether any watch waits for a start of the container.
+  /// Whether any watch waits for a start of the container of that full id.
   bool watched(std::string_view id);
 
   void started(std::string_view id, const Start& start);

@@ -59,7 +59,7 @@ Result<HttpResponse> PodmanRuntime::post(std::string target, std::string body,
 
 Result<ContainerId> PodmanRuntime::exactly(const ContainerId& id, const CallContext& context) {
   if (auto checked = checkContainerId(id); !checked) return checked.error();
-  if (!engine::couldBePartOfAnId(id.value)) return id;
+  if (engine::isWholeId(id.value)) return id;
   auto run = engine_.look(id.value, context);
   if (!run) return run.error();
   return run->id;
@@ -161,7 +161,7 @@ Result<RemoveOutcome> PodmanRuntime::remove(const ContainerId& name, const Remov
   if (auto checked = checkContainerId(name); !checked) return checked.error();
   ContainerId id = name;
   // Before 4.4 a removal of a container that is just being stopped forgets its process.
-  if (!options.force || engine::couldBePartOfAnId(name.value)) {
+  if (!options.force || !engine::isWholeId(name.value)) {
     const auto run = engine_.look(name.value, context);
     if (!run && run.error().code == ErrorCode::kNotFound) return gone(id, RemoveOutcome::kAbsent);
     if (!run) return run.error();

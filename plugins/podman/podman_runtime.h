@@ -53,7 +53,7 @@ class PodmanRuntime final : public ContainerRuntime {
   void* extension(std::string_view name) noexcept override;
 
  private:
-  /// The container of exactly that id or name, by its full id.
+  /// The container of exactly that id or name, by its full id: what is kept of it is kept by that.
   Result<ContainerId> exactly(const ContainerId& id, const CallContext& context);
   Result<ContainerInfo> look(const ContainerId& id, const CallContext& context);
   Result<RemoveOutcome> tryRemove(const ContainerId& id, const std::string& query,

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "real_engines/engine_test.h"
@@ -145,6 +146,28 @@ TEST_F(EngineTest, RemoveOfARunningContainerNeedsForce) {
   const auto absent = runtime_->remove(id, {}, soon());
   ASSERT_TRUE(absent) << absent.error().message;
   EXPECT_EQ(*absent, RemoveOutcome::kAbsent);
+}
+
+/// Open files below /proc and /sys whose names hold that text.
+std::size_t openFilesOf(const std::string& text) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    const auto target = std::filesystem::read_symlink(entry.path(), ignored);
+    if (target.native().find(text) != std::string::npos) ++count;
+  }
+  return count;
+}
+
+TEST_F(EngineTest, RemovalByNameClosesWhatStatisticsHeldOpen) {
+  const ContainerSpec spec = shell("sleep 100");
+  const ContainerId id = run(spec);
+  const auto samples = runtime_->stats(std::vector{id}, soon());
+  ASSERT_TRUE(samples[0]) << samples[0].error().message;
+  ASSERT_GT(openFilesOf(id.value), 0U) << "they are not of the kernel";
+  const auto removed = runtime_->remove({spec.name}, {.force = true}, soon());
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(openFilesOf(id.value), 0U);
 }
 
 TEST_F(EngineTest, ConcurrentRemovalsAllSucceed) {

@@ -151,7 +151,8 @@ TEST(DockerTransport, AHungEngineHoldsNobodyBeyondDeadlineOrCancellation) {
       dockerScript("1.41", [](const Request&, Peer& peer) { return peer.waitForClose(), false; }));
   const auto runtime = opened(engine.uri());
   auto begin = std::chrono::steady_clock::now();
-  const auto late = runtime->signal({"web"}, Signal::term(), soon(milliseconds(100)));
+  const auto late =
+      runtime->signal({std::string(64, 'a')}, Signal::term(), soon(milliseconds(100)));
   auto took = std::chrono::steady_clock::now() - begin;
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code, ErrorCode::kDeadlineExceeded);

@@ -9,6 +9,33 @@ namespace {
 
 using std::chrono::milliseconds;
 
+TEST(PodmanStart, ThatFailedIsToldOfTheContainerWhateverItIsCalled) {
+  std::atomic<bool> fails{true};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (request.method == "GET")
+      peer.reply(200, inspection("created"));
+    else if (fails)
+      peer.reply(500, R"({"cause":"x","message":"OCI runtime error: no such executable"})");
+    else
+      peer.reply(204, "");
+    return true;
+  }));
+  const auto runtime = opened(engine);
+  const ContainerId id{kId};
+  const ContainerId name{"web"};
+  for (const ContainerId& called : {name, id}) {
+    fails = true;
+    EXPECT_CODE(runtime->start(called, soon()), ErrorCode::kStartFailed);
+    for (const ContainerId& asked : {name, id})
+      EXPECT_NE(must(runtime->inspect(asked, soon())).error.find("no such executable"),
+                std::string::npos);
+    fails = false;
+    EXPECT_EQ(must(runtime->start(called == id ? name : id, soon())), StartOutcome::kStarted);
+    for (const ContainerId& asked : {name, id})
+      EXPECT_EQ(must(runtime->inspect(asked, soon())).error, "") << "it is from another start";
+  }
+}
+
 TEST(PodmanSignal, ToWhatDoesNotRunIsAnOutcomeWithEitherStatus) {
   std::atomic<int> status{500};
   ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {

@@ -51,7 +51,8 @@ class PodmanStdin : public ::testing::Test {
       peer.reply(404, kNoContainer);
     } else {
       const std::size_t begin = request.target.find("/containers/") + 12;
-      const std::string id = request.target.substr(begin, 64);
+      const std::string id =
+          has(request, "/containers/web") ? kId : request.target.substr(begin, 64);
       std::string text = inspection("running");
       peer.reply(200, text.replace(text.find(kId), kId.size(), id));
     }
@@ -71,6 +72,12 @@ TEST_F(PodmanStdin, OfWhatOthersRemovedIsClosedByARemovalByForce) {
   ASSERT_TRUE(attachInput(*runtime_, kId));
   gone_ = true;
   EXPECT_EQ(must(runtime_->remove({kId}, {.force = true}, soon())), RemoveOutcome::kAbsent);
+  EXPECT_TRUE(eventually([&] { return closed_ == 1; }));
+}
+
+TEST_F(PodmanStdin, IsClosedByARemovalByName) {
+  ASSERT_TRUE(attachInput(*runtime_, kId));
+  EXPECT_EQ(must(runtime_->remove({"web"}, {.force = true}, soon())), RemoveOutcome::kRemoved);
   EXPECT_TRUE(eventually([&] { return closed_ == 1; }));
 }
 
