@@ -241,8 +241,11 @@ std::string listFilters(const ListFilter& filter) {
 }
 
 std::string eventFilters(const EventFilter& filter) {
-  return R"({"type":["container"])" +
-         (filter.labels.empty() ? "" : "," + engine::labelFilter(filter.labels)) + "}";
+  // Of a label without a value engines, 4.3 for one, deliver nothing.
+  auto labels = filter.labels;
+  std::erase_if(labels, [](const auto& label) { return label.second.empty(); });
+  return R"({"type":["container"])" + (labels.empty() ? "" : "," + engine::labelFilter(labels)) +
+         "}";
 }
 
 std::string timeText(WallTime time) {

@@ -23,6 +23,7 @@ Result<std::string> updateBody(const ResourceLimits& limits);
 
 /// The value of a `filters` query, not yet percent-encoded; empty: none.
 std::string listFilters(const ListFilter& filter);
+/// What comes through may still lack some of the labels.
 std::string eventFilters(const EventFilter& filter);
 
 /// A moment as the engine's queries take it without loss: RFC 3339 with nine decimals.

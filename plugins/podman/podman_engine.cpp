@@ -233,6 +233,7 @@ Result<StatsSample> PodmanEngine::readStats(const RunState& run, const CallConte
   }
   auto sample = parseStats(std::move(*text), {run.id, run.started_at.value_or(WallTime{})},
                            {.network_swapped = !version->atLeast(4, 4),
+                            .host_network = run.host_network,
                             .cgroup_version = info->cgroup_version,
                             .host_memory_bytes = info->memory_bytes});
   if (sample) sample->taken_at = clock().now();

@@ -186,8 +186,9 @@ std::optional<Duration> nanoseconds(const JsonValue& value) {
   return Duration(static_cast<std::int64_t>(*count));
 }
 
-void readNetwork(const JsonValue& one, bool swapped, StatsSample& sample) {
-  if (one["Network"].isObject()) {  // since version 5
+void readNetwork(const JsonValue& one, const StatsDialect& dialect, StatsSample& sample) {
+  if (dialect.host_network) return;  // the engine tells of 0 bytes
+  if (one["Network"].isObject()) {   // since version 5
     std::uint64_t received = 0;
     std::uint64_t sent = 0;
     one["Network"].forEachMember([&](const std::string&, const JsonValue& interface) {
@@ -198,8 +199,8 @@ void readNetwork(const JsonValue& one, bool swapped, StatsSample& sample) {
     sample.network_tx_bytes = sent;
     return;
   }
-  sample.network_rx_bytes = one[swapped ? "NetOutput" : "NetInput"].natural();
-  sample.network_tx_bytes = one[swapped ? "NetInput" : "NetOutput"].natural();
+  sample.network_rx_bytes = one[dialect.network_swapped ? "NetOutput" : "NetInput"].natural();
+  sample.network_tx_bytes = one[dialect.network_swapped ? "NetInput" : "NetOutput"].natural();
 }
 
 void readMemory(const JsonValue& one, const StatsDialect& dialect, StatsSample& sample) {
@@ -227,7 +228,7 @@ Result<StatsSample> parseStats(std::string text, const RunId& run, const StatsDi
     if (sample || one["ContainerID"].stringOrEmpty() != run.container.value) return;
     sample.emplace(StatsSample{.run = run, .cpu_time = nanoseconds(one["CPUNano"])});
     readMemory(one, dialect, *sample);
-    readNetwork(one, dialect.network_swapped, *sample);
+    readNetwork(one, dialect, *sample);
     sample->block_read_bytes = one["BlockInput"].natural();
     sample->block_write_bytes = one["BlockOutput"].natural();
     sample->pids = one["PIDs"].natural();

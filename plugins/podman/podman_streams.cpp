@@ -140,6 +140,12 @@ Result<std::unique_ptr<ExecSession>> PodmanRuntime::exec(const ContainerId& id,
 
 Result<std::unique_ptr<EventStream>> PodmanRuntime::events(const EventFilter& filter,
                                                            const CallContext& context) {
+  // A service that keeps none would accept, and say so in place of the first event.
+  const auto service = engine_.service(context);
+  if (!service) return service.error();
+  if (!service->events)
+    return Error{.code = ErrorCode::kUnsupported,
+                 .message = "the service keeps no events: its events_logger is \"none\""};
   // The engine answers before it has begun to look. From a moment on it misses nothing.
   const WallTime begin = clock().wallNow();
   auto http = api_.open(
@@ -148,7 +154,8 @@ Result<std::unique_ptr<EventStream>> PodmanRuntime::events(const EventFilter& fi
                  "&filters=" + encoded(eventFilters(filter))},
       Subject::kEngine, context);
   if (!http) return http.error();
-  // The engine takes one of several labels for all of them.
+  // The engine takes one of several labels for all of them, and is not asked for those of any
+  // value.
   const auto parse = [begin, filter](std::string line) -> Result<std::optional<Event>> {
     auto event = parseEvent(std::move(line));
     if (!event || !*event) return event;

@@ -317,24 +317,6 @@ TEST(PodmanEvents, AnErrorInPlaceOfAnEventIsAnError) {
   EXPECT_EQ(event.error().code, ErrorCode::kInternal);
 }
 
-TEST(PodmanStats, AnErrorWithTheStatusOfASuccessIsAnError) {
-  const RunId run{{std::string(64, 'a')}, {}};
-  for (const char* text : {R"({"Error":{},"Stats":null})", R"({"Error":null,"Stats":[]})",
-                           R"({"cause":"x","message":"y","response":500})", "{}", "[]", ""})
-    EXPECT_FALSE(parseStats(text, run, {})) << text;
-}
-
-TEST(PodmanStats, OfVersion2OfCgroupsComeWithoutPageCache) {
-  const RunId run{{"a"}, {}};
-  const auto sample = parseStats(
-      R"({"Error":null,"Stats":[{"ContainerID":"a","CPUNano":5,"MemUsage":9,"MemLimit":1000}]})",
-      run, {.cgroup_version = 2, .host_memory_bytes = 1000});
-  ASSERT_TRUE(sample) << sample.error().message;
-  EXPECT_EQ(sample->memory_working_set_bytes, 9U);
-  EXPECT_FALSE(sample->memory_usage_bytes);
-  EXPECT_FALSE(sample->memory_limit_bytes) << "the host's memory is no limit";
-}
-
 TEST(PodmanRemove, AReportOfAFailureIsOne) {
   EXPECT_TRUE(parseRemoved(R"([{"Id":"a","RawInput":"a"}])"));
   EXPECT_TRUE(parseRemoved("[]"));

@@ -5,6 +5,8 @@
 
 namespace control::test {
 
+inline constexpr const char* kServiceInfo = R"({"host":{"os":"linux","eventLogger":"file"}})";
+
 /// Answers pings as a Podman of that version, and everything else by `script`.
 inline ScriptedEngine::Script podmanScript(std::string version, ScriptedEngine::Script script) {
   return [version = std::move(version), script = std::move(script)](const Request& request,

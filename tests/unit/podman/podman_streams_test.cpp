@@ -11,7 +11,8 @@ namespace {
 using std::chrono::milliseconds;
 
 TEST(PodmanEvents, OfAllLabelsThatAreAskedForComeThrough) {
-  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer& peer) {
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (has(request, "/info")) return peer.reply(200, kServiceInfo), true;
     std::string all;
     for (const char* labels :
          {R"("a":"1")", R"("b":"2")", R"("a":"1","b":"3")", R"("a":"1","b":"2")"})
@@ -30,9 +31,48 @@ TEST(PodmanEvents, OfAllLabelsThatAreAskedForComeThrough) {
   EXPECT_CODE((*events)->next(soon()), ErrorCode::kUnavailable);
 }
 
+TEST(PodmanEvents, WithALabelOfAnyValueAreSoughtHere) {
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (has(request, "/info")) return peer.reply(200, kServiceInfo), true;
+    // As services do: of a label without a value nothing is delivered.
+    if (has(request, "label")) return peer.waitForClose(), false;
+    std::string all;
+    for (const char* labels : {"", R"("b":"1")", R"("a":"1")", R"("a":"")"})
+      all +=
+          std::string(R"({"Type":"container","Action":"create","Actor":{"ID":"x","Attributes":{)") +
+          labels + "}},\"timeNano\":9000000000000000000}\n";
+    return peer.reply(200, all), false;
+  }));
+  const auto runtime = opened(engine);
+  const auto events = runtime->events({.labels = {{"a", ""}}}, soon());
+  ASSERT_TRUE(events) << events.error().message;
+  for (const char* value : {"1", ""}) {
+    const auto event = (*events)->next(soon());
+    ASSERT_TRUE(event && *event);
+    EXPECT_EQ((*event)->labels.at("a"), value);
+  }
+  EXPECT_CODE((*events)->next(soon()), ErrorCode::kUnavailable);
+}
+
+TEST(PodmanEvents, OfAServiceThatKeepsNoneAreUnsupported) {
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (has(request, "/info"))
+      return peer.reply(200, R"({"host":{"os":"linux","eventLogger":"none"}})"), true;
+    // As it does: an error in place of the events.
+    peer.reply(200, R"({"cause":"cannot read events with the \"none\" backend","message":"x"})"
+                    "\n");
+    return false;
+  }));
+  const auto runtime = opened(engine);
+  EXPECT_FALSE(must(runtime->info(soon())).has(Capability::kEvents));
+  EXPECT_CODE(runtime->events({}, soon()), ErrorCode::kUnsupported);
+  EXPECT_EQ(engine.count("GET", "/events"), 0);
+}
+
 TEST(PodmanEvents, EndsAndErrorsAreNoEndAndTheServiceIsAskedFromNowOn) {
   std::atomic<bool> refuse{false};
-  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer& peer) {
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (has(request, "/info")) return peer.reply(200, kServiceInfo), true;
     if (refuse)
       peer.reply(200, R"({"cause":"invalid filter","message":"bad","response":500})"
                       "\n");
