@@ -194,6 +194,7 @@ Result<ExitStatus> ContainerRuntime::wait(const ContainerId& id, const CallConte
   if (!info) return info.error();
   if (info->running()) return (*watch)->exited(context);
   if (info->exit) return *info->exit;
+  if (!isOver(*info)) return (*watch)->exited(context);
   return Error{.code = ErrorCode::kWrongState,
                .message = "the container never ran: its state is " + info->raw_state};
 }

@@ -283,6 +283,15 @@ TEST_F(Operations, WaitOnAContainerThatNeverRanIsWrongState) {
   EXPECT_EQ(exit.error().code, ErrorCode::kWrongState);
 }
 
+TEST_F(Operations, WaitOnAContainerInAnUnknownStateWaits) {
+  auto& watch = expectWatch();
+  EXPECT_CALL(runtime_, inspect(kId, _)).WillOnce(Return(infoOf(ContainerState::kUnknown)));
+  EXPECT_CALL(watch, exited(_)).WillOnce(Return(exitWith(7)));
+  const auto exit = runtime_.wait(kId, {});
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->exit_code, 7);
+}
+
 TEST_F(Operations, RunArmsTheWatchBeforeTheStart) {
   InSequence order;
   EXPECT_CALL(runtime_, create(_, _)).WillOnce(Return(CreatedContainer{.id = kId}));
