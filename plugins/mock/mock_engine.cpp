@@ -170,6 +170,9 @@ Result<void> Engine::update(const ContainerId& id, const ResourceLimits& limits)
   Container& container = **found;
   const ResourceLimits merged = mergedLimits(container.spec.limits, limits);
   if (auto checked = checkLimits(merged); !checked) return checked;
+  if (profile_.update_needs_run && !container.running())
+    return failure(ErrorCode::kWrongState,
+                   "the limits of a running container only can be changed; start it first");
   if (container.alive()) container.run->account();
   container.spec.limits = merged;
   publish(EventType::kUpdated, "update", container);

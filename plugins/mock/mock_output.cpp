@@ -83,6 +83,9 @@ Result<std::unique_ptr<Console>> AttachedConsole::open(const std::shared_ptr<Eng
     return failure(ErrorCode::kUnsupported, "the container was created without open_stdin");
   if (container->state == ContainerState::kPaused)
     return failure(ErrorCode::kWrongState, "the container is paused");
+  if (!engine->profile().attaches_between_runs && !container->running() &&
+      container->state != ContainerState::kCreated)
+    return failure(ErrorCode::kWrongState, "the container is not running; attach after its start");
   std::unique_ptr<AttachedConsole> console(
       new AttachedConsole(engine, container, options, std::move(fault)));
   console->attach();

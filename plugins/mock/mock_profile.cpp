@@ -38,9 +38,11 @@ constexpr Profile podman() {
           .remove_delay = 10ms,
           .image_id_has_algorithm = false,
           .default_pids_limit = 2048,
+          .update_needs_run = true,
           .log_time_unit = 1s,
           .log_piece = 8192,
           .follow_needs_run = true,
+          .attaches_between_runs = false,
           .stdin_ends_with_connection = true,
           .exec_complaint = OutputSource::kStderr};
 }

@@ -45,11 +45,13 @@ struct Profile {
   Duration remove_delay{};
   bool image_id_has_algorithm = true;  ///< "sha256:..."
   std::optional<std::int64_t> default_pids_limit{};
+  bool update_needs_run = false;
 
   // ---- Streams ----
   Duration log_time_unit = Duration(1);  ///< what timestamps of logs are cut to
   std::size_t log_piece = 0;             ///< longer lines come in pieces of so many bytes
   bool follow_needs_run = false;         ///< following what has not started ends at once
+  bool attaches_between_runs = true;     ///< to what is over, for its next run
   /// Without a terminal, stdin is over once the last connection to it is gone.
   bool stdin_ends_with_connection = false;
   /// Where the engine's complaint about a command that is not there appears.

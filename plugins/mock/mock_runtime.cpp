@@ -185,7 +185,8 @@ Result<ImageInfo> MockRuntime::findImage(const std::string& reference, const Cal
 }
 
 /// Beside the primitives, so that no rule of a scenario is about it.
-Result<std::vector<ImageInfo>> MockRuntime::listImages(const CallContext&) {
+Result<std::vector<ImageInfo>> MockRuntime::listImages(const CallContext& context) {
+  if (auto checked = checkContext(context, engine_->clock()); !checked) return checked.error();
   const std::lock_guard lock(engine_->mutex());
   if (engine_->down()) return failure(ErrorCode::kUnavailable, "the mock engine is down");
   // An image that goes by its name is there as soon as it is used.
@@ -195,7 +196,9 @@ Result<std::vector<ImageInfo>> MockRuntime::listImages(const CallContext&) {
   return engine_->images().list();
 }
 
-Result<RemoveOutcome> MockRuntime::removeImage(const std::string& reference, const CallContext&) {
+Result<RemoveOutcome> MockRuntime::removeImage(const std::string& reference,
+                                               const CallContext& context) {
+  if (auto checked = checkContext(context, engine_->clock()); !checked) return checked.error();
   const std::lock_guard lock(engine_->mutex());
   if (engine_->down()) return failure(ErrorCode::kUnavailable, "the mock engine is down");
   if (!isReference(reference))

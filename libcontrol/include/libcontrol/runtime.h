@@ -129,6 +129,7 @@ class ContainerRuntime {
                                                  const CallContext& context) = 0;
 
   /// Changes limits, of a running container at once. kNotFound. kInvalidArgument. kUnsupported.
+  /// kWrongState: it does not run, and the engine (Podman) changes running containers only.
   virtual Result<void> update(const ContainerId& id, const ResourceLimits& limits,
                               const CallContext& context) = 0;
 
@@ -141,9 +142,11 @@ class ContainerRuntime {
   virtual Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
                                                   const CallContext& context) = 0;
 
-  /// Connects to the streams of process 1, before or during its run. Detaching (destroying the
-  /// console) leaves the process alone. kNotFound. kWrongState: paused. kInvalidArgument: no stream
-  /// is asked for. kUnsupported: stdin of a container that was created without open_stdin.
+  /// Connects to the streams of process 1, before its first run or during any. Detaching
+  /// (destroying the console) leaves the process alone. kNotFound. kWrongState: paused; or its run
+  /// is over, and the engine (Podman) does not wait for the next one: start it, then attach.
+  /// kInvalidArgument: no stream is asked for. kUnsupported: stdin of a container that was created
+  /// without open_stdin.
   virtual Result<std::unique_ptr<Console>> attach(const ContainerId& id,
                                                   const AttachOptions& options,
                                                   const CallContext& context) = 0;

@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include <libcontrol/images.h>
+
 #include "mock_fixture.h"
 
 namespace control::mock {
@@ -104,6 +106,21 @@ TEST_F(MockControlTest, AddsAndRemovesImages) {
   EXPECT_FAILS(runtime->findImage("a:1", {}), kImageNotFound);
   mock->addImage("mock/missing:latest");
   EXPECT_TRUE(runtime->findImage("mock/missing:latest", {}));
+}
+
+TEST_F(MockControlTest, ImageStoreHeedsDeadlinesAndCancellation) {
+  auto* const images = runtime->extension<ImageStore>();
+  ASSERT_NE(images, nullptr);
+  mock->addImage("a:1");
+  std::stop_source stop;
+  stop.request_stop();
+  const CallContext cancelled{.cancellation = stop.get_token()};
+  EXPECT_FAILS(images->listImages(kAtOnce), kDeadlineExceeded);
+  EXPECT_FAILS(images->listImages(cancelled), kCancelled);
+  EXPECT_FAILS(images->removeImage("a:1", kAtOnce), kDeadlineExceeded);
+  EXPECT_FAILS(images->removeImage("a:1", cancelled), kCancelled);
+  ASSERT_EQ(images->listImages({})->size(), 1u) << "nothing was removed";
+  EXPECT_EQ(*images->removeImage("a:1", {}), RemoveOutcome::kRemoved);
 }
 
 TEST_F(MockControlTest, JournalHoldsTheCallsInTheirOrder) {

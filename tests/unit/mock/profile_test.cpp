@@ -66,6 +66,46 @@ TEST(MockProfile, PlainEngineRecordsAnExitAtOnce) {
   EXPECT_EQ(engine.exitCode("web"), 137);
 }
 
+TEST(MockProfile, PodmanAttachesBeforeTheFirstRunAndDuringOneOnly) {
+  for (const char* profile : kAll) {
+    const bool waits = std::string_view(profile).find("podman") == std::string_view::npos;
+    const Opened engine = opened(profile, "}, {'name': 'new', 'image': 'a'");
+    EXPECT_TRUE(engine->attach({"new"}, {.standard_input = false, .standard_output = true}, {}))
+        << profile;
+    EXPECT_TRUE(engine->attach({"web"}, {.standard_input = false, .standard_output = true}, {}))
+        << profile;
+    kill(engine);
+    engine.clock->advance(1s);
+    const auto between =
+        engine->attach({"web"}, {.standard_input = false, .standard_output = true}, {});
+    if (waits)
+      EXPECT_TRUE(between) << profile;
+    else
+      EXPECT_FAILS(between, kWrongState);
+    ASSERT_TRUE(engine->start({"web"}, {}));
+    EXPECT_TRUE(engine->attach({"web"}, {.standard_input = false, .standard_output = true}, {}))
+        << profile;
+  }
+}
+
+TEST(MockProfile, PodmanChangesTheLimitsOfARunningContainerOnly) {
+  for (const char* profile : kAll) {
+    const bool any = std::string_view(profile).find("podman") == std::string_view::npos;
+    const Opened engine = opened(profile, "}, {'name': 'new', 'image': 'a'");
+    EXPECT_TRUE(engine->update({"web"}, {.pids = 5}, {})) << profile;
+    kill(engine);
+    engine.clock->advance(1s);
+    for (const char* name : {"web", "new"}) {
+      const auto updated = engine->update({name}, {.pids = 7}, {});
+      if (any)
+        EXPECT_TRUE(updated) << profile;
+      else
+        EXPECT_FAILS(updated, kWrongState);
+      EXPECT_EQ(engine.look(name).spec.limits.pids == 7, any) << profile;
+    }
+  }
+}
+
 TEST(MockProfile, PodmanTidiesUpAfterAStoppedContainer) {
   for (const char* profile : kPodmans) {
     const Opened engine = opened(profile);
