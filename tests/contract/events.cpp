@@ -140,6 +140,21 @@ MUST(Events, events_filter_by_label, Capability::kEvents) {
   EXPECT_EQ(second->container, ids[2]);
 }
 
+MUST(Events, events_filter_by_the_key_of_a_label_alone, Capability::kEvents) {
+  const std::string key = "control.conform.key." + label();
+  const auto events = runtime().events({.labels = {{key, ""}}}, soon());
+  ASSERT_OK(events);
+  create(obedient());
+  ContainerSpec spec = obedient();
+  spec.labels[key] = "any";
+  const ContainerId id = create(spec);
+  const auto created = (*events)->next(isVirtual() ? within(1s) : within(30s));
+  ASSERT_OK(created);
+  ASSERT_TRUE(*created);
+  EXPECT_EQ((*created)->type, EventType::kCreated);
+  EXPECT_EQ((*created)->container, id) << "events of other labels came through";
+}
+
 MUST(Events, slow_consumer_does_not_delay_others, Capability::kEvents) {
   Faults* const engine = faultsIfAny();
   auto slow_filter = mine();

@@ -221,6 +221,44 @@ class HangHoldsGlobalLock final : public Decorator {
   std::mutex mutex_;
 };
 
+/// Keeps why a start failed by what the container was called, and looks for it by the id.
+class StartFailureKeptByName final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<StartOutcome> start(const ContainerId& id, const CallContext& context) override {
+    auto started = inner().start(id, context);
+    const auto info = inner().inspect(id, context);
+    const std::lock_guard lock(mutex_);
+    if (!started && info) reasons_[id.value] = info->error;
+    if (started) reasons_.erase(id.value);
+    return started;
+  }
+  Result<ContainerInfo> inspect(const ContainerId& id, const CallContext& context) override {
+    auto info = inner().inspect(id, context);
+    if (!info) return info;
+    const std::lock_guard lock(mutex_);
+    const auto reason = reasons_.find(info->id.value);
+    info->error = reason == reasons_.end() ? "" : reason->second;
+    return info;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> reasons_;  ///< guarded by mutex_
+};
+
+/// Knows names where containers are made and looked at only.
+class RemoveKnowsNoNames final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<RemoveOutcome> remove(const ContainerId& id, const RemoveOptions& options,
+                               const CallContext& context) override {
+    if (const auto info = inner().inspect(id, context); info && info->id != id)
+      return RemoveOutcome::kAbsent;
+    return inner().remove(id, options, context);
+  }
+};
+
 class DuplicateCreateReplaces final : public Decorator {
  public:
   using Decorator::Decorator;
@@ -265,6 +303,8 @@ void addLifecycleMutants(std::map<std::string_view, MakeMutant>& all) {
   all.emplace("list_fails_on_unknown_state", makes<ListFailsOnUnknownState>());
   all.emplace("hang_holds_global_lock", makes<HangHoldsGlobalLock>());
   all.emplace("duplicate_create_replaces", makes<DuplicateCreateReplaces>());
+  all.emplace("start_failure_kept_by_name", makes<StartFailureKeptByName>());
+  all.emplace("remove_knows_no_names", makes<RemoveKnowsNoNames>());
   all.emplace("destroy_removes_containers", makes<DestroyRemovesContainers>());
 }
 

@@ -1,5 +1,8 @@
 // Bugs of streams and statistics.
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "contract/mutants/decorator.h"
 #include "contract/mutants/mutants.h"
 
@@ -85,6 +88,71 @@ class EventsSilentDrop final : public Decorator {
   }
 };
 
+/// Takes a label without a value for one whose value is empty.
+class EventsTakeKeysForEmptyValues final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
+                                              const CallContext& context) override {
+    EventFilter changed = filter;
+    for (auto& [key, value] : changed.labels)
+      if (value.empty()) value = "no container has that value";
+    return inner().events(changed, context);
+  }
+};
+
+/// Gives a descriptor, and forgets it.
+template <class Base>
+class Unreadable final : public Base {
+ public:
+  using Base::Base;
+  int pollFd() const noexcept override { return nothing_.fd(); }
+
+ private:
+  /// The reading end of a pipe that nobody writes to.
+  class Nothing {
+   public:
+    Nothing() { valid_ = ::pipe2(ends_, O_CLOEXEC) == 0; }
+    ~Nothing() {
+      for (const int end : ends_)
+        if (valid_) ::close(end);
+    }
+    Nothing(const Nothing&) = delete;
+    Nothing& operator=(const Nothing&) = delete;
+    int fd() const noexcept { return ends_[0]; }
+
+   private:
+    int ends_[2] = {-1, -1};
+    bool valid_ = false;
+  };
+  const Nothing nothing_;
+};
+
+class PollNeverReadable final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<ExitWatch>> watchExit(const ContainerId& id,
+                                               const CallContext& context) override {
+    return wrapped<Unreadable<WatchDecorator>>(inner().watchExit(id, context));
+  }
+  Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
+                                          const CallContext& context) override {
+    return wrapped<Unreadable<StreamDecorator<Output>>>(inner().logs(id, options, context));
+  }
+  Result<std::unique_ptr<Console>> attach(const ContainerId& id, const AttachOptions& options,
+                                          const CallContext& context) override {
+    return wrapped<Unreadable<ConsoleDecorator<Console>>>(inner().attach(id, options, context));
+  }
+  Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
+                                            const CallContext& context) override {
+    return wrapped<Unreadable<ExecDecorator>>(inner().exec(id, spec, context));
+  }
+  Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
+                                              const CallContext& context) override {
+    return wrapped<Unreadable<StreamDecorator<Event>>>(inner().events(filter, context));
+  }
+};
+
 class StatsZeroWhenStopped final : public Decorator {
  public:
   using Decorator::Decorator;
@@ -146,6 +214,8 @@ void addStreamMutants(std::map<std::string_view, MakeMutant>& all) {
   all.emplace("exec_exit_before_drain", makes<ExecExitBeforeDrain>());
   all.emplace("events_after_return", makes<EventsAfterReturn>());
   all.emplace("events_silent_drop", makes<EventsSilentDrop>());
+  all.emplace("events_take_keys_for_empty_values", makes<EventsTakeKeysForEmptyValues>());
+  all.emplace("poll_never_readable", makes<PollNeverReadable>());
   all.emplace("stats_zero_when_stopped", makes<StatsZeroWhenStopped>());
   all.emplace("stats_reset_within_run", makes<StatsResetWithinRun>());
   all.emplace("pull_swallows_in_band_error", makes<PullSwallowsInBandError>());
