@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -199,6 +200,49 @@ TEST_F(Archives, RefuseToJoinTreesDeeperThanTheyMayBe) {
   const Descriptor to(::open(path("evil.to").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   EXPECT_THAT(refused([&] { files::merge(from.get(), to.get(), true, "/to"); }),
               HasSubstr("deeper than 64 levels"));
+}
+
+/// What can go wrong when the check has let it pass, as a disk that fills up.
+TEST_F(Archives, ThatCannotBeMovedInWhollyLeaveWhatWasThere) {
+  const uid_t self = ::geteuid();
+  const uid_t user = self == 0 ? 65534 : self;
+  const auto lay = [&](const std::string& side, const std::string& content, bool all) {
+    for (const char* folder : {"/a", "/a/b", "/m", "/z"}) fs::create_directories(side + folder);
+    for (int i = 0; i < 20; ++i) {
+      const std::string name = std::to_string(i);
+      for (const char* folder : {"/", "/a/", "/a/b/", "/m/", "/z/"})
+        if (all || i % 2 == 0) writeFileAt(side + folder + name, content);
+    }
+  };
+  lay(path("evil.to"), "before", false);
+  lay(path("evil.from"), "after", true);
+  for (const char* side : {"evil.to", "evil.from"}) {
+    ASSERT_EQ(::lchown(path(side).c_str(), user, static_cast<gid_t>(-1)), 0);
+    for (const auto& entry : fs::recursive_directory_iterator(path(side)))
+      ASSERT_EQ(::lchown(entry.path().c_str(), user, static_cast<gid_t>(-1)), 0);
+  }
+  ASSERT_EQ(::chmod(path("evil.to/m").c_str(), 0555), 0);
+  const auto contents = [&] {
+    std::map<std::string, std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(path("evil.to")))
+      if (entry.is_regular_file()) found[entry.path()] = readFileAt(entry.path());
+    return found;
+  };
+  const auto before = contents();
+  ASSERT_EQ(before.size(), 50U);
+  const Descriptor from(::open(path("evil.from").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor to(::open(path("evil.to").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::seteuid(user), 0);
+  const std::string refusal = refused([&] { files::merge(from.get(), to.get(), true, "/to"); });
+  ASSERT_EQ(::seteuid(self), 0);
+  EXPECT_THAT(refusal, HasSubstr("PERMISSION_DENIED"));
+  EXPECT_EQ(contents(), before);
+
+  ASSERT_EQ(::chmod(path("evil.to/m").c_str(), 0755), 0);
+  files::merge(from.get(), to.get(), true, "/to");
+  const auto after = contents();
+  EXPECT_EQ(after.size(), 100U);
+  for (const auto& [name, content] : after) EXPECT_EQ(content, "after") << name;
 }
 
 TEST_F(Archives, RefuseMoreEntriesAndBytesThanAreAllowed) {
