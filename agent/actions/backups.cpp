@@ -18,6 +18,8 @@ using files::BackupInfo;
 using files::Backups;
 
 constexpr std::chrono::hours kBackupTimeout{12};
+/// Where a file holds very many, they are read and packed: in an hour.
+constexpr std::int64_t kMostHoles = std::int64_t{4} << 40;
 constexpr std::size_t kMostPatterns = 100;
 
 Backups backupsOf(const Services& services, const Command& command) {
@@ -92,7 +94,10 @@ files::ArchiveWork backupWork(const Services& services, const std::string& path,
                               std::stop_token stop, ProgressEvents& events) {
   files::ArchiveWork work;
   work.patience = files::Patience(std::move(stop), kBackupTimeout);
-  work.limits = {.entries = INT64_MAX, .depth = 2 * files::TreeWalk::kDeepest, .bytes = INT64_MAX};
+  work.limits = {.entries = INT64_MAX,
+                 .depth = 2 * files::TreeWalk::kDeepest,
+                 .bytes = INT64_MAX,
+                 .holes = kMostHoles};
   work.progress = [&events, meter = std::make_shared<ReserveMeter>(services.reserve, path)](
                       const files::ArchiveProgress& progress) {
     meter->passed(progress.bytes);
@@ -148,7 +153,8 @@ control::Result<void> beginBackupWork(Services& services, const Command& command
 control::Result<void> createBackup(Services& services, const Command& command,
                                    const std::string& operation_id) {
   const files::BackupOptions options = readOptions(services, command.fields());
-  const ConsoleAround around = readConsoleAround(command.fields());
+  const ConsoleAround around =
+      readConsoleAround(command.fields(), services.config.console_bytes > 0);
   (void)openFiles(services, command);  // refuses before it is accepted
   return beginBackupWork(
       services, command, operation_id, [&services, command, options, around](std::stop_token stop) {

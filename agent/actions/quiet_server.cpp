@@ -42,7 +42,7 @@ std::vector<std::string> readLines(const Fields& fields, std::string_view name) 
 
 }  // namespace
 
-ConsoleAround readConsoleAround(const Fields& payload) {
+ConsoleAround readConsoleAround(const Fields& payload, bool consoles_are_read) {
   const Fields fields = payload.object("console");
   ConsoleAround around;
   around.before = readLines(fields, "before");
@@ -51,6 +51,9 @@ ConsoleAround readConsoleAround(const Fields& payload) {
   if (around.saved.size() > 256) fields.refuse("saved", "must be at most 256 bytes");
   if (!around.saved.empty() && around.before.empty())
     fields.refuse("saved", "needs lines in before");
+  if (!around.saved.empty() && !consoles_are_read)
+    fields.refuse("saved",
+                  "cannot be awaited: this host reads no console (CONSOLE_BYTES=0); leave it out");
   if (const auto seconds = fields.number("timeout", 0.1, 600))
     around.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
   return around;
@@ -90,7 +93,8 @@ void QuietServer::awaitSaved(std::uint64_t after, const files::Patience& patienc
   const auto give_up = std::chrono::steady_clock::now() + around_.timeout;
   for (;;) {
     const auto page = supervisor_.console(server_id_, {.after = after, .newest = false});
-    if (page) {
+    const bool is_new = page && !page->lines.empty();
+    if (is_new) {
       for (const control::ConsoleLine& line : page->lines) {
         if (line.text.find(around_.saved) != std::string::npos) return;
         after = line.number;
@@ -99,7 +103,8 @@ void QuietServer::awaitSaved(std::uint64_t after, const files::Patience& patienc
     if (std::chrono::steady_clock::now() >= give_up)
       throw Refusal("TIMEOUT", "the console did not say '" + around_.saved +
                                    "' in time, so no backup was made");
-    patience.wait(kGlance);
+    // One that writes much must not run ahead of us: what is kept of it is little.
+    if (!is_new) patience.wait(kGlance);
     patience.check();
   }
 }

@@ -20,7 +20,7 @@ struct ConsoleAround {
 };
 
 /// Reads `console`. INVALID_PAYLOAD.
-ConsoleAround readConsoleAround(const Fields& payload);
+ConsoleAround readConsoleAround(const Fields& payload, bool consoles_are_read);
 
 /// A server that was told to hold still, as long as this lives; one that does not run is left as it
 /// is.

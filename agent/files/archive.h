@@ -17,6 +17,7 @@ struct ArchiveLimits {
   std::int64_t entries = 100'000;
   std::size_t depth = TreeWalk::kDeepest;
   std::int64_t bytes = std::int64_t{64} << 30;  ///< of content, counted as it comes out
+  std::int64_t holes = INT64_MAX;               ///< in the files that are archived
   /// Content to archive, beyond `ratio_from`; 0: any. Ordinary content gets far beyond it (logs ten
   /// thousand to one), but not so much of it; what holes it keeps as holes do not count.
   std::int64_t ratio = 200;

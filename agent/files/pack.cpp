@@ -65,6 +65,7 @@ class Packing {
       throw Refusal("FILE_TOO_LARGE", "more than " + std::to_string(work_.limits.bytes) +
                                           " bytes would be archived, at '/" + inner +
                                           "'; archive less, or see that limits.disk leaves more");
+    countHoles(status, inner);
     count();
     writer_.addFile(inner, status, file.get(), [this](std::size_t bytes) {
       done_.bytes += static_cast<std::int64_t>(bytes);
@@ -94,6 +95,20 @@ class Packing {
                                            " bytes; archive what is in it by itself");
   }
 
+  /// A file of any length can be made of nothing, and its holes are passed on like bytes.
+  void countHoles(const struct stat& status, const std::string& name) {
+    const std::int64_t taken = static_cast<std::int64_t>(status.st_blocks) * 512;
+    const std::int64_t holes = std::max<std::int64_t>(0, status.st_size - taken);
+    if (holes > work_.limits.holes - holes_)
+      throw Refusal("FILE_TOO_LARGE", "'/" + name.substr(0, 200) +
+                                          "' cannot be archived: it says that it holds " +
+                                          std::to_string(status.st_size) + " bytes and takes " +
+                                          std::to_string(taken) + " on the disk, and holes of " +
+                                          std::to_string(work_.limits.holes) +
+                                          " bytes in all are archived; delete it, or leave it out");
+    holes_ += holes;
+  }
+
   void skip() { ++done_.skipped; }
 
   void count() {
@@ -113,6 +128,7 @@ class Packing {
   const ArchiveWork& work_;
   const PackOptions& options_;
   Archived& done_;
+  std::int64_t holes_ = 0;  ///< in the files so far
 };
 
 }  // namespace

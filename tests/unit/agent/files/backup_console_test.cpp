@@ -68,6 +68,28 @@ TEST_F(BackupOfARunningServer, ThatDoesNotSayThatItSavedIsNotMade) {
   EXPECT_EQ(backups(), 0U);
 }
 
+TEST_F(BackupOfARunningServer, ThatSaysItAmongVeryManyLinesIsHeard) {
+  const std::string id = agent_.send(
+      "create_backup",
+      R"({"console":{"before":["save-all"],"saved":"Saved the game","timeout":3}})", kServer);
+  ASSERT_EQ(outcome(agent_.response(id)), "ok");
+  ASSERT_THAT(read(1), testing::ElementsAre("save-all"));
+  std::string much;
+  for (int i = 0; i < 9000; ++i) much += "x\n";
+  ASSERT_TRUE(agent_.engine().print({"ctrl-alt-play-chatty"}, much + "Saved the game\n"));
+  const Json end = agent_.completed(id);
+  EXPECT_EQ(at(end, "data.success"), "true") << end.write();
+}
+
+TEST_F(BackupOfARunningServer, WhoseConsoleIsNotReadCannotSayIt) {
+  agent_.readNoConsoles();
+  agent_.restart();
+  const Json refused = backUp(R"({"before":["save-all"],"saved":"Saved","timeout":600})");
+  EXPECT_EQ(at(refused, "error.code"), "INVALID_PAYLOAD") << refused.write();
+  EXPECT_THAT(at(refused, "error.message"), testing::HasSubstr("CONSOLE_BYTES"));
+  EXPECT_EQ(at(backUp(R"({"before":["save-all"]})"), "data.success"), "true");
+}
+
 TEST_F(BackupOfARunningServer, ThatIsStoppedMeanwhileNeedsNoWord) {
   const std::string stopped = agent_.send("kill_server", "{}", kServer);
   ASSERT_EQ(at(agent_.completed(stopped), "data.success"), "true");

@@ -172,6 +172,31 @@ TEST_F(BackupTest, HolesComeBackAsHoles) {
   EXPECT_EQ(text, std::string("\0middle\0", 8));
 }
 
+/// Made of nothing in no time, it would be read for days.
+TEST_F(BackupTest, AFileOfTooManyHolesIsRefusedByName) {
+  writeFileAt(path("endless"), "begin");
+  // Not every file system lets a file be so long.
+  ASSERT_TRUE(::truncate(path("endless").c_str(), INT64_MAX) == 0 ||
+              ::truncate(path("endless").c_str(), std::int64_t{15} << 40) == 0);
+  const Json end = create();
+  EXPECT_EQ(at(end, "data.error.code"), "FILE_TOO_LARGE") << end.write();
+  EXPECT_THAT(at(end, "data.error.message"), HasSubstr("'/endless'"));
+  EXPECT_EQ(stored(), 0U);
+  EXPECT_EQ(at(create(R"({"ignore":["endless"]})"), "data.success"), "true");
+}
+
+TEST_F(BackupTest, HolesOfAllFilesCount) {
+  for (const char* name : {"one", "another"})
+    fs::resize_file((writeFileAt(path(name), "begin"), path(name)), 2 << 20);
+  const auto root = files::ServerRoot::open(fs::path(agent_.root()).parent_path(), "a");
+  files::Backups backups(agent_.backups(), "a");
+  files::ArchiveWork work;
+  work.limits.holes = 3 << 20;
+  EXPECT_THAT(refused([&] { backups.create(root, {}, work, [] {}); }), HasSubstr("FILE_TOO_LARGE"));
+  work.limits.holes = 4 << 20;
+  EXPECT_NO_THROW(backups.create(root, {}, work, [] {}));
+}
+
 TEST_F(BackupTest, ItsEndIsToldAgainOnTheNextConnection) {
   const std::string id = agent_.send("create_backup", R"({"backupId":"b"})");
   ASSERT_EQ(outcome(agent_.response(id)), "ok");

@@ -48,6 +48,9 @@ class FileAgent {
   /// To the figure of the configuration, at the next restart.
   void limitBackups(std::int64_t bytes_per_second) { config_.backup_rate = bytes_per_second; }
 
+  /// Likewise.
+  void readNoConsoles() { config_.console_bytes = 0; }
+
   /// Of server `a`, on the host.
   std::string root() const { return directory_.path() + "/data/a"; }
   std::string rootOf(const std::string& id) const { return directory_.path() + "/data/" + id; }
