@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "agent/actions/action.h"
+#include "agent/files/archive_stream.h"
 #include "unit/agent/files/file_agent.h"
 #include "unit/agent/files/samples.h"
 
@@ -42,6 +44,35 @@ class RootedTest : public testing::Test {
   void expectUntouched(const std::string& attempt) {
     EXPECT_EQ(agent_.fingerprintOfOutside(), before_) << attempt;
     EXPECT_FALSE(agent_.leaked()) << attempt;
+  }
+
+  /// Accepts a long action and returns its end.
+  Json finish(const std::string& action, const std::string& payload) {
+    const std::string id = agent_.send(action, payload);
+    const Json accepted = agent_.response(id);
+    return outcome(accepted) == "ok" ? agent_.completed(id) : accepted;
+  }
+  /// In the files of the server themselves, through no link.
+  bool holdsASecret() const {
+    for (const auto& entry : fs::recursive_directory_iterator(agent_.root()))
+      if (entry.is_regular_file() && !entry.is_symlink() &&
+          readFileAt(entry.path()).find(FileAgent::kSecret) != std::string::npos)
+        return true;
+    return false;
+  }
+
+  /// In a backup.
+  bool holdsASecret(const std::string& id) const {
+    const std::string path = agent_.backups() + "/a/" + id + ".tar.zst";
+    const Descriptor archive(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const files::Patience patience;
+    files::ArchiveReader reader(archive.get(), id, patience);
+    bool found = false;
+    while (reader.next())
+      while (const auto block = reader.nextBlock())
+        found = found || std::string_view(static_cast<const char*>(block->bytes), block->size)
+                                 .find(FileAgent::kSecret) != std::string_view::npos;
+    return found;
   }
 
   FileAgent agent_;
@@ -101,6 +132,44 @@ TEST_F(RootedTest, NoSymbolicLinkLeadsOutAtAnyDepthOrPosition) {
       if (HasFailure()) return;
     }
   }
+}
+
+TEST_F(RootedTest, BackupsHoldLinksThemselvesAndAreRestoredThroughNone) {
+  layOut();
+  const std::string outside = agent_.outside();
+  const std::vector<std::string> targets = {outside,
+                                            outside + "/secret",
+                                            outside + "/deep",
+                                            outside + "/not-there",
+                                            "/proc/self/root",
+                                            "../ab",
+                                            "../ab/secret",
+                                            "/",
+                                            "../../outside/deep/er"};
+  std::map<std::string, std::string> links;
+  for (const char* depth : {"/", "/d1/", "/d1/d2/d3/d4/d5/d6/"}) {
+    fs::create_directories(agent_.root() + depth);
+    for (const std::string& target : targets) {
+      const std::string link = depth + std::string("link-") + std::to_string(links.size());
+      fs::create_symlink(target, agent_.root() + link);
+      links[link] = target;
+    }
+  }
+  ASSERT_EQ(at(finish("create_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  // Folders of the backup are links by now, and links folders.
+  fs::remove_all(agent_.root() + "/folder");
+  fs::create_symlink(outside, agent_.root() + "/folder");
+  fs::remove_all(agent_.root() + "/d1");
+  fs::create_symlink(outside + "/deep", agent_.root() + "/d1");
+  fs::remove(agent_.root() + "/link-0");
+  fs::create_directories(agent_.root() + "/link-0/in");
+  const Json restored = finish("restore_backup", R"({"backupId":"b"})");
+  ASSERT_EQ(at(restored, "data.success"), "true") << restored.write();
+  for (const auto& [link, target] : links)
+    EXPECT_EQ(fs::read_symlink(agent_.root() + link), target) << link;
+  EXPECT_EQ(readFileAt(agent_.root() + "/folder/in/file"), "inner");
+  EXPECT_FALSE(holdsASecret());
+  expectUntouched("a backup with links");
 }
 
 TEST_F(RootedTest, LinksThatStayInsideAreFollowedOnTheWayAndNeverAtTheEnd) {
@@ -178,6 +247,46 @@ TEST_F(RootedTest, HardLinksAreNotWrittenThrough) {
                                R"({"source":"plain","destination":"hard","overwrite":true})")),
             "PATH_FORBIDDEN");
   EXPECT_EQ(agent_.fingerprintOfOutside(), before);
+}
+
+/// Exchanges directories with symbolic links to one outside while backups are made and restored.
+TEST_F(RootedTest, AnExchangeOfADirectoryForALinkPutsNothingIntoABackup) {
+  constexpr int kPairs = 40;
+  constexpr int kBackups = 100;
+  layOut();
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (int i = 0; i < kPairs; ++i) {
+    const std::string name = agent_.root() + '/' + std::to_string(i);
+    pairs.emplace_back(name + "-swap", name + "-link");
+    fs::create_directories(pairs.back().first + "/deep");
+    writeFileAt(pairs.back().first + "/deep/secret", "mine");
+    fs::create_symlink(agent_.outside(), pairs.back().second);
+  }
+  std::atomic<long> exchanges{0};
+  std::atomic<bool> done{false};
+  std::thread attacker([&] {
+    while (!done)
+      for (const auto& [swap, link] : pairs)
+        if (::renameat2(AT_FDCWD, swap.c_str(), AT_FDCWD, link.c_str(), RENAME_EXCHANGE) == 0)
+          ++exchanges;
+  });
+  int made = 0;
+  int restored = 0;
+  for (int i = 0; i < kBackups && !HasFailure(); ++i) {
+    const std::string id = "b" + std::to_string(i);
+    const std::string payload = R"({"backupId":")" + id + "\"}";
+    if (at(finish("create_backup", payload), "data.success") != "true") continue;
+    ++made;
+    EXPECT_FALSE(holdsASecret(id)) << id << " after " << exchanges << " exchanges";
+    if (i % 10 == 0 && at(finish("restore_backup", payload), "data.success") == "true") ++restored;
+  }
+  done = true;
+  attacker.join();
+  EXPECT_GT(exchanges, 0);
+  EXPECT_GT(made, 0);
+  EXPECT_GT(restored, 0);
+  EXPECT_FALSE(holdsASecret());
+  expectUntouched(std::to_string(exchanges.load()) + " exchanges");
 }
 
 /// Exchanges a directory with a symbolic link to one outside, again and again, while every action
