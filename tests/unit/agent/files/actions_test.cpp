@@ -5,14 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "agent/files/base64.h"
-#include "agent/files/change.h"
 #include "agent/files/digest.h"
 #include "unit/agent/files/file_agent.h"
 
@@ -38,32 +36,6 @@ class FileActions : public testing::Test {
 
   FileAgent agent_;
 };
-
-/// JSON writes such a character as six.
-TEST_F(FileActions, NoAnswerIsLongerThanAMessageWhateverNamesHold) {
-  constexpr std::size_t kMostMessage = 1024 * 1024;
-  fs::create_directories(path("odd"));
-  for (int i = 0; i < 1000; ++i) {
-    const std::string number = std::to_string(1000 + i);
-    writeFileAt(path("odd/" + number + std::string(240, '\1')), "needle\1\1");
-  }
-  std::size_t listed = 0;
-  for (std::string offset = "0"; !offset.empty();) {
-    const Json page = agent_.ask("list_files", R"({"path":"odd","offset":)" + offset + "}");
-    ASSERT_EQ(outcome(page), "ok") << page.write().substr(0, 300);
-    EXPECT_LT(page.write().size(), kMostMessage);
-    listed += page.find("data")->find("files")->elements()->size();
-    offset = page.find("data")->find("nextOffset") ? at(page, "data.nextOffset") : "";
-  }
-  EXPECT_EQ(listed, 1000U);
-  for (const char* wanted : {R"("pattern":"1*")", R"("content":"needle")"}) {
-    const Json found =
-        agent_.ask("search_files", R"({"path":"odd","limit":1000,)" + std::string(wanted) + "}");
-    EXPECT_EQ(at(found, "data.complete"), "false");
-    EXPECT_LT(found.write().size(), kMostMessage);
-    EXPECT_GT(found.find("data")->find("files")->elements()->size(), 100U);
-  }
-}
 
 TEST_F(FileActions, WritesAndReadsText) {
   const Json written =
@@ -239,64 +211,6 @@ TEST_F(FileActions, MovesAndRenames) {
             "PATH_FORBIDDEN");
   EXPECT_EQ(outcome(agent_.ask("move_file", R"({"from":"b","source":"b","to":"x"})")),
             "INVALID_PAYLOAD");
-}
-
-TEST_F(FileActions, CopiesFilesAndTreesWithoutLinks) {
-  fs::create_directories(path("world/region"));
-  writeFileAt(path("world/region/r.0.0"), std::string(100'000, 'r'));
-  fs::create_symlink("/etc/passwd", path("world/link"));
-  const Json copied = agent_.ask("copy_file", R"({"source":"world","destination":"backup/w"})");
-  EXPECT_EQ(at(copied, "data.files"), "1") << copied.write();
-  EXPECT_EQ(at(copied, "data.skipped"), "1");
-  EXPECT_EQ(readFileAt(path("backup/w/region/r.0.0")), std::string(100'000, 'r'));
-  EXPECT_FALSE(fs::exists(fs::symlink_status(path("backup/w/link"))));
-  EXPECT_EQ(outcome(agent_.ask("copy_file", R"({"source":"world","destination":"backup/w"})")),
-            "FILE_EXISTS");
-  EXPECT_EQ(outcome(agent_.ask("copy_file", R"({"source":"/","destination":"world/all"})")), "ok");
-  EXPECT_EQ(readFileAt(path("world/all/world/region/r.0.0")), std::string(100'000, 'r'));
-  EXPECT_FALSE(fs::exists(path("world/all/world/all")));
-  EXPECT_FALSE(staging());
-}
-
-TEST_F(FileActions, CopiesHolesAsHoles) {
-  writeFileAt(path("sparse"), "begin");
-  fs::resize_file(path("sparse"), std::uintmax_t{1} << 40);
-  ASSERT_EQ(outcome(agent_.ask("copy_file", R"({"source":"sparse","destination":"c"})")), "ok");
-  struct stat status {};
-  ASSERT_EQ(::stat(path("c").c_str(), &status), 0);
-  EXPECT_EQ(status.st_size, std::int64_t{1} << 40);
-  EXPECT_LT(status.st_blocks, 1000);
-}
-
-/// Others write at the same time, so one look before the work is not enough.
-TEST_F(FileActions, CopyingAsksForRoomAllTheWay) {
-  constexpr std::int64_t kSize = std::int64_t{40} << 20;
-  fs::create_directories(path("world"));
-  writeFileAt(path("world/a"), std::string(kSize, 'a'));
-  writeFileAt(path("world/b"), "b");
-  const auto root = files::ServerRoot::open(fs::path(agent_.root()).parent_path(), "a");
-  const auto parsed = [](const char* text) { return files::CheckedPath::parse(text); };
-  std::int64_t asked = 0;
-  std::int64_t most = 0;
-  files::CopyWork work;
-  work.before_writing = [&](std::int64_t bytes) {
-    asked += bytes;
-    most = std::max(most, bytes);
-  };
-  files::copy(root, parsed("world"), parsed("whole"), {}, work);
-  EXPECT_EQ(asked, kSize + 1);
-  EXPECT_LE(most, std::int64_t{8} << 20);
-  for (const char* from : {"world", "world/a"}) {
-    asked = 0;
-    work.before_writing = [&](std::int64_t bytes) {
-      asked += bytes;
-      if (asked > kSize / 2) throw Refusal("DISK_FULL", "somebody else took it");
-    };
-    EXPECT_THROW(files::copy(root, parsed(from), parsed("half"), {}, work), Refusal) << from;
-    EXPECT_LT(asked, kSize) << from;
-    EXPECT_FALSE(fs::exists(path("half"))) << from;
-    EXPECT_FALSE(staging()) << from;
-  }
 }
 
 TEST_F(FileActions, DeletesTreesOfAnyDepth) {

@@ -1,4 +1,4 @@
-// What search_files finds.
+// What search_files finds, and how long answers become.
 
 #include <filesystem>
 
@@ -59,6 +59,32 @@ TEST_F(FileSearch, FindsTextAcrossPiecesOfALargeFile) {
   writeFileAt(path("log"), large);
   const Json found = agent_.ask("search_files", R"({"content":"line 123456\n"})");
   EXPECT_THAT(found.write(), HasSubstr(R"("line":123456,"text":"line 123456")"));
+}
+
+/// JSON writes such a character as six.
+TEST_F(FileSearch, NoAnswerIsLongerThanAMessageWhateverNamesHold) {
+  constexpr std::size_t kMostMessage = 1024 * 1024;
+  fs::create_directories(path("odd"));
+  for (int i = 0; i < 1000; ++i) {
+    const std::string number = std::to_string(1000 + i);
+    writeFileAt(path("odd/" + number + std::string(240, '\1')), "needle\1\1");
+  }
+  std::size_t listed = 0;
+  for (std::string offset = "0"; !offset.empty();) {
+    const Json page = agent_.ask("list_files", R"({"path":"odd","offset":)" + offset + "}");
+    ASSERT_EQ(outcome(page), "ok") << page.write().substr(0, 300);
+    EXPECT_LT(page.write().size(), kMostMessage);
+    listed += page.find("data")->find("files")->elements()->size();
+    offset = page.find("data")->find("nextOffset") ? at(page, "data.nextOffset") : "";
+  }
+  EXPECT_EQ(listed, 1000U);
+  for (const char* wanted : {R"("pattern":"1*")", R"("content":"needle")"}) {
+    const Json found =
+        agent_.ask("search_files", R"({"path":"odd","limit":1000,)" + std::string(wanted) + "}");
+    EXPECT_EQ(at(found, "data.complete"), "false");
+    EXPECT_LT(found.write().size(), kMostMessage);
+    EXPECT_GT(found.find("data")->find("files")->elements()->size(), 100U);
+  }
 }
 
 }  // namespace
