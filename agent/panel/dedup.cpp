@@ -87,13 +87,24 @@ void AnsweredIds::forgetOldReadings() {
 
 void AnsweredIds::forget(const std::string& id) { entries_.erase(id); }
 
+bool AnsweredIds::isInProgress(const std::string& id, const Entry& entry) const {
+  return (!entry.response && !entry.read_again) || in_progress_(id);
+}
+
 void AnsweredIds::expire(control::TimePoint now) {
-  while (by_age_.size() > kIds) {
-    const Age& oldest = by_age_.front();
+  for (std::size_t left = by_age_.size(); left > 0 && by_age_.size() > kIds; --left) {
+    Age oldest = by_age_.front();
     if (now - oldest.since < kAge && by_age_.size() <= kMostIds) return;
-    // An id that was forgotten and came again has a younger place in the queue as well.
-    if (entryOf(oldest.id, oldest.generation) != nullptr) entries_.erase(oldest.id);
     by_age_.pop_front();
+    // An id that was forgotten and came again has a younger place in the queue as well.
+    const Entry* const entry = entryOf(oldest.id, oldest.generation);
+    if (entry == nullptr) continue;
+    if (isInProgress(oldest.id, *entry)) {
+      oldest.since = now;
+      by_age_.push_back(std::move(oldest));
+    } else {
+      entries_.erase(oldest.id);
+    }
   }
 }
 

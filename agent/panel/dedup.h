@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include <libcontrol/call.h>
 
@@ -17,9 +19,9 @@ std::uint64_t fingerprintOf(std::string_view content) noexcept;
 
 /// Remembers the ids of commands and the response each got, so that a repeated command is answered
 /// again and not executed again. Keeps the last kIds ids, and more as long as they are younger than
-/// kAge. What reading answered is kept up to kMostReadings bytes: beyond, a repeat reads again,
-/// which does no harm, where a panel that asks for all its servers every second would fill the
-/// memory. Threads: one at a time.
+/// kAge or in progress. What reading answered is kept up to kMostReadings bytes: beyond, a repeat
+/// reads again, which does no harm, where a panel that asks for all its servers every second would
+/// fill the memory. Threads: one at a time.
 class AnsweredIds {
  public:
   static constexpr std::size_t kIds = 4096;
@@ -38,6 +40,12 @@ class AnsweredIds {
     Verdict verdict = Verdict::kNew;
     std::string response{};
   };
+
+  using InProgress = std::function<bool(const std::string& id)>;
+
+  /// `in_progress`: whether a command that was accepted has not ended. Called by check().
+  explicit AnsweredIds(InProgress in_progress = [](const std::string&) { return false; })
+      : in_progress_(std::move(in_progress)) {}
 
   Check check(const std::string& id, std::string_view content, control::TimePoint now);
   /// Keeps the response; returns how many repeats came meanwhile and wait for it. `reading`: the
@@ -70,10 +78,12 @@ class AnsweredIds {
   };
 
   void expire(control::TimePoint now);
+  bool isInProgress(const std::string& id, const Entry& entry) const;
   void forgetOldReadings();
   /// Null: the id is no longer known, or another one's.
   Entry* entryOf(const std::string& id, std::uint64_t generation);
 
+  const InProgress in_progress_;
   std::unordered_map<std::string, Entry> entries_;
   std::deque<Age> by_age_;
   std::deque<Reading> readings_;

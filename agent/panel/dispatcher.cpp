@@ -59,7 +59,8 @@ Json acceptance(const Action& action, const Command& command, const Operation& o
 Dispatcher::Dispatcher(Services services)
     : services_(services),
       inherited_(services_),
-      rate_limit_(static_cast<std::size_t>(std::max(0, services.config.rate_limit))) {}
+      rate_limit_(static_cast<std::size_t>(std::max(0, services.config.rate_limit))),
+      answered_([this](const std::string& id) { return services_.operations.isInProgress(id); }) {}
 
 void Dispatcher::handle(std::string_view text) {
   const JsonReading reading = readJsonObject(text);

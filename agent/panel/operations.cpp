@@ -1,5 +1,7 @@
 #include "agent/panel/operations.h"
 
+#include <algorithm>
+
 #include "agent/panel/refusal.h"
 
 namespace agent {
@@ -25,6 +27,12 @@ std::vector<Operation> Operations::inProgress() const {
   all.reserve(operations_.size());
   for (const auto& [id, operation] : operations_) all.push_back(operation);
   return all;
+}
+
+bool Operations::isInProgress(const std::string& command_id) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(operations_.begin(), operations_.end(),
+                     [&](const auto& one) { return one.second.command_id == command_id; });
 }
 
 void Operations::noteTold(const std::string& id) {

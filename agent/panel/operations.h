@@ -30,6 +30,7 @@ class Operations {
   std::optional<Operation> find(const std::string& id) const;
   /// All that have not ended.
   std::vector<Operation> inProgress() const;
+  bool isInProgress(const std::string& command_id) const;
   void noteTold(const std::string& id);
   void noteFailure(const std::string& id, std::string code);
   /// Ends it; absent when it was not known.

@@ -64,25 +64,43 @@ TEST(AnsweredIds, ForgetsWhatWasTurnedAway) {
   EXPECT_EQ(ids.check("a", "stop", at(0)).verdict, Verdict::kNew);
 }
 
+void answer(AnsweredIds& ids, const std::string& id, control::TimePoint now) {
+  ASSERT_EQ(ids.check(id, "x", now).verdict, Verdict::kNew);
+  ids.answered(id, "done");
+}
+
 TEST(AnsweredIds, KeepsTheLast4096HoweverOld) {
   AnsweredIds ids;
-  for (int i = 0; i < 4096; ++i) (void)ids.check(std::to_string(i), "x", at(0));
-  EXPECT_EQ(ids.check("0", "x", at(100'000)).verdict, Verdict::kInFlight);
+  for (int i = 0; i < 4096; ++i) answer(ids, std::to_string(i), at(0));
+  EXPECT_EQ(ids.check("0", "x", at(100'000)).verdict, Verdict::kRepeat);
 }
 
 TEST(AnsweredIds, KeepsTenMinutesWorthHoweverMany) {
   AnsweredIds ids;
-  for (int i = 0; i < 20'000; ++i) (void)ids.check(std::to_string(i), "x", at(0));
-  EXPECT_EQ(ids.check("0", "x", at(599)).verdict, Verdict::kInFlight);
+  for (int i = 0; i < 20'000; ++i) answer(ids, std::to_string(i), at(0));
+  EXPECT_EQ(ids.check("0", "x", at(599)).verdict, Verdict::kRepeat);
   (void)ids.check("new", "x", at(601));
   EXPECT_EQ(ids.size(), 4096U);
+}
+
+TEST(AnsweredIds, KeepsWhatHasNotEndedHoweverOld) {
+  bool restarts = true;
+  AnsweredIds ids([&](const std::string& id) { return restarts && id == "restart"; });
+  answer(ids, "restart", at(0));
+  (void)ids.check("unanswered", "x", at(0));
+  for (int i = 0; i < 200'000; ++i) answer(ids, std::to_string(i), at(i));
+  EXPECT_EQ(ids.check("restart", "x", at(200'000)).verdict, Verdict::kRepeat);
+  EXPECT_EQ(ids.check("unanswered", "x", at(200'000)).verdict, Verdict::kInFlight);
+  restarts = false;
+  for (int i = 200'000; i < 210'000; ++i) answer(ids, std::to_string(i), at(i));
+  EXPECT_EQ(ids.check("restart", "x", at(210'000)).verdict, Verdict::kNew);
 }
 
 TEST(AnsweredIds, KeepsAnIdThatCameAgainAfterItWasForgotten) {
   AnsweredIds ids;
   (void)ids.check("a", "x", at(0));
   ids.forget("a");
-  for (int i = 0; i < 4095; ++i) (void)ids.check(std::to_string(i), "x", at(0));
+  for (int i = 0; i < 4095; ++i) answer(ids, std::to_string(i), at(0));
   (void)ids.check("a", "x", at(1000));
   (void)ids.check("b", "x", at(1000));
   EXPECT_EQ(ids.check("a", "x", at(1000)).verdict, Verdict::kInFlight);
