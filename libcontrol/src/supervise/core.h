@@ -90,6 +90,7 @@ class Supervisor::Core {
   Result<CreatedContainer> createContainer(Entry& entry, Job& job);
   /// What a creation whose answer was lost has made after all: it is ours if it carries our label.
   std::optional<CreatedContainer> madeAllTheSame(const Entry& entry);
+  Result<std::optional<ContainerId>> findOwn(const Entry& entry);
   Result<void> doStart(const EntryPtr& entry, Job& job);
   Result<void> startContainer(const EntryPtr& entry, Job& job);
   Result<void> doRestart(const EntryPtr& entry, Job& job);

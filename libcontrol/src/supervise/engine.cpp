@@ -236,8 +236,9 @@ std::optional<std::vector<EntryPtr>> Supervisor::Core::compare(
     present.insert(name);
     any_runs |= runs(summary);
     const std::lock_guard entry_lock(entry->mutex);
-    if (!entry->container && !entry->busy) entry->container = summary.id;
-    if (!entry->isLost() && runs(summary) == entry->run.has_value() &&
+    const bool found = !entry->container && !entry->busy;
+    if (found) entry->container = summary.id;
+    if (!found && !entry->isLost() && runs(summary) == entry->run.has_value() &&
         entry->container == summary.id)
       continue;
     if (entry->busy && !entry->isLost())

@@ -36,10 +36,17 @@ Duration Entry::stopTime(const StopOptions& asked) const {
 /// Goes up the ladder. nullopt: what is left is a stop as any other, and where all rungs were in
 /// vain a kill.
 Result<std::optional<Stopped>> Supervisor::Core::climb(Entry& entry, Job& job) {
+  // An engine that does not answer skips no rung: the last one is the loss of what was not saved.
+  // Who asked it to end is asked by the stop that follows.
+  const auto unseen = [&](const Error& error) -> Result<std::optional<Stopped>> {
+    if (job.cancel.stop_requested()) return std::optional<Stopped>();
+    return unanswered(error);
+  };
   const auto info = runtime_->inspect(*entry.container, callContext(job.cancel.get_token()));
-  if (!info || !info->running()) return std::optional<Stopped>();
+  if (!info) return unseen(info.error());
+  if (!info->running()) return std::optional<Stopped>();
   auto watch = runtime_->watchExit(info->id, callContext(job.cancel.get_token()));
-  if (!watch) return std::optional<Stopped>();
+  if (!watch) return unseen(watch.error());
   for (;;) {
     const auto before = entry.sent_signal;  // written by this job alone
     const auto rung = nextRung(entry, job);
@@ -60,8 +67,7 @@ Result<std::optional<Stopped>> Supervisor::Core::climb(Entry& entry, Job& job) {
         delivered ? awaitEnd(**watch, **rung, deadline, job) : unanswered(delivered.error());
     if (ended && *ended) return ended;
     // A command that cannot be written is as good as one that nobody heeds. A signal is not
-    // skipped, since the last rung is the loss of what was not saved. Who asked it to end is asked
-    // above.
+    // skipped. Who asked it to end is asked above.
     const bool goes_on = ended || !(*rung)->command.empty() || job.cancel.stop_requested();
     if (!goes_on) return ended.error();
   }

@@ -133,9 +133,17 @@ Result<CreatedContainer> Supervisor::Core::createContainer(Entry& entry, Job& jo
 }
 
 std::optional<CreatedContainer> Supervisor::Core::madeAllTheSame(const Entry& entry) {
+  const auto found = findOwn(entry);
+  if (!found || !*found) return std::nullopt;
+  return CreatedContainer{.id = **found};
+}
+
+/// The container that bears the entry's name and is ours; nullopt: there is none.
+Result<std::optional<ContainerId>> Supervisor::Core::findOwn(const Entry& entry) {
   const auto found = runtime_->inspect({options_.name_prefix + entry.name}, callContext());
-  if (!found || !isOurs(*found)) return std::nullopt;
-  return CreatedContainer{.id = found->id};
+  if (!found && found.error().is(ErrorCode::kNotFound)) return std::optional<ContainerId>();
+  if (!found) return found.error();
+  return isOurs(*found) ? std::optional(found->id) : std::nullopt;
 }
 
 // ---- start ----
@@ -220,6 +228,13 @@ Result<void> Supervisor::Core::doRemove(const EntryPtr& entry, Job& job) {
     fail(entry, job, OperationKind::kRemove, Reason::kRequested, error);
     return error;
   };
+  if (!entry->container) {
+    // The engine may have made one whose creation it never answered.
+    const auto own = findOwn(*entry);
+    if (!own) return failed(own.error());
+    const std::lock_guard lock(entry->mutex);
+    entry->container = *own;
+  }
   if (entry->container) {
     const auto report = stopContainer(*entry, job);
     if (!report) return failed(report.error());

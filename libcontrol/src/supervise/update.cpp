@@ -69,8 +69,10 @@ Result<void> Supervisor::Core::doUpdate(const EntryPtr& entry, Job& job) {
     if (limits.memory_bytes && !info->spec.limits.memory_bytes)
       limits.memory_swap_bytes = next->spec.limits.memory_swap_bytes;
     auto applied = runtime_->update(info->id, limits, context);
-    // An engine that cannot change it now can create it so at the next start.
-    if (!applied && !applied.error().is(ErrorCode::kUnsupported)) return failed(applied.error());
+    // An engine that cannot change it now, or only while it runs, can create it so.
+    const bool later = !applied && (applied.error().is(ErrorCode::kUnsupported) ||
+                                    applied.error().is(ErrorCode::kWrongState));
+    if (!applied && !later) return failed(applied.error());
     waits |= !applied;
   }
   if (!waits) return {};

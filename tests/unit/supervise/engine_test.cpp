@@ -103,6 +103,59 @@ TEST_F(Truth, ServerWhoseCreationFailedAsTheEngineWasLostHasFailedWhenItIsFound)
   EXPECT_EQ(stateOf("a"), EntryState::kCreated);
 }
 
+// ---- a container whose creation was never answered ----
+
+class Unanswered : public Truth {
+ protected:
+  /// The engine makes the container of "a", and neither answers nor tells of it.
+  void makeUnanswered(EntrySpec spec = server()) {
+    open();
+    create("b");
+    control().loseEvents(kAll);
+    control().failNext(Primitive::kCreate,
+                       {.code = ErrorCode::kUnavailable, .effect = Effect::kUnknown});
+    control().failNext(Primitive::kInspect, {.code = ErrorCode::kInternal});
+    ASSERT_TRUE(supervisor_->create("a", std::move(spec), "create"));
+    ASSERT_TRUE(observer_.waitForEnd("create")->error);
+    ASSERT_FALSE(supervisor_->status("a")->container);
+  }
+  void TearDown() override {
+    close();
+    control().reset();
+  }
+};
+
+TEST_F(Unanswered, IsFoundByAListAndObeysItsPolicy) {
+  EntrySpec spec = server();
+  spec.restart = {.mode = RestartPolicy::Mode::kOnFailure};
+  makeUnanswered(std::move(spec));
+  ASSERT_TRUE(passUntil([&] { return supervisor_->status("a")->container.has_value(); }));
+  ASSERT_TRUE(supervisor_->start("a", "start"));
+  const auto started = observer_.waitForEnd("start");
+  ASSERT_FALSE(started->error) << started->error->message;
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kCrashed));
+  EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
+}
+
+TEST_F(Unanswered, IsDeletedWithItsServer) {
+  makeUnanswered();
+  ASSERT_EQ(runtime_->list({}, {})->size(), 2U);
+  ASSERT_TRUE(supervisor_->remove("a", "remove"));
+  EXPECT_FALSE(observer_.waitForEnd("remove")->error);
+  EXPECT_EQ(runtime_->list({}, {})->size(), 1U);
+}
+
+TEST_F(Unanswered, IsNotCalledDeletedWhileTheEngineDoesNotSay) {
+  makeUnanswered();
+  control().failNext(Primitive::kInspect, {.code = ErrorCode::kUnavailable});
+  ASSERT_TRUE(supervisor_->remove("a", "remove"));
+  const auto end = observer_.waitForEnd("remove");
+  ASSERT_TRUE(end && end->error);
+  EXPECT_EQ(end->error->code, ErrorCode::kUnavailable);
+  EXPECT_EQ(stateOf("a"), EntryState::kFailed);
+}
+
 // ---- answers that come late ----
 
 TEST_F(Truth, LateListDoesNotBringBackWhatWasRemoved) {

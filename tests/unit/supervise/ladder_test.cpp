@@ -132,6 +132,22 @@ TEST_F(Ladder, SignalThatCannotBeSentKillsNothing) {
   EXPECT_EQ(stateOf("a"), EntryState::kRunning);
 }
 
+TEST_F(Ladder, EngineThatDoesNotAnswerSkipsNoRung) {
+  createAndStart("a", climbing({}));
+  for (const Primitive unanswered : {Primitive::kInspect, Primitive::kWatchExit}) {
+    control().failNext(unanswered, {.code = ErrorCode::kUnavailable});
+    const std::string in_vain = "in-vain-" + std::to_string(static_cast<int>(unanswered));
+    ASSERT_TRUE(supervisor_->stop("a", {}, in_vain));
+    const auto end = observer_.waitForEnd(in_vain);
+    ASSERT_TRUE(end && end->error);
+    EXPECT_EQ(end->error->code, ErrorCode::kUnavailable);
+    EXPECT_EQ(stateOf("a"), EntryState::kRunning);
+    EXPECT_THAT(signalsSent(), IsEmpty());
+  }
+  obeyCommands();
+  EXPECT_EQ(stopped().rung, "command");
+}
+
 TEST_F(Ladder, CrashAfterASignalThatWasNeverSentIsACrash) {
   EntrySpec spec = server();
   spec.stop_ladder.rungs = {{.signal = Signal::interrupt(), .timeout = 10s}};

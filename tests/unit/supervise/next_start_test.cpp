@@ -39,6 +39,16 @@ TEST_F(NextStart, ChangeOfARunningServerIsMadeByTheProcessThatStartsItNext) {
   EXPECT_THAT(observer_.problems(), IsEmpty());
 }
 
+TEST_F(NextStart, LimitsThatAnEngineChangesOnlyWhileItRunsAreInTheContainerThatStartsNext) {
+  create("a");
+  const ContainerId before = idOf("a");
+  control().failNext(Primitive::kUpdate, {.code = ErrorCode::kWrongState});
+  ASSERT_TRUE(supervisor_->update("a", {.limits = {.memory_bytes = 64 << 20}}, "update"));
+  ASSERT_FALSE(observer_.waitForEnd("update")->error);
+  EXPECT_NE(idOf("a"), before);
+  EXPECT_EQ(runtime_->inspect(idOf("a"), {})->spec.limits.memory_bytes, 64 << 20);
+}
+
 TEST_F(NextStart, ChangeIsMadeByARestartAfterACrash) {
   EntrySpec spec = server();
   spec.restart = {.mode = RestartPolicy::Mode::kOnFailure};

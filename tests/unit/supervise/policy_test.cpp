@@ -203,7 +203,7 @@ TEST_F(Policy, RequestedStartThatFailsIsToldWithItsReasonAndNotTriedAgain) {
 
 TEST_F(Policy, RefusedUpdateLeavesACrashAsItIs) {
   createAndStart("a", withPolicy(RestartPolicy::Mode::kOnFailure, 1));
-  const Error refusal{.code = ErrorCode::kWrongState, .message = "it does not run"};
+  const Error refusal{.code = ErrorCode::kInvalidArgument, .message = "too little"};
   const EntryUpdate limits{.limits = {.memory_bytes = 64 << 20}};
   ASSERT_TRUE(control().crash(idOf("a"), 3));
   ASSERT_TRUE(becomes("a", EntryState::kCrashed));
