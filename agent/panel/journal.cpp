@@ -182,7 +182,7 @@ Result<std::vector<JournalEntry>> CommandJournal::open() {
   return entries;
 }
 
-/// Goes on in the file that is there. With mutex_ held.
+/// Goes on in the file that is there; a new one begins with what has not ended. With mutex_ held.
 Result<void> CommandJournal::startFile() {
   file_ = Descriptor(
       ::open(path().c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -193,39 +193,49 @@ Result<void> CommandJournal::startFile() {
   // Room that is ours, so that commands are written down on a full disk too. Not every file system
   // can; where none is left the writes tell.
   static_cast<void>(::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, kLargestFile));
-  if (size_ == 0) return write(kFirstLine);
+  if (size_ == 0) {
+    if (auto written = write(kFirstLine); !written) return written;
+    for (const auto& [id, lines] : open_)
+      if (auto written = write(lines); !written) return written;
+    return {};
+  }
   char last = 0;
   if (::pread(file_.get(), &last, 1, status.st_size - 1) == 1 && last == '\n') return {};
   return write("\n");  // the end of the machine cut the last line short
 }
 
-/// Puts the full file aside and begins a new one with what has not ended. With mutex_ held.
+/// Puts the full file aside and begins a new one. With mutex_ held.
 Result<void> CommandJournal::rotate() {
   if (::rename(path().c_str(), path(".old").c_str()) != 0) return failure("put aside");
-  if (auto started = startFile(); !started) return started;
-  for (const auto& [id, lines] : open_)
-    if (auto written = write(lines); !written) return written;
-  return {};
+  return startFile();
 }
 
-/// With mutex_ held.
+/// After what could not be written before. With mutex_ held.
 Result<void> CommandJournal::write(const std::string& line) {
   if (!file_) {
     errno = EBADF;
     return failure("write");
   }
-  const ssize_t written = ::write(file_.get(), line.data(), line.size());
-  if (written != static_cast<ssize_t>(line.size())) {
+  const std::string text = unwritten_ + line;
+  const ssize_t written = ::write(file_.get(), text.data(), text.size());
+  if (written != static_cast<ssize_t>(text.size())) {
     if (written >= 0) errno = ENOSPC;
     const Error error = failure("write");
     // Half a line would spoil the next one.
     if (written > 0) static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(size_)));
     return error;
   }
-  size_ += line.size();
+  unwritten_.clear();
+  size_ += text.size();
   unsynced_ = true;
   wake_.notify_one();
   return {};
+}
+
+/// What was told must not be unknown to the next agent: it is written before anything else begins.
+/// With mutex_ held.
+void CommandJournal::writeNowOrLater(const std::string& line) {
+  if (!write(line)) unwritten_ += line;
 }
 
 Result<void> CommandJournal::begin(const JournalEntry& entry) {
@@ -249,12 +259,12 @@ void CommandJournal::accepted(const std::string& id) {
 
 void CommandJournal::end(const std::string& id, const Outcome& outcome, bool was_accepted) {
   const std::lock_guard lock(mutex_);
-  if (open_.erase(id) > 0) static_cast<void>(write(endLine(id, outcome, was_accepted)));
+  if (open_.erase(id) > 0) writeNowOrLater(endLine(id, outcome, was_accepted));
 }
 
 void CommandJournal::forget(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  if (open_.erase(id) > 0) static_cast<void>(write(idLine("forget", id)));
+  if (open_.erase(id) > 0) writeNowOrLater(idLine("forget", id));
 }
 
 void CommandJournal::keepSyncing(const std::stop_token& stop) {

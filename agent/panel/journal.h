@@ -70,6 +70,7 @@ class CommandJournal {
 
  private:
   control::Result<void> write(const std::string& line);
+  void writeNowOrLater(const std::string& line);
   control::Result<void> startFile();
   control::Result<void> rotate();
   void keepSyncing(const std::stop_token& stop);
@@ -84,6 +85,7 @@ class CommandJournal {
   Descriptor file_;
   std::size_t size_ = 0;
   std::map<std::string, std::string> open_;  ///< id to the lines of commands that have not ended
+  std::string unwritten_;                    ///< ends of commands
   bool unsynced_ = false;
   std::condition_variable_any wake_;
 

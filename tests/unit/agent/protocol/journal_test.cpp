@@ -173,23 +173,70 @@ TEST_F(JournalTest, WhereNothingCanBeWrittenItSaysWhatAndWhy) {
   journal.end("a", {});
 }
 
+/// As long as it lives no file grows beyond `bytes`.
+class FullDisk {
+ public:
+  explicit FullDisk(std::uintmax_t bytes) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &limit_), 0);
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{bytes, limit_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &limit_);
+    ::signal(SIGXFSZ, SIG_DFL);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit limit_{};
+};
+
 TEST_F(JournalTest, AFullDiskRefusesTheBeginningAndSpoilsNothing) {
   CommandJournal journal(directory_);
   ASSERT_TRUE(journal.open());
   ASSERT_TRUE(journal.begin(command("a")));
   const auto before = std::filesystem::file_size(file());
-  rlimit limit{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
-  const rlimit small{before + 20, limit.rlim_max};
-  ::signal(SIGXFSZ, SIG_IGN);
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::optional<FullDisk> full(before + 20);
   const auto refused = journal.begin(command("b"));
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  ::signal(SIGXFSZ, SIG_DFL);
+  full.reset();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, control::ErrorCode::kResourceExhausted);
   EXPECT_EQ(std::filesystem::file_size(file()), before);
   ASSERT_TRUE(journal.begin(command("c")));
+}
+
+TEST_F(JournalTest, AnEndThatFoundNoRoomIsWrittenBeforeAnythingElseBegins) {
+  {
+    CommandJournal journal(directory_);
+    ASSERT_TRUE(journal.open());
+    ASSERT_TRUE(journal.begin(command("a")));
+    {
+      const FullDisk full(std::filesystem::file_size(file()) + 5);
+      journal.end("a", {.success = true});
+      EXPECT_FALSE(journal.begin(command("b")));
+    }
+    ASSERT_TRUE(journal.begin(command("c")));
+  }
+  const auto entries = reopened();
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_TRUE(entries[0].outcome && entries[0].outcome->success);
+  EXPECT_FALSE(entries[1].outcome);
+}
+
+TEST_F(JournalTest, WhatHasNotEndedIsInANewFileWhereverThePuttingAsideWasCutOff) {
+  {
+    CommandJournal journal(directory_);
+    ASSERT_TRUE(journal.open());
+    ASSERT_TRUE(journal.begin(command("a")));
+  }
+  std::filesystem::rename(file(), file() + ".old");
+  ASSERT_EQ(reopened().size(), 1U);
+  std::filesystem::remove(file() + ".old");
+  const auto entries = reopened();
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_FALSE(entries[0].outcome);
 }
 
 }  // namespace
