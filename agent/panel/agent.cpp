@@ -136,6 +136,7 @@ class Agent::Core {
     std::vector<std::string> messages;
     if (closed_) return messages;
     ends_.connected();
+    dispatcher_.connected();
     Json info = encodeSystemInfo(identity_, host_, engine_.info());
     info.set("commandsInProgress", commandsInProgress());
     messages.push_back(writeLegacy("system_info", std::move(info)));

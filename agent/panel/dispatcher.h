@@ -24,6 +24,8 @@ class Dispatcher {
 
   /// See InheritedCommands. Before the first handle().
   void takeOver(std::vector<JournalEntry> entries) { inherited_.takeOver(std::move(entries)); }
+  /// With each greeting, on the thread of handle().
+  void connected() { inherited_.connected(); }
 
   void handle(std::string_view text);
 

@@ -34,7 +34,7 @@ void InheritedCommands::takeOver(std::vector<JournalEntry> entries) {
       const Outcome unknown{.code = "OUTCOME_UNKNOWN",
                             .message = kUnknownOutcome,
                             .at = services_.runtime.clock().wallNow()};
-      services_.journal.end(entry.id, unknown);
+      untold_.push_back(entry.id);
       if (entry.accepted) {
         tellEnd(services_, entry, unknown);
       } else {
@@ -44,6 +44,13 @@ void InheritedCommands::takeOver(std::vector<JournalEntry> entries) {
     std::string id = entry.id;
     entries_.emplace(std::move(id), std::move(entry));
   }
+}
+
+void InheritedCommands::connected() {
+  const Outcome unknown{.code = "OUTCOME_UNKNOWN",
+                        .message = kUnknownOutcome,
+                        .at = services_.runtime.clock().wallNow()};
+  for (const std::string& id : std::exchange(untold_, {})) services_.journal.end(id, unknown);
 }
 
 /// Whether an agent before this one began the command; answers it then.

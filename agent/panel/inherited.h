@@ -22,6 +22,8 @@ class InheritedCommands {
 
   /// Tells the panel of those that had not ended, whose outcome nobody knows.
   void takeOver(std::vector<JournalEntry> entries);
+  /// A panel is there and hears of them: the next agent need not tell it again.
+  void connected();
   /// False: it is none of them.
   bool answer(const Command& command);
 
@@ -30,6 +32,7 @@ class InheritedCommands {
   Json observed(const std::string& server_id) const;
 
   Services& services_;
+  std::vector<std::string> untold_;
   std::unordered_map<std::string, JournalEntry> entries_;
 };
 

@@ -106,6 +106,7 @@ TEST_F(Inherited, AnIdWithOtherContentIsAConflict) {
 TEST_F(Inherited, AnUnknownOutcomeIsToldOnceAndRemembered) {
   died(create_, true);
   open();
+  agent_->greeting();
   panel_.completed("c1");
   const std::size_t from = panel_.count();
   open();
@@ -115,6 +116,15 @@ TEST_F(Inherited, AnUnknownOutcomeIsToldOnceAndRemembered) {
   for (std::size_t i = from; i < all.size(); ++i)
     EXPECT_NE(at(all[i], "event"), "command_completed");
   EXPECT_EQ(containers(), 0U);
+}
+
+TEST_F(Inherited, AnUnknownOutcomeThatNoPanelWasThereToHearIsToldByTheNextAgent) {
+  died(create_, true);
+  open();
+  panel_.completed("c1");
+  const std::size_t from = panel_.count();
+  open();
+  EXPECT_EQ(at(panel_.completed("c1", from), "data.error.code"), "OUTCOME_UNKNOWN");
 }
 
 TEST_F(Inherited, WithoutAJournalNothingIsMadeThatCouldHappenTwice) {

@@ -40,10 +40,12 @@ Json RecordingPanel::response(const std::string& id, std::size_t from) {
                  from);
 }
 
-Json RecordingPanel::completed(const std::string& id) {
-  return waitFor([&](const Json& m) {
-    return at(m, "event") == "command_completed" && at(m, "data.commandId") == id;
-  });
+Json RecordingPanel::completed(const std::string& id, std::size_t from) {
+  return waitFor(
+      [&](const Json& m) {
+        return at(m, "event") == "command_completed" && at(m, "data.commandId") == id;
+      },
+      from);
 }
 
 Json RecordingPanel::change(const std::string& server_id, const std::string& status,

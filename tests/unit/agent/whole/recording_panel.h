@@ -24,7 +24,7 @@ class RecordingPanel {
   std::size_t count() const;
 
   Json response(const std::string& id, std::size_t from = 0);
-  Json completed(const std::string& id);
+  Json completed(const std::string& id, std::size_t from = 0);
   Json change(const std::string& server_id, const std::string& status, std::size_t from = 0);
 
  private:
