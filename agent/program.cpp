@@ -211,9 +211,9 @@ class Daemon : public HealthSource {
   /// Whether the loops of the agent turn. Blocks for ever where a lock is never let go: then nobody
   /// says that the agent is alive, and that is what this is for.
   bool turns() {
-    static_cast<void>(agent_.status());
+    const bool supervises = agent_.turns();
     const bool serves = health_.turns();
-    return link_.turns() && serves;
+    return link_.turns() && serves && supervises;
   }
 
  private:

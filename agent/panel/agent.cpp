@@ -115,6 +115,12 @@ class Agent::Core {
     supervisor_.reset();
   }
 
+  bool turns() {
+    static_cast<void>(status());
+    const std::shared_lock lock(life_);
+    return closed_ || supervisor_->turns();
+  }
+
   AgentStatus status() const {
     AgentStatus status;
     if (const auto info = engine_.info()) status.runtime_name = info->engine;
@@ -268,6 +274,7 @@ Agent::~Agent() = default;
 void Agent::open() { core_->open(); }
 void Agent::close() { core_->close(); }
 AgentStatus Agent::status() const { return core_->status(); }
+bool Agent::turns() { return core_->turns(); }
 std::vector<std::string> Agent::greeting() { return core_->greeting(); }
 std::string Agent::heartbeat() { return core_->heartbeat(); }
 void Agent::onMessage(std::string text) { core_->onMessage(text); }

@@ -44,6 +44,9 @@ class Agent : public LinkListener {
   /// Ends what is in progress; touches no container.
   void close();
   AgentStatus status() const;
+  /// Whether what restarts servers turns; see control::Supervisor. Blocks where a lock is never let
+  /// go.
+  bool turns();
 
   std::vector<std::string> greeting() override;
   std::string heartbeat() override;

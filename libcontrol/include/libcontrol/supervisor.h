@@ -322,6 +322,10 @@ class Supervisor {
 
   bool engineReachable() const noexcept;
 
+  /// Whether the thread that restarts, deadlines and lists hang on has turned since the last call;
+  /// true at first. For a watchdog that asks every few seconds. Blocking: none.
+  bool turns();
+
  private:
   class Core;
   std::unique_ptr<Core> core_;

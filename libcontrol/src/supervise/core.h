@@ -53,6 +53,7 @@ class Supervisor::Core {
 
   // engine.cpp
   void open(const CallContext& context);
+  bool turns() { return timers_.turns(); }
   bool engineReachable() const noexcept { return reachable_.load(); }
   std::vector<Orphan> orphans() const;
 

@@ -78,6 +78,7 @@ Result<void> Supervisor::sendLine(const std::string& entry, std::string line, Du
   return core_->sendLine(entry, std::move(line), timeout, std::move(done));
 }
 
+bool Supervisor::turns() { return core_->turns(); }
 bool Supervisor::engineReachable() const noexcept { return core_->engineReachable(); }
 
 }  // namespace control

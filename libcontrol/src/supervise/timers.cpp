@@ -1,5 +1,7 @@
 #include "supervise/timers.h"
 
+#include <utility>
+
 namespace control {
 
 Timers::Timers(std::shared_ptr<Clock> clock)
@@ -22,9 +24,16 @@ void Timers::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool Timers::turns() {
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+  return !std::exchange(asked_, true);
+}
+
 void Timers::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
+    asked_ = false;
     const TimePoint next = pending_.empty() ? TimePoint::max() : pending_.begin()->first;
     if (next > clock_->now()) {
       clock_->waitUntil(lock, changed_, next);

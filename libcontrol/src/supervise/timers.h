@@ -27,6 +27,9 @@ class Timers {
   /// Forgets what is still to come.
   void stop();
 
+  /// Whether the thread has turned since the last call; true at first. For who watches it.
+  bool turns();
+
  private:
   void run();
 
@@ -35,6 +38,7 @@ class Timers {
   std::condition_variable changed_;
   std::multimap<TimePoint, std::function<void()>> pending_;
   bool stopping_ = false;
+  bool asked_ = false;  ///< whether it turns, since it last did
   std::thread thread_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <latch>
+#include <thread>
 
 #include "supervise/timers.h"
 
@@ -59,6 +60,28 @@ TEST(Timers, ForgetWhatIsStillToComeWhenStopped) {
   timers.stop();
   timers.after(Duration::zero(), [&] { ran = true; });
   EXPECT_FALSE(ran);
+}
+
+TEST(Timers, SayWhetherTheirThreadTurns) {
+  Timers timers(systemClock());
+  const auto turns_again = [&] {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!timers.turns() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+    return std::chrono::steady_clock::now() < give_up;
+  };
+  EXPECT_TRUE(timers.turns());
+  EXPECT_TRUE(turns_again());
+  std::latch hangs(1), goes_on(1);
+  timers.after(Duration::zero(), [&] {
+    hangs.count_down();
+    goes_on.wait();
+  });
+  hangs.wait();
+  static_cast<void>(timers.turns());
+  EXPECT_FALSE(timers.turns());
+  EXPECT_FALSE(timers.turns());
+  goes_on.count_down();
+  EXPECT_TRUE(turns_again());
 }
 
 }  // namespace
