@@ -45,6 +45,12 @@ void ServerNotes::learn(const std::string& server_id,
     note.stop_timeout = control::Duration(static_cast<std::int64_t>(*seconds * 1e9));
 }
 
+void ServerNotes::learnDiskLimit(const std::string& server_id,
+                                 const std::map<std::string, std::string>& labels) {
+  const std::lock_guard lock(mutex_);
+  notes_[server_id].disk.limit_bytes = labelNumber<std::int64_t>(labels, kDiskLabel);
+}
+
 void ServerNotes::forget(const std::string& server_id) {
   const std::lock_guard lock(mutex_);
   notes_.erase(server_id);
@@ -226,6 +232,13 @@ void clearAway(Services& services) {
   removeLeftOvers(services);
 }
 
+void learnWaitingLimit(Services& services, const std::string& server_id) {
+  const auto next = services.supervisor.nextSpec(server_id);
+  if (!next || !*next) return;
+  services.notes.learnDiskLimit(server_id, (*next)->labels);
+  services.disk.changed(server_id);
+}
+
 void learnFromEngine(Services& services, const control::CallContext& context) {
   auto info = services.runtime.info(context);
   if (!info) {
@@ -251,6 +264,7 @@ void learnFromEngine(Services& services, const control::CallContext& context) {
     const auto status = services.supervisor.status(server->second);
     if (status && status->container && status->container != container.id) continue;
     services.notes.learn(server->second, container.labels);
+    learnWaitingLimit(services, server->second);
     services.readiness.learn(server->second, container.id.value, container.labels);
   }
 }

@@ -36,6 +36,8 @@ class ServerNotes {
  public:
   /// From the labels of a server's container.
   void learn(const std::string& server_id, const std::map<std::string, std::string>& labels);
+  void learnDiskLimit(const std::string& server_id,
+                      const std::map<std::string, std::string>& labels);
   void forget(const std::string& server_id);
   void setDiskLimit(const std::string& server_id, std::int64_t bytes);
 
@@ -135,6 +137,10 @@ void removeFiles(Services& services, const std::string& server_id,
 /// Removes the files that agents before this one did not come to: of servers that are no more, and
 /// what was in the making for others. Before the engine said what servers there are, nothing.
 void clearAway(Services& services);
+
+/// The limit of a server's disk counts at once, and stands in the labels of the container that is
+/// made next: an agent before this one may have taken the change.
+void learnWaitingLimit(Services& services, const std::string& server_id);
 
 /// Asks the engine who it is and reads the labels of our containers.
 void learnFromEngine(Services& services, const control::CallContext& context);

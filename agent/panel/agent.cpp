@@ -91,6 +91,8 @@ class Agent::Core {
     learnFromEngine(services_, within(kFirstInfoTimeout));
     auto inherited = journal_.open();
     supervisor_->open(within(kOpenTimeout));
+    for (const control::EntryStatus& server : supervisor_->list())
+      learnWaitingLimit(services_, server.name);
     // For the first greeting; a file system that does not answer is told without.
     disk_is_read.wait_for(kDiskTimeout);
     if (!inherited) return log::error("protocol", inherited.error().message);

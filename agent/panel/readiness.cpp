@@ -308,6 +308,7 @@ void Readiness::learnRun(const std::string& server_id, Server& server, const Con
   server.container = info.id.value;
   // A container that was made anew may have been asked for by an agent before this one.
   services_->notes.learn(server_id, info.spec.labels);
+  learnWaitingLimit(*services_, server_id);
   const auto rule = ruleIn(server_id, info.spec.labels);
   const bool was_starting = run.starting();
   if (rule != (run.watch ? std::optional(run.watch->rule) : std::nullopt)) {

@@ -320,6 +320,10 @@ class Supervisor {
   Result<void> sendLine(const std::string& entry, std::string line, Duration timeout,
                         std::function<void(const Result<void>& written)> done);
 
+  /// What an entry's container is made anew from before its next start; nothing: no change waits
+  /// for that. kNotFound: no such entry.
+  Result<std::optional<ContainerSpec>> nextSpec(const std::string& entry) const;
+
   bool engineReachable() const noexcept;
 
   /// Whether the thread that restarts, deadlines and lists hang on has turned since the last call;

@@ -118,6 +118,14 @@ Result<EntryStatus> Supervisor::Core::status(const std::string& name) const {
   return (*entry)->status();
 }
 
+Result<std::optional<ContainerSpec>> Supervisor::Core::nextSpec(const std::string& name) const {
+  const auto entry = find(name);
+  if (!entry) return entry.error();
+  const std::lock_guard lock((*entry)->mutex);
+  if (!(*entry)->next) return std::optional<ContainerSpec>();
+  return std::optional((*entry)->next->spec);
+}
+
 std::vector<EntryStatus> Supervisor::Core::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<EntryStatus> all;

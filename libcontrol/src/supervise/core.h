@@ -53,6 +53,7 @@ class Supervisor::Core {
 
   // engine.cpp
   void open(const CallContext& context);
+  Result<std::optional<ContainerSpec>> nextSpec(const std::string& name) const;
   bool turns() { return timers_.turns(); }
   bool engineReachable() const noexcept { return reachable_.load(); }
   std::vector<Orphan> orphans() const;

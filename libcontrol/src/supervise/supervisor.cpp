@@ -78,6 +78,9 @@ Result<void> Supervisor::sendLine(const std::string& entry, std::string line, Du
   return core_->sendLine(entry, std::move(line), timeout, std::move(done));
 }
 
+Result<std::optional<ContainerSpec>> Supervisor::nextSpec(const std::string& entry) const {
+  return core_->nextSpec(entry);
+}
 bool Supervisor::turns() { return core_->turns(); }
 bool Supervisor::engineReachable() const noexcept { return core_->engineReachable(); }
 
