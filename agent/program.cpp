@@ -9,10 +9,13 @@
 
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <system_error>
 #include <thread>
 
@@ -46,6 +49,8 @@ constexpr int kBadConfiguration = 78;
 
 /// How long the engine may take to answer before the agent goes on without it.
 constexpr std::chrono::seconds kFirstLook{3};
+/// From when it is ready.
+constexpr std::chrono::seconds kStartOver{10};
 
 /// Where one is closed, the next file to be opened would take its place, and the log's lines.
 void openStandardStreams() {
@@ -241,6 +246,14 @@ int awaitStop(StopSignals& signals, ServiceManager& manager, Daemon& daemon) {
   }
 }
 
+bool isStoppedWithin(std::chrono::seconds time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  stopped.wait_for(lock, stop, time, [] { return false; });
+  return stop.stop_requested();
+}
+
 int runDaemon(const Config& config) {
   // Before the first line of the log: from here on a signal is a wish to end.
   StopSignals& signals = StopSignals::watch();
@@ -263,14 +276,17 @@ int runDaemon(const Config& config) {
   if (auto opened = daemon.openHealth(); !opened)
     return complain("HEALTH_BIND, HEALTH_PORT: " + opened.error().message);
   // Starting waits for the engine; signals must not wait for that.
-  std::thread starter([&] {
+  std::jthread starter([&](const std::stop_token& stop) {
     daemon.start();
     manager.ready();
     giveBackStart();
+    // By then the servers are adopted, and told to a panel that is there.
+    if (!isStoppedWithin(kStartOver, stop)) giveBackStart();
   });
   const int signal = awaitStop(signals, manager, daemon);
   manager.stopping();
   log::info("agent", std::string("stopping: ") + (signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+  starter.request_stop();
   starter.join();
   daemon.stop();
   log::info("agent", "stopped");
