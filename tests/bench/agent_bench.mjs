@@ -16,6 +16,8 @@ const kStarts = 15;
 const kSamples = 3000;
 const kPendingStops = 200;
 const kServers = 200;
+/** Threads that had work end after 5 s without, and what the start needed is given back 10 s after it. */
+const kSettling = 13_000;
 let lastId = 0;
 
 const percentile = (values, part) => [...values].sort((a, b) => a - b)[Math.floor(part * (values.length - 1))];
@@ -28,8 +30,7 @@ function pssOf(pid) {
 }
 
 async function settledPss(pid) {
-  // Threads that had work end after 5 s without.
-  await pause(7000);
+  await pause(kSettling);
   return pssOf(pid);
 }
 
@@ -222,7 +223,7 @@ async function idling() {
   const file = scenarioOf(kServers, nodeId);
   const world = await World.open({ connect: false, settings: { RUNTIME: `mock://${file}`, NODE_ID: nodeId } });
   await until('connection', () => world.panel.link(nodeId).socket !== null);
-  await pause(7000);
+  await pause(kSettling);
   const read = () => {
     const threads = fs.readdirSync(`/proc/${world.agent.pid}/task`);
     const of = (name) => threads.reduce((sum, id) =>
