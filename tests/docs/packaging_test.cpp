@@ -133,6 +133,10 @@ TEST(Service, WaitsForTheAgentToSayThatItIsReadyAndAlive) {
 
 TEST(Service, EndsTheAgentAlone) { EXPECT_THAT(unitLines(), Contains("KillMode=process")); }
 
+/// systemd cannot look into openat2's arguments and refuses it altogether, and with it all files of
+/// servers.
+TEST(Service, MayCallOpenat2) { EXPECT_THAT(unitValues("RestrictSUIDSGID"), ::testing::IsEmpty()); }
+
 /// Lists of system calls are merged in their order: what is taken away comes before what is given
 /// back.
 TEST(Service, MayPutItsDiskWatchBehindAllOtherWork) {
