@@ -1,5 +1,8 @@
 #include "agent/log.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -8,9 +11,6 @@
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include <poll.h>
-#include <unistd.h>
 
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <future>
 #include <thread>
 
 #include "agent/log.h"
@@ -21,8 +20,6 @@ constexpr int kDefect = 70;
 
 /// Stopping may take the link's 2 s and what the engine still does; then it is cut short.
 constexpr seconds kLongestStop{10};
-/// How long the log may take for the last line.
-constexpr seconds kLastWord{1};
 
 sigset_t asked() {
   sigset_t signals;
@@ -43,12 +40,7 @@ int awaitOne(steady_clock::time_point deadline) {
 }
 
 [[noreturn]] void endAtOnce() {
-  std::promise<void> said;
-  std::thread([&said] {
-    log::error("agent", "stopping takes too long; ending at once");
-    said.set_value();
-  }).detach();
-  said.get_future().wait_for(kLastWord);
+  log::error("agent", "stopping takes too long; ending at once");
   ::_exit(kDefect);
 }
 

@@ -45,12 +45,6 @@ void ServerNotes::learn(const std::string& server_id,
     note.stop_timeout = control::Duration(static_cast<std::int64_t>(*seconds * 1e9));
 }
 
-void ServerNotes::learnDiskLimit(const std::string& server_id,
-                                 const std::map<std::string, std::string>& labels) {
-  const std::lock_guard lock(mutex_);
-  notes_[server_id].disk.limit_bytes = labelNumber<std::int64_t>(labels, kDiskLabel);
-}
-
 void ServerNotes::forget(const std::string& server_id) {
   const std::lock_guard lock(mutex_);
   notes_.erase(server_id);
@@ -235,7 +229,9 @@ void clearAway(Services& services) {
 void learnWaitingLimit(Services& services, const std::string& server_id) {
   const auto next = services.supervisor.nextSpec(server_id);
   if (!next || !*next) return;
-  services.notes.learnDiskLimit(server_id, (*next)->labels);
+  const auto bytes = labelNumber<std::int64_t>((*next)->labels, kDiskLabel);
+  if (!bytes) return;
+  services.notes.setDiskLimit(server_id, *bytes);
   services.disk.changed(server_id);
 }
 

@@ -36,8 +36,6 @@ class ServerNotes {
  public:
   /// From the labels of a server's container.
   void learn(const std::string& server_id, const std::map<std::string, std::string>& labels);
-  void learnDiskLimit(const std::string& server_id,
-                      const std::map<std::string, std::string>& labels);
   void forget(const std::string& server_id);
   void setDiskLimit(const std::string& server_id, std::int64_t bytes);
 

@@ -14,6 +14,12 @@ constexpr const char* kUnknownOutcome =
     "the agent ended while it executed this command, and nobody knows whether it took effect; look "
     "at the server's status, files or backups before you send it again under a new id";
 
+Outcome unknownOutcome(const Services& services) {
+  return {.code = "OUTCOME_UNKNOWN",
+          .message = kUnknownOutcome,
+          .at = services.runtime.clock().wallNow()};
+}
+
 }  // namespace
 
 void tellEnd(const Services& services, const JournalEntry& entry, const Outcome& outcome) {
@@ -31,12 +37,9 @@ void tellEnd(const Services& services, const JournalEntry& entry, const Outcome&
 void InheritedCommands::takeOver(std::vector<JournalEntry> entries) {
   for (JournalEntry& entry : entries) {
     if (!entry.outcome) {
-      const Outcome unknown{.code = "OUTCOME_UNKNOWN",
-                            .message = kUnknownOutcome,
-                            .at = services_.runtime.clock().wallNow()};
       untold_.push_back(entry.id);
       if (entry.accepted) {
-        tellEnd(services_, entry, unknown);
+        tellEnd(services_, entry, unknownOutcome(services_));
       } else {
         answer(entry);
       }
@@ -47,10 +50,8 @@ void InheritedCommands::takeOver(std::vector<JournalEntry> entries) {
 }
 
 void InheritedCommands::connected() {
-  const Outcome unknown{.code = "OUTCOME_UNKNOWN",
-                        .message = kUnknownOutcome,
-                        .at = services_.runtime.clock().wallNow()};
-  for (const std::string& id : std::exchange(untold_, {})) services_.journal.end(id, unknown);
+  for (const std::string& id : std::exchange(untold_, {}))
+    services_.journal.end(id, unknownOutcome(services_));
 }
 
 /// Whether an agent before this one began the command; answers it then.

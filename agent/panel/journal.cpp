@@ -254,7 +254,8 @@ void CommandJournal::accepted(const std::string& id) {
   const auto open = open_.find(id);
   if (open == open_.end()) return;
   const std::string line = idLine("accepted", id);
-  if (write(line)) open->second += line;
+  open->second += line;
+  writeNowOrLater(line);
 }
 
 void CommandJournal::end(const std::string& id, const Outcome& outcome, bool was_accepted) {

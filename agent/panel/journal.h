@@ -85,7 +85,7 @@ class CommandJournal {
   Descriptor file_;
   std::size_t size_ = 0;
   std::map<std::string, std::string> open_;  ///< id to the lines of commands that have not ended
-  std::string unwritten_;                    ///< ends of commands
+  std::string unwritten_;                    ///< acceptances and ends of commands
   bool unsynced_ = false;
   std::condition_variable_any wake_;
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "agent/descriptor.h"
+#include "agent/stop_signals.h"
 #include "support/sanitized.h"
 
 namespace agent {
@@ -198,6 +199,17 @@ TEST_F(Service, StopsAsEverWhenNobodyReadsItsLog) {
   process_ = launchUnread();
   ::kill(process_, SIGTERM);
   EXPECT_EQ(exitCode(std::exchange(process_, -1)), 0);
+}
+
+TEST(StopSignals, EndTheProcessWhenAStopTakesTooLong) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        StopSignals::watch();
+        ::kill(::getpid(), SIGTERM);
+        for (;;) ::pause();
+      },
+      testing::ExitedWithCode(70), "");
 }
 
 TEST_F(Service, StopsAtOnceOnASecondSignal) {

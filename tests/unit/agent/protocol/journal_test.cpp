@@ -225,6 +225,32 @@ TEST_F(JournalTest, AnEndThatFoundNoRoomIsWrittenBeforeAnythingElseBegins) {
   EXPECT_FALSE(entries[1].outcome);
 }
 
+TEST_F(JournalTest, AnEndThatFoundNoRoomIsNotSpoiledByTheFileThatIsBegunNext) {
+  {
+    CommandJournal journal(directory_);
+    ASSERT_TRUE(journal.open());
+    ASSERT_TRUE(journal.begin(command("a")));
+    for (int i = 0; std::filesystem::file_size(file()) < 4 * 1024 * 1024; ++i) {
+      const std::string id = "filler-" + std::to_string(i);
+      ASSERT_TRUE(journal.begin(command(id)));
+      journal.end(id, {.code = "WRONG", .message = std::string(4'000, 'm')});
+    }
+    {
+      const FullDisk full(0);
+      journal.accepted("a");
+      journal.end("a", {.success = true}, true);
+    }
+    ASSERT_TRUE(journal.begin(command("last")));  // in a new file
+  }
+  const auto entries = reopened();
+  EXPECT_EQ(problem_, "");
+  const auto a = std::find_if(entries.begin(), entries.end(),
+                              [](const JournalEntry& entry) { return entry.id == "a"; });
+  ASSERT_NE(a, entries.end());
+  EXPECT_TRUE(a->accepted);
+  EXPECT_TRUE(a->outcome && a->outcome->success);
+}
+
 TEST_F(JournalTest, WhatHasNotEndedIsInANewFileWhereverThePuttingAsideWasCutOff) {
   {
     CommandJournal journal(directory_);
