@@ -19,6 +19,7 @@ int dropUnwritten(dl_phdr_info* library, std::size_t, void*) {
     const ElfW(Addr) from = (library->dlpi_addr + segment.p_vaddr) & ~(kPage - 1);
     const ElfW(Addr) to = library->dlpi_addr + segment.p_vaddr + segment.p_memsz;
     // What refuses it (the kernel's own library) keeps its pages.
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the linker gives addresses as numbers
     ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
   }
   return 0;

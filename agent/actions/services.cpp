@@ -6,6 +6,7 @@
 #include <libcontrol/images.h>
 
 #include "agent/actions/create_payload.h"
+#include "agent/disk/disk_watch.h"
 #include "agent/files/left_overs.h"
 #include "agent/files/patience.h"
 #include "agent/log.h"

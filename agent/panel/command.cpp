@@ -23,14 +23,15 @@ void checkAgent(const Json& message, std::string_view node_id) {
                   "this is agent '" + std::string(node_id) + "', not '" + *agent->text() + "'");
 }
 
-std::size_t bytesOf(const Json& value) {
-  std::size_t bytes = sizeof value;
+/// What it holds beside itself.
+std::size_t bytesIn(const Json& value) {
+  std::size_t bytes = 0;
   if (const std::string* text = value.text()) bytes += text->capacity();
   if (const Json::Array* elements = value.elements())
-    for (const Json& element : *elements) bytes += bytesOf(element);
+    for (const Json& element : *elements) bytes += sizeof element + bytesIn(element);
   if (const Json::Object* members = value.members())
-    for (const auto& [name, member] : *members)
-      bytes += sizeof name + name.capacity() + bytesOf(member);
+    for (const Json::Member& member : *members)
+      bytes += sizeof member + member.first.capacity() + bytesIn(member.second);
   return bytes;
 }
 
@@ -46,7 +47,7 @@ std::string Command::content() const {
   return content.writeCanonical();
 }
 
-std::size_t Command::bytes() const { return bytesOf(payload); }
+std::size_t Command::bytes() const { return bytesIn(payload); }
 
 Command decodeCommand(const Json& message, std::string_view node_id) {
   Command command;

@@ -60,9 +60,7 @@ void Outbox::makeRoom() {
          bytes_ - kept_bytes_ > limits_.bytes) {
     if (!streams_.empty())
       dropFront(streams_);
-    else if (lines_.size() > states_.size())
-      dropLine();
-    else if (dropSupersededStates())
+    else if (lines_.size() <= states_.size() && dropSupersededStates())
       continue;
     else if (!lines_.empty())
       dropLine();

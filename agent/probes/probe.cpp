@@ -13,7 +13,6 @@ namespace {
 
 using control::Error;
 using control::ErrorCode;
-using control::Result;
 
 /// Read at a time, so that one that sends without end holds up nobody else.
 constexpr int kMostReads = 8;
