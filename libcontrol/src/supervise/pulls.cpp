@@ -15,22 +15,40 @@ struct Pulls::Pull {
   std::optional<Result<ImageReport>> result;
 };
 
+namespace {
+
+/// "x" means "x:latest" to every engine.
+std::string withTag(const std::string& image) {
+  const std::size_t name = image.rfind('/') + 1;  // 0 without any
+  return image.find_first_of(":@", name) == std::string::npos ? image + ":latest" : image;
+}
+
+}  // namespace
+
 Result<ImageReport> Pulls::ensure(const std::string& image, PullPolicy policy,
                                   const PullOptions& options, const Progress& progress,
                                   const CallContext& context) {
   const RegistryCredentials from = options.credentials.value_or(RegistryCredentials{});
-  const Key key{image, policy, from.server, from.username, from.password};
+  const Key key{policy, withTag(image), from.server, from.username, from.password};
+  Key always = key;
+  std::get<PullPolicy>(always) = PullPolicy::kAlways;
+  bool missing = policy != PullPolicy::kIfMissing;  // or of no interest
   for (;;) {
     bool leads = false;
     PullPtr pull;
     {
       const std::lock_guard lock(mutex_);
-      PullPtr& known = under_way_[key];
-      leads = !known;
-      if (leads) known = std::make_shared<Pull>();
-      pull = known;
+      pull = find(key);
+      if (!pull && policy == PullPolicy::kIfMissing) pull = find(always);
+      leads = !pull;
+      if (leads) pull = under_way_[key] = std::make_shared<Pull>();
     }
-    if (leads) return lead(key, pull, options, progress, context);
+    if (leads) return lead(key, pull, image, options, progress, context);
+    if (!missing) {  // else it is there, and its renewal is not to be waited for
+      auto there = runtime_.ensureImage(image, PullPolicy::kNever, options, progress, context);
+      if (there || !there.error().is(ErrorCode::kImageNotFound)) return there;
+      missing = true;
+    }
     std::unique_lock lock(pull->mutex);
     const auto self = pull->listeners.insert(pull->listeners.end(), &progress);
     pull->ended.wait(lock, context.cancellation, [&] { return pull->result.has_value(); });
@@ -43,10 +61,17 @@ Result<ImageReport> Pulls::ensure(const std::string& image, PullPolicy policy,
   }
 }
 
-Result<ImageReport> Pulls::lead(const Key& key, const PullPtr& pull, const PullOptions& options,
-                                const Progress& progress, const CallContext& context) {
+/// The caller holds mutex_.
+Pulls::PullPtr Pulls::find(const Key& key) const {
+  const auto found = under_way_.find(key);
+  return found == under_way_.end() ? nullptr : found->second;
+}
+
+Result<ImageReport> Pulls::lead(const Key& key, const PullPtr& pull, const std::string& image,
+                                const PullOptions& options, const Progress& progress,
+                                const CallContext& context) {
   auto result = runtime_.ensureImage(
-      std::get<0>(key), std::get<PullPolicy>(key), options,
+      image, std::get<PullPolicy>(key), options,
       [&](const PullProgress& made) {
         progress(made);
         const std::lock_guard lock(pull->mutex);

@@ -11,8 +11,9 @@
 
 namespace control {
 
-/// Sees that images are there. Who asks for one that is being pulled already, in the same way and
-/// with the same credentials, waits for that pull and hears of its progress.
+/// Sees that images are there. Who asks for one that is being pulled already, with the same
+/// credentials, waits for that pull and hears of its progress. PullPolicy::kIfMissing is content
+/// with any pull once the image is missing; kAlways only with one that pulls in any case.
 ///
 /// Threads: any; progress comes on the thread that pulls. Blocking: ensure().
 class Pulls {
@@ -30,11 +31,14 @@ class Pulls {
  private:
   struct Pull;
   using PullPtr = std::shared_ptr<Pull>;
-  /// What has to be the same: the image, the policy, and the registry's server, user and password.
-  using Key = std::tuple<std::string, PullPolicy, std::string, std::string, std::string>;
+  /// What has to be the same: the policy, the image with its tag, and the registry's server, user
+  /// and password.
+  using Key = std::tuple<PullPolicy, std::string, std::string, std::string, std::string>;
 
-  Result<ImageReport> lead(const Key& key, const PullPtr& pull, const PullOptions& options,
-                           const Progress& progress, const CallContext& context);
+  PullPtr find(const Key& key) const;
+  Result<ImageReport> lead(const Key& key, const PullPtr& pull, const std::string& image,
+                           const PullOptions& options, const Progress& progress,
+                           const CallContext& context);
 
   ContainerRuntime& runtime_;
   std::mutex mutex_;

@@ -85,5 +85,54 @@ TEST_F(PullsTest, OtherCredentialsPullForThemselves) {
   EXPECT_EQ(observer_.waitForEnd("wrong")->error->code, ErrorCode::kPermissionDenied);
 }
 
+TEST_F(PullsTest, WhoLacksAnImageWaitsForItsRenewalToo) {
+  ASSERT_TRUE(supervisor_->pull(kImage, {}, "renewal"));
+  ASSERT_TRUE(isPulled(1));
+  ASSERT_TRUE(supervisor_->create("a", pulling(), "a"));
+  ASSERT_TRUE(supervisor_->create("b", pulling(), "b"));
+  ASSERT_TRUE(becomes("a", EntryState::kPulling));
+  ASSERT_TRUE(becomes("b", EntryState::kPulling));
+  testing::awaitOtherThreads();
+  ASSERT_TRUE(supervisor_->remove("b", "remove"));
+  EXPECT_EQ(observer_.waitForEnd("b")->error->code, ErrorCode::kCancelled);
+  finish();
+  EXPECT_FALSE(observer_.waitForEnd("renewal")->error);
+  EXPECT_FALSE(observer_.waitForEnd("a")->error);
+  EXPECT_EQ(callsOf(Primitive::kPull), 1U);
+}
+
+TEST_F(PullsTest, WhoHasAnImageDoesNotWaitForItsRenewal) {
+  const std::string image = server().container.image;
+  ASSERT_TRUE(supervisor_->pull(image, {}, "renewal"));
+  ASSERT_TRUE(isPulled(1));
+  create("a");
+  EXPECT_EQ(observer_.endsOf("renewal"), 0U);
+  finish();
+  EXPECT_FALSE(observer_.waitForEnd("renewal")->error);
+}
+
+TEST_F(PullsTest, RenewalDoesNotWaitForWhoOnlyLacksIt) {
+  ASSERT_TRUE(supervisor_->create("a", pulling(), "a"));
+  ASSERT_TRUE(isPulled(1));
+  ASSERT_TRUE(supervisor_->pull(kImage, {}, "renewal"));
+  ASSERT_TRUE(isPulled(2));
+  finish();
+  EXPECT_FALSE(observer_.waitForEnd("a")->error);
+  EXPECT_FALSE(observer_.waitForEnd("renewal")->error);
+}
+
+TEST_F(PullsTest, TheLatestIsTheSameWithAndWithoutItsTag) {
+  ASSERT_TRUE(supervisor_->pull("host:5000/pullable", {}, "without"));
+  ASSERT_TRUE(isPulled(1));
+  ASSERT_TRUE(supervisor_->pull("host:5000/pullable:latest", {}, "with"));
+  ASSERT_TRUE(supervisor_->pull("host:5000/pullable:other", {}, "other"));
+  ASSERT_TRUE(isPulled(2));
+  testing::awaitOtherThreads();
+  finish();
+  for (const char* operation : {"without", "with", "other"})
+    EXPECT_FALSE(observer_.waitForEnd(operation)->error) << operation;
+  EXPECT_EQ(callsOf(Primitive::kPull), 2U);
+}
+
 }  // namespace
 }  // namespace control
