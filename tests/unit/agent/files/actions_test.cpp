@@ -12,7 +12,7 @@
 
 #include "agent/files/base64.h"
 #include "agent/files/digest.h"
-#include "unit/agent/files/file_agent.h"
+#include "unit/agent/files/file_agent_fixture.h"
 
 namespace agent {
 namespace {
@@ -20,9 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class FileActions : public testing::Test {
+class FileActions : public OnFilesOfA {
  protected:
-  std::string path(const std::string& name) const { return agent_.root() + '/' + name; }
   /// Hidden files of the agent itself that are there.
   bool staging() const { return fs::exists(path(".ctrl-alt-play")); }
   std::string names(const std::string& payload) {
@@ -33,8 +32,6 @@ class FileActions : public testing::Test {
       names += (names.empty() ? "" : " ") + *file.findText("name");
     return names;
   }
-
-  FileAgent agent_;
 };
 
 TEST_F(FileActions, WritesAndReadsText) {

@@ -10,19 +10,18 @@
 #include <gtest/gtest.h>
 
 #include "agent/files/unpack.h"
-#include "unit/agent/files/file_agent.h"
+#include "unit/agent/files/file_agent_fixture.h"
 #include "unit/agent/protocol/refused.h"
 
 namespace agent {
 
-class Archives : public testing::Test {
+class Archives : public OnFilesOfA {
  protected:
   Archives() {
     writeFileAt(path("kept"), "kept");
     before_ = tree();
   }
 
-  std::string path(const std::string& name) const { return agent_.root() + '/' + name; }
   /// Everything in the server's directory but archives.
   std::string tree() const {
     std::vector<std::string> lines;
@@ -61,7 +60,6 @@ class Archives : public testing::Test {
     EXPECT_EQ(agent_.fingerprintOfOutside(), outside_before_) << name;
   }
 
-  FileAgent agent_;
   std::string before_;
   const std::string outside_before_ = agent_.fingerprintOfOutside();
 };

@@ -16,7 +16,7 @@
 #include "agent/files/backup.h"
 #include "agent/files/base64.h"
 #include "agent/files/digest.h"
-#include "unit/agent/files/file_agent.h"
+#include "unit/agent/files/file_agent_fixture.h"
 #include "unit/agent/protocol/refused.h"
 
 namespace agent {
@@ -25,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class BackupTest : public testing::Test {
+class BackupTest : public OnFilesOfA {
  protected:
   BackupTest() {
     fs::create_directories(path("world/region"));
@@ -37,7 +37,6 @@ class BackupTest : public testing::Test {
     fs::create_symlink(agent_.outside(), path("world/out"));
   }
 
-  std::string path(const std::string& name) const { return agent_.root() + '/' + name; }
   /// Accepts a long action and returns its end.
   Json finish(const std::string& action, const std::string& payload) {
     const std::string id = agent_.send(action, payload);
@@ -72,8 +71,6 @@ class BackupTest : public testing::Test {
     return static_cast<std::size_t>(
         std::distance(fs::directory_iterator(folder), fs::directory_iterator{}));
   }
-
-  FileAgent agent_;
 };
 
 TEST_F(BackupTest, BringsBackWhatWasThere) {

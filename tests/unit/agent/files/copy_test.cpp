@@ -8,19 +8,14 @@
 #include <gtest/gtest.h>
 
 #include "agent/files/change.h"
-#include "unit/agent/files/file_agent.h"
+#include "unit/agent/files/file_agent_fixture.h"
 
 namespace agent {
 namespace {
 
 namespace fs = std::filesystem;
 
-class FileCopies : public testing::Test {
- protected:
-  std::string path(const std::string& name) const { return agent_.root() + '/' + name; }
-
-  FileAgent agent_;
-};
+class FileCopies : public OnFilesOfA {};
 
 TEST_F(FileCopies, CopiesFilesAndTreesWithoutLinks) {
   fs::create_directories(path("world/region"));

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "unit/agent/files/file_agent.h"
+#include "unit/agent/files/file_agent_fixture.h"
 
 namespace agent {
 namespace {
@@ -13,12 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class FileSearch : public testing::Test {
- protected:
-  std::string path(const std::string& name) const { return agent_.root() + '/' + name; }
-
-  FileAgent agent_;
-};
+class FileSearch : public OnFilesOfA {};
 
 TEST_F(FileSearch, FindsNamesAndContents) {
   fs::create_directories(path("plugins/more"));
