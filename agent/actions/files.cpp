@@ -6,6 +6,7 @@
 #include "agent/actions/files_fields.h"
 #include "agent/files/digest.h"
 #include "agent/files/search.h"
+#include "agent/files/upload.h"
 
 namespace agent {
 namespace {
@@ -158,6 +159,7 @@ Json uploadFile(Services& services, const Command& command, std::stop_token stop
   piece.sha256 = fields.text("sha256");
   if (piece.sha256 && !files::isSha256(*piece.sha256))
     fields.refuse("sha256", "must be 64 hexadecimal digits in lower case");
+  piece.id = fields.text("uploadId");
   piece.put = readPutOptions(fields, true);
   const auto length = static_cast<std::int64_t>(piece.bytes ? piece.bytes->size() : 0);
   if (size && (piece.offset > *size || length > *size - piece.offset))
@@ -169,10 +171,11 @@ Json uploadFile(Services& services, const Command& command, std::stop_token stop
   piece.last = last.value_or(whole || (size && piece.offset + length == *size));
   const ServerRoot root = openFiles(services, command);
   if (length > 0) requireRoom(services, command.server_id, length);
-  const std::int64_t there = files::upload(root, path, piece, quick(std::move(stop)));
+  const files::Uploaded done = files::upload(root, path, piece, quick(std::move(stop)));
   Json data = answerFor(command, path);
   const bool complete = piece.bytes && piece.last;
-  data.set("offset", there).set("complete", complete);
+  data.set("offset", done.bytes).set("complete", complete);
+  if (!done.id.empty()) data.set("uploadId", done.id);
   if (complete && piece.sha256) data.set("sha256", *piece.sha256);
   return data;
 }

@@ -4,17 +4,12 @@
 
 #include <cerrno>
 
-#include "agent/files/copy_bytes.h"
-#include "agent/files/digest.h"
-#include "agent/files/read.h"
 #include "agent/files/staging.h"
 #include "agent/files/tree.h"
 #include "agent/panel/refusal.h"
 
 namespace agent::files {
 namespace {
-
-constexpr std::chrono::seconds kTidying{2};
 
 /// What a copy may take on the disk. Holes take nothing.
 class Room {
@@ -108,39 +103,6 @@ Copied copyFile(const ServerRoot& root, const CheckedPath& from, const CheckedPa
   return copied;
 }
 
-/// What was left here before goes as far as that takes no time: others wait for the upload.
-void tidyUp(const ServerRoot& root, const Patience& patience) {
-  try {
-    sweepStaging(root.fd(), patience.atMost(kTidying));
-  } catch (const Refusal&) {
-    patience.check();
-  }
-}
-
-/// One hidden file for each path that is being uploaded to.
-std::string uploadName(const CheckedPath& path) {
-  return "u-" + sha256(path.shown()).substr(0, 32);
-}
-
-Descriptor openUpload(int staging, const std::string& name, const std::string& shown) {
-  Descriptor file = openBeneath(staging, name.c_str(), O_RDWR | O_CREAT, Links::kNone, 0600);
-  if (!file) refuseErrno(errno, shown);
-  const struct stat status = statusOf(file.get());
-  if (!isRegular(status) || status.st_nlink != 1)
-    throw Refusal("PATH_FORBIDDEN", "the unfinished upload of '" + shown +
-                                        "' was tampered with; delete it and begin again");
-  return file;
-}
-
-void checkSum(int fd, const UploadPiece& piece, const std::string& shown,
-              const Patience& patience) {
-  if (!piece.sha256) return;
-  const std::string found = sha256(fd, shown, patience);
-  if (found != *piece.sha256)
-    throw Refusal("INVALID_PAYLOAD", "what arrived of '" + shown + "' has the SHA-256 " + found +
-                                         " and not " + *piece.sha256 + "; upload it again");
-}
-
 }  // namespace
 
 Place placeFor(const ServerRoot& root, const CheckedPath& path, const PutOptions& options) {
@@ -223,37 +185,6 @@ mode_t setPermissions(const ServerRoot& root, const CheckedPath& path, mode_t pe
     throw Refusal("PATH_FORBIDDEN", "the permissions of '/' are the agent's to set");
   if (::fchmod(opened.get(), permissions & 0777) != 0) refuseErrno(errno, path.shown());
   return statusOf(opened.get()).st_mode & 0777;
-}
-
-std::int64_t upload(const ServerRoot& root, const CheckedPath& path, const UploadPiece& piece,
-                    const Patience& patience) {
-  if (path.isRoot()) (void)root.place(path);  // refuses
-  if (piece.bytes && piece.offset == 0) checkTarget(root, path, piece.put, false);
-  const Staging staging(root);
-  if (piece.offset == 0) tidyUp(root, patience);
-  const std::string name = uploadName(path);
-  const std::string shown = path.shown();
-  const Descriptor file = openUpload(staging.fd(), name, shown);
-  const std::int64_t there = statusOf(file.get()).st_size;
-  // One that has not begun leaves nothing.
-  if (there == 0 && (!piece.bytes || piece.offset > 0)) ::unlinkat(staging.fd(), name.c_str(), 0);
-  if (!piece.bytes) return there;
-  if (piece.offset > there)
-    throw Refusal("INVALID_STATE", "of '" + shown + "' only " + std::to_string(there) +
-                                       " bytes have arrived; go on from there");
-  if (::ftruncate(file.get(), piece.offset) != 0) refuseErrno(errno, shown);
-  writeAll(file.get(), piece.bytes->data(), piece.bytes->size(), piece.offset, shown);
-  const std::int64_t end = piece.offset + static_cast<std::int64_t>(piece.bytes->size());
-  if (!piece.last) return end;
-  try {
-    checkSum(file.get(), piece, shown, patience);
-    const Place place = placeFor(root, path, piece.put);
-    putFile(root, file.get(), staging.fd(), name, place, piece.put.overwrite, shown);
-  } catch (const Refusal& refusal) {
-    if (refusal.code() == "INVALID_PAYLOAD") ::unlinkat(staging.fd(), name.c_str(), 0);
-    throw;
-  }
-  return end;
 }
 
 }  // namespace agent::files

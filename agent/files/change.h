@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
 
+#include "agent/files/copy_bytes.h"
 #include "agent/files/patience.h"
 #include "agent/files/server_root.h"
 
@@ -46,13 +45,6 @@ struct Copied {
   std::int64_t skipped = 0;  ///< links, devices, what was moved away meanwhile
 };
 
-struct CopyWork {
-  Patience patience{};
-  std::int64_t room = INT64_MAX;  ///< what it may take on the disk
-  /// Told before so many bytes are written; may refuse.
-  std::function<void(std::int64_t bytes)> before_writing = [](std::int64_t) {};
-};
-
 /// A file, or a directory with all in it (PutOptions::overwrite is then of no use). What is copied
 /// appears when it is whole. DISK_FULL: it would take more than there is room for.
 Copied copy(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,
@@ -60,20 +52,5 @@ Copied copy(const ServerRoot& root, const CheckedPath& from, const CheckedPath& 
 
 /// `permissions` beyond 0777 are dropped. Returns what is in force.
 mode_t setPermissions(const ServerRoot& root, const CheckedPath& path, mode_t permissions);
-
-/// One piece of an upload: bytes at an offset of a hidden file, which the last piece puts in its
-/// place. The hidden file outlives the agent and is forgotten after a day without a new piece.
-struct UploadPiece {
-  std::optional<std::string> bytes{};  ///< absent: only asks how far it is
-  std::int64_t offset = 0;             ///< what lies beyond it is written anew
-  bool last = false;
-  std::optional<std::string> sha256{};  ///< of the whole, looked at with the last piece
-  PutOptions put{};
-};
-
-/// Bytes that are there now; with the last piece, the file's size. INVALID_STATE: the offset lies
-/// beyond what has arrived. INVALID_PAYLOAD: the checksum is another; the upload starts over.
-std::int64_t upload(const ServerRoot& root, const CheckedPath& path, const UploadPiece& piece,
-                    const Patience& patience);
 
 }  // namespace agent::files

@@ -106,6 +106,7 @@ std::string Console::upload(const Words& arguments, const std::string& bar) {
     payload->set("content", encode(piece));
     const Reply reply = panel_.ask("upload_file", arguments[0], payload, node_);
     if (!reply.error.empty()) return reply.error;
+    payload->set("uploadId", text(reply.data, "uploadId"));
     offset += piece.size();
     progress(bar, offset, size);
   } while (offset < size);
