@@ -15,9 +15,10 @@ namespace agent::files {
 /// What an archive may hold before it is refused as FILE_TOO_LARGE.
 struct ArchiveLimits {
   std::int64_t entries = 100'000;
-  std::size_t depth = TreeWalk::kDeepest;
+  std::size_t depth = 64;
   std::int64_t bytes = std::int64_t{64} << 30;  ///< of content, counted as it comes out
   std::int64_t holes = INT64_MAX;               ///< in the files that are archived
+  std::int64_t taken = INT64_MAX;               ///< on the disk, by what is unpacked: DISK_FULL
   /// Content to archive, beyond `ratio_from`; 0: any. Ordinary content gets far beyond it (logs ten
   /// thousand to one), but not so much of it; what holes it keeps as holes do not count.
   std::int64_t ratio = 200;
@@ -46,6 +47,7 @@ struct Archived {
   std::int64_t bytes = 0;    ///< of content
   std::int64_t size = 0;     ///< of the archive
   std::int64_t skipped = 0;  ///< links, devices, what was moved away meanwhile
+  std::int64_t taken = 0;    ///< on the disk by the files' content, at least
 };
 
 /// Archives `paths`, named relative to `directory`, which they are in. What is there already is

@@ -189,7 +189,8 @@ class Replacement {
       refuseErrno(error, "/");
     made_ = openDirectoryIn(all_.get(), name_.c_str());
     if (!made_) refuseErrno(errno, "/");
-    if (to.limit_bytes > 0) (void)quota_.limit(made_.get(), to.limit_bytes);
+    if (to.limit_bytes > 0 && quota_.limit(made_.get(), to.limit_bytes) != 0)
+      most_ = to.limit_bytes;
   }
   /// Whatever is in it now: what was made, or what was there before.
   ~Replacement() { removeTree(all_.get(), quota_, name_); }
@@ -197,6 +198,8 @@ class Replacement {
   Replacement& operator=(const Replacement&) = delete;
 
   int fd() const { return made_.get(); }
+  /// What may be written to it where the file system does not see to that.
+  std::int64_t most() const { return most_; }
 
   void exchange() {
     struct stat before {};
@@ -221,6 +224,7 @@ class Replacement {
   Descriptor all_;
   std::string name_;
   Descriptor made_;
+  std::int64_t most_ = INT64_MAX;
 };
 
 }  // namespace
@@ -272,6 +276,7 @@ BackupInfo Backups::find(const std::string& id) const {
   found.bytes = number(values, "bytes").value_or(0);
   found.entries = number(values, "entries").value_or(0);
   found.skipped = number(values, "skipped").value_or(0);
+  found.taken = number(values, "taken").value_or(0);
   return found;
 }
 
@@ -309,11 +314,13 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
   info.bytes = done.bytes;
   info.entries = done.entries;
   info.skipped = done.skipped;
+  info.taken = done.taken;
   Unfinished description(directory_.get());
   const std::string text =
       "sha256=" + info.sha256 + "\ncreated=" + std::to_string(info.created_ns) +
       "\nbytes=" + std::to_string(info.bytes) + "\nentries=" + std::to_string(info.entries) +
-      "\nskipped=" + std::to_string(info.skipped) + "\nname=" + info.name + '\n';
+      "\nskipped=" + std::to_string(info.skipped) + "\ntaken=" + std::to_string(info.taken) +
+      "\nname=" + info.name + '\n';
   writeAll(description.fd(), text.data(), text.size(), 0, "the backup");
   // A backup is there when both are. The archive comes last and goes first, so that what a kill in
   // between leaves is a description, which is small and in nobody's way.
@@ -363,14 +370,16 @@ Archived Backups::restore(const std::string& id, const RestoreTo& to, const Arch
                           const std::function<void(int directory)>& before_exchange) {
   const BackupInfo info = find(id);
   const Descriptor archive = open(id);
+  Replacement replacement(to, server_id_);
+  if (info.taken > replacement.most()) refuseTaken("the backup", replacement.most());
   if (sha256(archive.get(), "the backup", work.patience) != info.sha256)
     throw Refusal("INVALID_STATE", "the backup '" + id +
                                        "' is damaged: its SHA-256 is not what it was when it was "
                                        "made; nothing was restored");
-  Replacement replacement(to, server_id_);
-  ArchiveWork unlimited = work;
-  unlimited.limits.ratio = 0;  // it is our own
-  const Archived done = unpack(archive.get(), "the backup", replacement.fd(), unlimited,
+  ArchiveWork trusting = work;
+  trusting.limits.ratio = 0;  // it is our own
+  trusting.limits.taken = replacement.most();
+  const Archived done = unpack(archive.get(), "the backup", replacement.fd(), trusting,
                                dressAsBefore, UnpackLinks::kMake);
   work.patience.check();
   before_exchange(replacement.fd());

@@ -20,6 +20,7 @@ struct BackupInfo {
   std::int64_t bytes = 0;
   std::int64_t entries = 0;
   std::int64_t skipped = 0;
+  std::int64_t taken = 0;  ///< on the server's disk, at least; 0: it was not written down
 };
 
 struct BackupOptions {
@@ -69,6 +70,7 @@ class Backups {
   /// Unpacks a backup, whose checksum must be right, beside the server's directory and exchanges
   /// the two; what was there is removed then. The server must not run: `before_exchange`, given
   /// what was unpacked, is called last and refuses when it does, and nothing is changed then.
+  /// DISK_FULL: it takes more than the server may; told before it is unpacked, or on the way.
   Archived restore(const std::string& id, const RestoreTo& to, const ArchiveWork& work,
                    const std::function<void(int directory)>& before_exchange);
 

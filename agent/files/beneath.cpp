@@ -1,9 +1,11 @@
 #include "agent/files/beneath.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -95,6 +97,17 @@ Descriptor openDirectoryIn(int directory, const char* name) noexcept {
   return openBeneath(directory, name, kDirectory, Links::kNone);
 }
 
+Descriptor openFarBelow(int top, std::string_view path) {
+  Descriptor opened = openAgain(top);
+  while (opened && !path.empty()) {
+    const std::size_t end = path.size() < PATH_MAX ? path.size() : path.rfind('/', PATH_MAX - 1);
+    const std::string part(path.substr(0, end));
+    opened = openDirectoryIn(opened.get(), part.c_str());
+    path.remove_prefix(std::min(part.size() + 1, path.size()));
+  }
+  return opened;
+}
+
 Descriptor openAgain(int directory) noexcept {
   return Descriptor(::openat(directory, ".", kDirectory | O_CLOEXEC));
 }
@@ -122,6 +135,10 @@ struct stat statusOf(int fd) {
 
 bool isRegular(const struct stat& status) noexcept { return S_ISREG(status.st_mode); }
 bool isDirectory(const struct stat& status) noexcept { return S_ISDIR(status.st_mode); }
+
+std::int64_t takenBy(const struct stat& status, std::int64_t content) noexcept {
+  return std::min(static_cast<std::int64_t>(status.st_blocks) * 512, content);
+}
 
 void refuseErrno(int error, const std::string& shown) {
   for (const Words& words : kWords)

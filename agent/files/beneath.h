@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "agent/descriptor.h"
 
@@ -28,6 +29,9 @@ Descriptor openBeneath(int directory, const char* path, int flags, Links links =
 
 /// A directory by one of its parent's names.
 Descriptor openDirectoryIn(int directory, const char* name) noexcept;
+/// A directory further down by its path, which may be longer than the kernel takes at once; no link
+/// is followed.
+Descriptor openFarBelow(int top, std::string_view path);
 /// The same directory once more, with a position of its own for reading names.
 Descriptor openAgain(int directory) noexcept;
 /// A server's directory by its id, below the directory of all; it may be a mount point.
@@ -42,6 +46,9 @@ Descriptor createFileIn(int directory, const char* name, mode_t mode) noexcept;
 struct stat statusOf(int fd);
 bool isRegular(const struct stat& status) noexcept;
 bool isDirectory(const struct stat& status) noexcept;
+/// What a file with so many bytes of content takes on the disk, at least: what was set aside for it
+/// ahead of time does not count.
+std::int64_t takenBy(const struct stat& status, std::int64_t content) noexcept;
 
 /// What a panel is told of a failed call on the file that it knows as `shown`.
 [[noreturn]] void refuseErrno(int error, const std::string& shown);

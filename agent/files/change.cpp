@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <string_view>
 
 #include "agent/files/staging.h"
 #include "agent/files/tree.h"
@@ -28,17 +31,15 @@ class Room {
   std::int64_t left_;
 };
 
-/// Copies a walked tree to another directory, level by level.
+/// Copies a walked tree to another directory.
 class TreeCopy {
  public:
   TreeCopy(const ServerRoot& root, int to, const CopyWork& work)
-      : root_(root), work_(work), room_(work.room) {
-    levels_.push_back(openAgain(to));
-  }
+      : root_(root), work_(work), room_(work.room), to_(to), directory_(openAgain(to)) {}
 
   void take(const TreeWalk::Entry& entry) {
     work_.patience.check();
-    levels_.resize(entry.depth + 1);
+    goTo(std::string_view(entry.path).substr(0, entry.path.size() - std::strlen(entry.name)));
     if (isDirectory(entry.status)) return makeDirectory(entry);
     if (!isRegular(entry.status)) return skip();
     const std::string shown = '/' + entry.path;
@@ -48,7 +49,7 @@ class TreeCopy {
     const struct stat status = statusOf(from.get());
     if (!isRegular(status)) return skip();
     room_.take(status, shown);
-    const Descriptor to = createFileIn(levels_.back().get(), entry.name, 0600);
+    const Descriptor to = createFileIn(directory_.get(), entry.name, 0600);
     if (!to) refuseErrno(errno, shown);
     copied.bytes += copyBytes(from.get(), to.get(), shown, work_);
     root_.dressNew(to.get(), entry.status.st_mode);
@@ -60,20 +61,29 @@ class TreeCopy {
   Copied copied{};
 
  private:
+  /// `above`: empty, or with a slash at its end.
+  void goTo(std::string_view above) {
+    if (above == above_) return;
+    directory_ = openFarBelow(to_, above.substr(0, std::max<std::size_t>(above.size(), 1) - 1));
+    if (!directory_) refuseErrno(errno, '/' + std::string(above));
+    above_ = above;
+  }
+
   void makeDirectory(const TreeWalk::Entry& entry) {
     const std::string shown = '/' + entry.path;
-    if (::mkdirat(levels_.back().get(), entry.name, 0700) != 0) refuseErrno(errno, shown);
-    Descriptor made = openDirectoryIn(levels_.back().get(), entry.name);
+    if (::mkdirat(directory_.get(), entry.name, 0700) != 0) refuseErrno(errno, shown);
+    Descriptor made = openDirectoryIn(directory_.get(), entry.name);
     if (!made) refuseErrno(errno, shown);
     root_.dressNew(made.get(), entry.status.st_mode | S_IRWXU);
-    levels_.push_back(std::move(made));
     ++copied.directories;
   }
 
   const ServerRoot& root_;
   const CopyWork& work_;
   Room room_;
-  std::vector<Descriptor> levels_{};
+  const int to_;
+  Descriptor directory_;  ///< below `to_`, where the present entry goes
+  std::string above_{};   ///< its path
 };
 
 Copied copyTree(const ServerRoot& root, const CheckedPath& from, const CheckedPath& to,

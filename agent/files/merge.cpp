@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "agent/files/archive.h"
 #include "agent/files/server_root.h"
 #include "agent/files/staging.h"
 #include "agent/files/tree.h"
@@ -40,8 +41,8 @@ struct Placed {
   std::vector<Placed> inner{};  ///< of directories that were joined
 };
 
-/// The directories of both sides are open on the way down. An archive is 64 deep at most, but the
-/// server can move deeper trees into what was unpacked.
+/// The directories of both sides are open on the way down. An archive is no deeper than
+/// ArchiveLimits::depth, but the server can move deeper trees into what was unpacked.
 class Merge {
  public:
   explicit Merge(bool overwrite) : overwrite_(overwrite) {}
@@ -118,9 +119,10 @@ class Merge {
   }
 
   static void requireShallow(const std::string& shown, std::size_t depth) {
-    if (depth > TreeWalk::kDeepest)
-      throw Refusal("INVALID_PAYLOAD", '\'' + shown + "' lies deeper than " +
-                                           std::to_string(TreeWalk::kDeepest) + " levels");
+    const std::size_t deepest = ArchiveLimits{}.depth;
+    if (depth > deepest)
+      throw Refusal("INVALID_PAYLOAD",
+                    '\'' + shown + "' lies deeper than " + std::to_string(deepest) + " levels");
   }
 
   const bool overwrite_;

@@ -66,6 +66,7 @@ class Packing {
                                           " bytes would be archived, at '/" + inner +
                                           "'; archive less, or see that limits.disk leaves more");
     countHoles(status, inner);
+    done_.taken += takenBy(status, status.st_size);
     count();
     writer_.addFile(inner, status, file.get(), [this](std::size_t bytes) {
       done_.bytes += static_cast<std::int64_t>(bytes);

@@ -134,7 +134,7 @@ int removeEntry(int directory, const char* name, const Patience& patience) {
 }
 
 TreeWalk::TreeWalk(int top, bool at_root, Missing missing, std::size_t deepest)
-    : at_root_(at_root), missing_(missing), deepest_(deepest) {
+    : at_root_(at_root), missing_(missing), deepest_(deepest), top_(openAgain(top)) {
   if (!enter(openAgain(top), 0)) refuseErrno(errno, "/");
 }
 
@@ -142,6 +142,12 @@ const TreeWalk::Entry* TreeWalk::next() {
   if (descend_) descend();
   while (!levels_.empty()) {
     Level& level = levels_.back();
+    if (!level.stream && !goOnIn(level)) {
+      entry_.path.resize(level.path_size);
+      levels_.pop_back();
+      passOver(ESTALE);
+      continue;
+    }
     const dirent* found = readName(level.stream.get());
     if (found == nullptr) {
       const int error = errno;
@@ -167,13 +173,29 @@ const TreeWalk::Entry* TreeWalk::next() {
 bool TreeWalk::enter(Descriptor directory, std::size_t path_size) {
   Stream stream = streamOf(std::move(directory));
   if (!stream) return false;
-  levels_.push_back({std::move(stream), path_size});
+  const struct stat status = statusOf(::dirfd(stream.get()));
+  levels_.push_back({std::move(stream), path_size, status});
+  if (levels_.size() <= kOpen) return true;
+  Level& far = levels_[levels_.size() - 1 - kOpen];
+  if (!far.stream) return true;  // closed on the way to another below it
+  far.position = ::telldir(far.stream.get());
+  far.stream.reset();
+  return true;
+}
+
+bool TreeWalk::goOnIn(Level& level) {
+  level.stream =
+      streamOf(openFarBelow(top_.get(), std::string_view(entry_.path).substr(0, level.path_size)));
+  if (!level.stream) return false;
+  const struct stat status = statusOf(::dirfd(level.stream.get()));
+  if (status.st_dev != level.status.st_dev || status.st_ino != level.status.st_ino) return false;
+  ::seekdir(level.stream.get(), level.position);
   return true;
 }
 
 void TreeWalk::descend() {
   descend_ = false;
-  if (levels_.size() >= deepest_) return passOver(ENAMETOOLONG);
+  if (levels_.size() > deepest_) return passOver(ENAMETOOLONG);
   if (!enter(openDirectoryIn(entry_.directory, entry_.name), entry_.path.size())) passOver(errno);
 }
 
@@ -181,9 +203,13 @@ void TreeWalk::descend() {
 void TreeWalk::passOver(int error) {
   ++passed_over_;
   if (missing_ == Missing::kCount || error == ENOENT || error == ENOTDIR || error == ELOOP) return;
+  if (error == ESTALE)
+    throw Refusal("INVALID_STATE", "'/" + entry_.path +
+                                       "' was moved away while it was read; stop the server, or "
+                                       "try again");
   if (error == ENAMETOOLONG)
-    throw Refusal("INVALID_PAYLOAD", "'/" + entry_.path + "' lies deeper than " +
-                                         std::to_string(deepest_) + " levels");
+    throw Refusal("INVALID_PAYLOAD", "deeper than " + std::to_string(deepest_) + " levels lies '/" +
+                                         entry_.path + '\'');
   refuseErrno(error, '/' + entry_.path);
 }
 

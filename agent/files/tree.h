@@ -28,10 +28,13 @@ int emptyDirectory(int directory, const Patience& patience = {},
 int removeEntry(int directory, const char* name, const Patience& patience = {});
 
 /// Everything below a directory, each directory before what is in it. Symbolic links are met, not
-/// followed. Holds one descriptor and one buffer for each level, whatever the directories' sizes.
+/// followed. Holds a descriptor and a buffer for each of the kOpen lowest levels, whatever the
+/// directories' sizes; one further up is opened anew to go on in it, and what was put in its place
+/// meanwhile is not taken for it.
 class TreeWalk {
  public:
-  static constexpr std::size_t kDeepest = 64;
+  static constexpr std::size_t kDeepest = 1000;
+  static constexpr std::size_t kOpen = 64;
 
   struct Entry {
     int directory = -1;     ///< that holds it
@@ -41,7 +44,8 @@ class TreeWalk {
     struct stat status {};
   };
   enum class Missing {
-    kRefuse,  ///< what cannot be read, or lies too deep, ends the walk with a Refusal
+    kRefuse,  ///< what cannot be read, or lies too deep, ends the walk with a Refusal; likewise
+              ///< a directory that was moved away in the midst of it
     kCount,   ///< it is counted in passedOver()
   };
 
@@ -56,17 +60,21 @@ class TreeWalk {
 
  private:
   struct Level {
-    std::unique_ptr<DIR, int (*)(DIR*)> stream;
+    std::unique_ptr<DIR, int (*)(DIR*)> stream;  ///< none: closed for now
     std::size_t path_size;
+    struct stat status;
+    long position = 0;  ///< in what is closed
   };
 
   bool enter(Descriptor directory, std::size_t path_size);
+  bool goOnIn(Level& level);
   void descend();
   void passOver(int error);
 
   const bool at_root_;
   const Missing missing_;
   const std::size_t deepest_;
+  Descriptor top_;
   std::vector<Level> levels_{};
   Entry entry_{};
   bool descend_ = false;

@@ -139,11 +139,11 @@ class Unpacking {
   }
 
   void makeDirectory(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
-    Descriptor made = enter(above(parts), parts.back());
+    const Descriptor made = enter(above(parts), parts.back());
     ArchiveEntry usable = entry;
     usable.permissions |= S_IRWXU;  // what comes next goes in there
     dress_(made.get(), usable);
-    if (usable.permissions != entry.permissions) within_.push_back({parts, entry, std::move(made)});
+    if (usable.permissions != entry.permissions) within_.push_back({parts, entry});
     ++done_.entries;
   }
 
@@ -152,8 +152,13 @@ class Unpacking {
     const auto isIn = [&parts](const std::vector<std::string>& above) {
       return above.size() < parts.size() && std::equal(above.begin(), above.end(), parts.begin());
     };
-    for (; !within_.empty() && !isIn(within_.back().parts); within_.pop_back())
-      dress_(within_.back().directory.get(), within_.back().entry);
+    for (; !within_.empty() && !isIn(within_.back().parts); within_.pop_back()) {
+      std::string path;
+      for (const std::string& part : within_.back().parts) path += (path.empty() ? "" : "/") + part;
+      const Descriptor directory = openFarBelow(to_, path);
+      if (!directory) refuseErrno(errno, path);
+      dress_(directory.get(), within_.back().entry);
+    }
   }
 
   void makeLink(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
@@ -171,10 +176,14 @@ class Unpacking {
     if (!file && errno == EEXIST) conflict(entry.path);
     if (!file) refuseErrno(errno, entry.path);
     std::int64_t end = 0;
+    std::int64_t written = 0;
     while (const auto block = reader_.nextBlock()) {
       pass(*block, end);
       writeAll(file.get(), block->bytes, block->size, block->offset, entry.path);
+      written += static_cast<std::int64_t>(block->size);
+      requireRoom(file.get(), written);
     }
+    if (work_.limits.taken < INT64_MAX) done_.taken += takenBy(statusOf(file.get()), written);
     // A hole at the end.
     if (entry.size > end && ::ftruncate(file.get(), entry.size) != 0)
       refuseErrno(errno, entry.path);
@@ -185,6 +194,13 @@ class Unpacking {
       (void)::futimens(file.get(), times);
     }
     ++done_.entries;
+  }
+
+  /// What the file takes by now is not in done_ yet.
+  void requireRoom(int file, std::int64_t written) const {
+    if (work_.limits.taken == INT64_MAX) return;
+    if (takenBy(statusOf(file), written) > work_.limits.taken - done_.taken)
+      refuseTaken(shown_, work_.limits.taken);
   }
 
   /// What comes out counts, not what headers say; holes count too, but not for the ratio, as they
@@ -225,7 +241,6 @@ class Unpacking {
   struct Within {
     std::vector<std::string> parts;
     ArchiveEntry entry;
-    Descriptor directory;
   };
   std::vector<Within> within_{};
   std::vector<std::string> current_path_{};
@@ -233,6 +248,13 @@ class Unpacking {
 };
 
 }  // namespace
+
+void refuseTaken(const std::string& shown, std::int64_t most) {
+  throw Refusal("DISK_FULL", "the server's limit of " + std::to_string(most) +
+                                 " bytes would be passed: " + shown +
+                                 " takes more on the disk; nothing of it was kept: raise "
+                                 "limits.disk");
+}
 
 Archived unpack(int archive, const std::string& shown, int to, const ArchiveWork& work,
                 const Dress& dress, UnpackLinks links) {

@@ -10,6 +10,9 @@ namespace agent::files {
 /// Gives what was unpacked its owner and permissions.
 using Dress = std::function<void(int fd, const ArchiveEntry& entry)>;
 
+/// DISK_FULL: what is unpacked takes more than `most` bytes, ArchiveLimits::taken.
+[[noreturn]] void refuseTaken(const std::string& shown, std::int64_t most);
+
 enum class UnpackLinks { kSkip, kMake };
 
 /// Unpacks an archive into the empty directory `to`. Every name is looked up below it, through no

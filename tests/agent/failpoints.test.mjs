@@ -34,34 +34,40 @@ function known() {
   });
 }
 
-/** What the file holds in the course of a life: more than one write to the kernel each. */
+/** What files hold in the course of a life: more than one write to the kernel each. */
 const kContent = Object.fromEntries(['first', 'second', 'third'].map((name) => [name, name.repeat(12_000)]));
 const kFile = 'world/data';
+const kOther = 'world/other';
 const kArchive = 'world.tar.zst';
 const kBackup = 'whole';
 
 const base64 = (text) => Buffer.from(text).toString('base64');
 
-/** One server from its creation to its end; with what the file holds once a step is done. */
+/** One server from its creation to its end; with what files hold once a step is done. */
 function stepsOf(token) {
   const { first, second, third } = kContent;
   const half = second.length / 2;
   const piece = (offset) => ({
     path: kFile, content: base64(second.slice(offset, offset + half)), offset, size: second.length,
   });
+  const write = (file, content) => ['write_file', { path: file, content }, { [file]: content }];
   return [
     ['create_server', World.payload({ startup: kEcho, start: true, stop: { timeout: 0.2 } })],
     ['send_command', { command: token }],
-    ['write_file', { path: kFile, content: first }, first],
+    write(kFile, first),
+    write(kOther, first),
     ['upload_file', piece(0)],
-    ['upload_file', piece(half), second],
+    ['upload_file', piece(half), { [kFile]: second }],
     ['create_archive', { path: 'world', destination: kArchive }],
     ['create_backup', { backupId: kBackup }],
     ['update_server', { environment: { CHANGED: '1' } }],
     ['restart_server', { timeout: 0.2 }],
     ['stop_server', { timeout: 0.2 }],
-    ['write_file', { path: kFile, content: third }, third],
-    ['restore_backup', { backupId: kBackup }, second],
+    write(kFile, third),
+    write(kOther, third),
+    ['extract_archive', { path: kArchive }, { [kFile]: second, [kOther]: first }],
+    write(kOther, third),
+    ['restore_backup', { backupId: kBackup }, { [kFile]: second, [kOther]: first }],
     ['start_server'],
     ['kill_server'],
     ['delete_server', { removeData: true }],
@@ -85,11 +91,11 @@ class Life {
     storm.servers = [this.id];
     storm.entries.clear();
     this.steps = [];
-    for (const [action, payload, content] of stepsOf(this.token)) {
+    for (const [action, payload, contents] of stepsOf(this.token)) {
       const id = uniqueId(action);
       storm.send({ id, type: 'command', action, serverId: this.id, ...(payload ? { payload } : {}) });
       const entry = storm.entries.get(id);
-      this.steps.push({ action, entry, content });
+      this.steps.push({ action, entry, contents });
       await until(`end of ${action}`, () => !world.agent.running || entry?.ended, 20_000);
       if (!world.agent.running) return;
       assert.ok(isDone(entry), `${action} failed: ${JSON.stringify(entry.ended)}`);
@@ -110,7 +116,7 @@ class Life {
       await until('end of its files', () => !fs.existsSync(this.path('')));
     }
     await this.nothingLeftOver();
-    if (!find('delete_server')) this.fileIsWhole();
+    if (!find('delete_server')) for (const file of [kFile, kOther]) this.fileIsWhole(file);
     if (actual === 'absent') return;
     const { lines } = await world.link.command('get_server_logs', this.id, { lines: 100 }).result();
     assert.ok(lines.filter((line) => line.message.startsWith(`got ${this.token}`)).length <= 1, 'a line was written twice');
@@ -142,14 +148,15 @@ class Life {
   }
 
   /** It holds what the last step that is done put there, or what one put there that may be done. */
-  fileIsWhole() {
+  fileIsWhole(file) {
     let possible = [null];
-    for (const { entry, content } of this.steps) {
+    for (const { entry, contents } of this.steps) {
+      const content = contents?.[file];
       if (content && entry) possible = isDone(entry) ? [content] : [...possible, content];
     }
-    const found = fs.existsSync(this.path(kFile)) ? fs.readFileSync(this.path(kFile), 'utf8') : null;
+    const found = fs.existsSync(this.path(file)) ? fs.readFileSync(this.path(file), 'utf8') : null;
     const short = (text) => text && `${text.slice(0, 6)}… of ${text.length}`;
-    assert.ok(possible.includes(found), `the file is ${short(found)}, and not ${possible.map(short)}`);
+    assert.ok(possible.includes(found), `${file} is ${short(found)}, and not ${possible.map(short)}`);
   }
 
   async archiveIsWhole(entry) {

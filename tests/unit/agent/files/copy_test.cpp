@@ -1,13 +1,17 @@
 // What copy_file copies, and what it looks after meanwhile.
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "agent/files/change.h"
+#include "agent/files/tree.h"
 #include "unit/agent/files/file_agent_fixture.h"
 
 namespace agent {
@@ -42,6 +46,60 @@ TEST_F(FileCopies, CopiesHolesAsHoles) {
   ASSERT_EQ(::stat(path("c").c_str(), &status), 0);
   EXPECT_EQ(status.st_size, std::int64_t{1} << 40);
   EXPECT_LT(status.st_blocks, 1000);
+}
+
+/// With fewer descriptors than that.
+TEST_F(FileCopies, CopiesAThousandLevels) {
+  makeDeep(999);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{200, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const Json copied = agent_.ask("copy_file", R"({"source":"deep","destination":"copy"})");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(at(copied, "data.files"), "1998") << copied.write();
+  EXPECT_EQ(at(copied, "data.directories"), "1998");
+  EXPECT_EQ(at(copied, "data.skipped"), "0");
+  std::string bottom = path("copy");
+  for (int i = 0; i < 998; ++i) bottom += "/d";
+  EXPECT_EQ(readFileAt(bottom + "/z"), "998");
+  for (const std::string name : {"deep", "copy"})
+    EXPECT_EQ(outcome(agent_.ask("delete_file", R"({"path":")" + name + R"("})")), "ok");
+}
+
+TEST_F(FileCopies, RefusesByNameWhatLiesDeeper) {
+  makeDeep(1001);
+  const Json refused = agent_.ask("copy_file", R"({"source":"deep","destination":"copy"})");
+  EXPECT_EQ(outcome(refused), "INVALID_PAYLOAD");
+  EXPECT_THAT(at(refused, "error.message"),
+              testing::HasSubstr("deeper than 1000 levels lies '/d/d"));
+  EXPECT_FALSE(fs::exists(path("copy")));
+  EXPECT_EQ(outcome(agent_.ask("delete_file", R"({"path":"deep"})")), "ok");
+}
+
+/// What is further up is opened anew, and may be something else by then.
+TEST_F(FileCopies, WalksOnInNothingThatTookAFoldersPlace) {
+  makeDeep(100);
+  const Descriptor top(::open(path("deep").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto walkAround = [&](files::TreeWalk::Missing missing, const char* aside) {
+    files::TreeWalk walk(top.get(), false, missing);
+    const files::TreeWalk::Entry* entry = walk.next();
+    while (entry != nullptr && entry->depth < 98) entry = walk.next();
+    EXPECT_NE(entry, nullptr);
+    fs::rename(path("deep/d"), path(aside));
+    fs::create_directory(path("deep/d"));
+    writeFileAt(path("deep/d/planted"), "");
+    bool planted = false;
+    while ((entry = walk.next()) != nullptr)
+      planted = planted || std::string_view(entry->name) == "planted";
+    EXPECT_FALSE(planted);
+    return walk.passedOver();
+  };
+  using enum files::TreeWalk::Missing;
+  EXPECT_THROW(walkAround(kRefuse, "aside"), Refusal);
+  fs::remove_all(path("deep/d"));
+  fs::rename(path("aside"), path("deep/d"));
+  EXPECT_GT(walkAround(kCount, "aside"), 0U);
 }
 
 /// Others write at the same time, so one look before the work is not enough.
