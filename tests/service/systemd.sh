@@ -5,7 +5,7 @@
 #
 #   systemd.sh DIR [--see PLACE]... COMMAND...
 #
-# DIR is absolute and this run's alone: DIR/output and DIR/journal are there after it. Each PLACE is the
+# DIR is absolute and this run's alone; what is there after a failure tells of it. Each PLACE is the
 # real one, to be read and written. The command has this environment. The exit status is the
 # command's; 77 where no systemd can run: standard error says why.
 #
@@ -155,6 +155,7 @@ done
 group=control-systemd-$(printf %s "$dir" | cksum | cut -d' ' -f1)
 rm -rf --one-file-system "${dir:?}"
 mkdir -p "$dir/root"
+chmod 700 "$dir"
 removeCgroups
 hierarchies >"$dir/hierarchies"
 {
@@ -186,5 +187,8 @@ machine=
 [ -e "$dir/started" ] || cannot "$(tail -n 1 "$dir/console")"
 [ -e "$dir/output" ] || { cat "$dir/console" >&2 && fail "systemd did not come so far as to start the command"; }
 cat "$dir/output"
-[ "$status" = 0 ] || { echo "--- journal (end) ---" && tail -n 60 "$dir/journal"; } >&2
-exit "$status"
+if [ "$status" != 0 ]; then
+  { echo "--- $dir/journal (end) ---" && tail -n 60 "$dir/journal"; } >&2
+  exit "$status"
+fi
+rm -rf --one-file-system "$dir"
