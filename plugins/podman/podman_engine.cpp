@@ -227,8 +227,7 @@ Result<StatsSample> PodmanEngine::readStats(const RunState& run, const CallConte
                        Subject::kContainer, context);
   if (!text) {
     Error error = std::move(text).error();
-    // Without cgroups of its own a rootless service has nothing to read.
-    if (info->rootless && info->cgroup_version == 1) error.code = ErrorCode::kUnsupported;
+    if (!info->ownsCgroups()) error.code = ErrorCode::kUnsupported;
     return error;
   }
   auto sample = parseStats(std::move(*text), {run.id, run.started_at.value_or(WallTime{})},

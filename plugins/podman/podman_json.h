@@ -54,6 +54,10 @@ struct ServiceInfo {
   bool rootless = false;
   bool events = true;              ///< the service keeps events
   std::uint64_t memory_bytes = 0;  ///< of the host
+
+  /// Whether it has cgroups of its own to limit and to measure with: an ordinary user has none
+  /// without version 2.
+  bool ownsCgroups() const { return !rootless || cgroup_version == 2; }
 };
 Result<ServiceInfo> parseInfo(std::string text);
 

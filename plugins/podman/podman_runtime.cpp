@@ -83,8 +83,7 @@ Result<RuntimeInfo> PodmanRuntime::info(const CallContext& context) {
   info.capabilities = {Capability::kLogs, Capability::kAttach, Capability::kExec,
                        Capability::kPull, Capability::kPorts,  Capability::kTty};
   if (service->events) info.capabilities.push_back(Capability::kEvents);
-  // Without version 2 of cgroups a rootless service has none to limit and to measure with.
-  if (!service->rootless || service->cgroup_version == 2)
+  if (service->ownsCgroups())
     info.capabilities.insert(
         info.capabilities.end(),
         {Capability::kStats, Capability::kStatsFromKernel, Capability::kExitFromKernel,
@@ -260,6 +259,11 @@ Result<void> PodmanRuntime::update(const ContainerId& name, const ResourceLimits
   if (!now) return now.error();
   if (!now->running())
     return wrongState("Podman changes the limits of a running container only; start it first");
+  const auto service = engine_.service(context);
+  if (!service) return service.error();
+  if (!service->ownsCgroups())
+    return Error{.code = ErrorCode::kUnsupported,
+                 .message = "a rootless Podman limits nothing on cgroup v1; boot with cgroup v2"};
   ResourceLimits wanted = limits;
   // The engine's limit is memory plus swap and must follow: the swap itself stays what it is.
   const ResourceLimits& present = now->spec.limits;

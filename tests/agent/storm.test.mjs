@@ -4,8 +4,8 @@
 //                     where the engine is broken as well)
 //   STORM_MINUTES     as many rounds as this time holds, instead
 //   STORM_KILLS=1     every second fault is kill -9 of the agent
-//   STORM_BREAKS_ENGINE=1  the engine is frozen, killed and restarted too: a dockerd of tests/engines
-//                     that nobody else uses
+//   STORM_BREAKS_ENGINE=1  the engine is frozen, killed and restarted too: one of tests/engines that
+//                     nobody else uses
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';

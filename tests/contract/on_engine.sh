@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs control-conform on the tests' own engine, as tests/engines/README.md names it:
 #
-#   on_engine.sh DOCKER|PODMAN PROGRAM ARGUMENT...
+#   on_engine.sh DOCKER|PODMAN|PODMAN_ROOTLESS PROGRAM ARGUMENT...
 set -eu
 engine=$1
 program=$2

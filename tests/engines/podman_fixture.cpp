@@ -24,5 +24,6 @@ std::string podmanNetworkNamespace() { return podmanEngine().networkNamespace();
 
 const std::string& podmanRootlessUri() { return rootlessEngine().uri(); }
 std::string podmanRootlessSocket() { return rootlessEngine().socket(); }
+std::string podmanRootlessNetworkNamespace() { return rootlessEngine().networkNamespace(); }
 
 }  // namespace control::test

@@ -25,5 +25,6 @@ std::string podmanNetworkNamespace();
 /// The same for a Podman service of an ordinary user: CONTROL_TEST_PODMAN_ROOTLESS(_FILE).
 const std::string& podmanRootlessUri();
 std::string podmanRootlessSocket();
+std::string podmanRootlessNetworkNamespace();
 
 }  // namespace control::test

@@ -26,6 +26,24 @@ TEST_F(EngineFaults, FrozenEngineStopsNothingAndIsCaughtUpWith) {
   expectAgreementInTwoSeconds();
 }
 
+TEST_F(EngineFaults, EngineFrozenForHalfAMinuteIsMissedAndCaughtUpWith) {
+  const auto frozen = std::chrono::steady_clock::now();
+  daemon_.signal(SIGSTOP);
+  const int before = ticks("a");
+  ASSERT_EQ(::kill(*supervisor_->status("b")->pid, SIGKILL), 0);
+  // It is asked every 15 s and given 10 s for its answer.
+  EXPECT_TRUE(eventually([&] { return !supervisor_->engineReachable(); }, 28s));
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kUnknown, from_));
+  EXPECT_GT(ticks("a"), before) << "it is the engine that is frozen";
+  std::this_thread::sleep_until(frozen + 30s);
+  daemon_.signal(SIGCONT);
+  EXPECT_TRUE(observer_.waitFor("b", EntryState::kCrashed, from_));
+  EXPECT_TRUE(eventually([&] { return runs("b"); }));
+  EXPECT_TRUE(eventually([&] { return agrees(); }, 10s));
+  EXPECT_EQ(supervisor_->status("b")->restarts, 1);
+  expectUntouched();
+}
+
 TEST_F(EngineFaults, EngineThatIsKilledAndRestoresLosesNothing) {
   liveRestore(true);
   const int before = ticks("a");

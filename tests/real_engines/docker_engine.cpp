@@ -6,6 +6,7 @@ const EngineUnderTest& engineUnderTest() {
   static const EngineUnderTest docker{.name = "docker",
                                       .uri = dockerUri(),
                                       .socket = dockerSocket(),
+                                      .network = dockerNetworkNamespace(),
                                       .image_ids = "sha256:[0-9a-f]{64}",
                                       .log_driver = "json-file",
                                       .always_tells_oom = true};

@@ -18,6 +18,7 @@ struct EngineUnderTest {
   std::string name{};
   std::string uri{};
   std::string socket{};
+  std::string network{};     ///< file of the namespace that ports are published in; empty: ours
   std::string image_ids{};   ///< a regular expression
   std::string log_driver{};  ///< one that takes the option max-size
   /// Whether it says of every exit whether it was for lack of memory.

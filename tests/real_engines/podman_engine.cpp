@@ -12,6 +12,7 @@ const EngineUnderTest& engineUnderTest() {
   static const EngineUnderTest podman{.name = "podman",
                                       .uri = podmanUri(),
                                       .socket = podmanSocket(),
+                                      .network = podmanNetworkNamespace(),
                                       .image_ids = "[0-9a-f]{64}",
                                       .log_driver = "k8s-file",
                                       .log_time_step = 1,

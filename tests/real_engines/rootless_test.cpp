@@ -5,8 +5,10 @@ namespace control::test {
 
 /// The service of an ordinary user.
 const EngineUnderTest& engineUnderTest() {
-  static const EngineUnderTest rootless{
-      .name = "podman", .uri = podmanRootlessUri(), .socket = podmanRootlessSocket()};
+  static const EngineUnderTest rootless{.name = "podman",
+                                        .uri = podmanRootlessUri(),
+                                        .socket = podmanRootlessSocket(),
+                                        .network = podmanRootlessNetworkNamespace()};
   return rootless;
 }
 

@@ -115,9 +115,10 @@ export class Agent {
     return `output of ${this.nodeId}:\n${this.output.trimEnd().split('\n').slice(-lines).map((l) => `  ${l}`).join('\n')}`;
   }
 
-  /** The port it says its health endpoint got. */
+  /** The port it says its health endpoint got, last. */
   async healthPort() {
-    const match = await until('health port in the output', () => this.log().match(/health[^\n]*?127\.0\.0\.1:(\d+)/i));
+    const match = await until('health port in the output', () =>
+      [...this.log().matchAll(/health[^\n]*?127\.0\.0\.1:(\d+)/gi)].at(-1));
     return Number(match[1]);
   }
 

@@ -1,20 +1,24 @@
-// The daemon of a private dockerd (tests/engines/dockerd.sh), to be frozen, killed and started again
-// just as it was. Whatever becomes of it, its containers are to run on: live-restore is turned on.
+// The daemon of a private engine (tests/engines), to be frozen, killed and started again just as it
+// was. Whatever becomes of it, its containers are to run on: Docker is told to, Podman's always do.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { target } from './target.mjs';
 import { until } from './wait.mjs';
 
 export class EngineProcess {
   constructor(engine) {
     this.engine = engine;
+    this.name = { docker: 'dockerd', podman: 'podman' }[target.kind];
     this.directory = path.dirname(engine.socketPath);
-    this.pid = Number(this.read('dockerd.pid'));
+    this.pid = Number(this.read(`${this.name}.pid`));
     const list = (name) => fs.readFileSync(`/proc/${this.pid}/${name}`, 'utf8').split('\0').filter(Boolean);
     this.command = list('cmdline');
     this.environment = Object.fromEntries(list('environ').map((entry) => entry.split(/=(.*)/s, 2)));
+    // Held open, since they may end with it.
+    this.namespaces = ['net', 'mnt'].map((name) => fs.openSync(`/proc/${this.pid}/ns/${name}`));
   }
 
   read(name) {
@@ -26,6 +30,7 @@ export class EngineProcess {
   }
 
   async liveRestore() {
+    if (target.kind !== 'docker') return;
     fs.writeFileSync(path.join(this.directory, 'daemon.json'), '{"live-restore": true}');
     this.signal('SIGHUP');
     await until('live-restore', async () => (await this.engine.request('GET', '/info')).LiveRestoreEnabled);
@@ -33,7 +38,7 @@ export class EngineProcess {
 
   async end(signal) {
     this.signal(signal);
-    await until('the end of dockerd', () => this.hasEnded(), 60_000);
+    await until(`the end of ${this.name}`, () => this.hasEnded(), 60_000);
     // Of one that nobody waits for yet, the next would think that it lives.
     fs.rmSync(path.join(this.directory, 'engine.pid'), { force: true });
   }
@@ -49,17 +54,19 @@ export class EngineProcess {
 
   /** Starts it as it was, and waits until it answers. */
   async start() {
-    const log = fs.openSync(path.join(this.directory, 'dockerd.log'), 'a');
-    const inside = [`--net=/run/netns/${this.read('netns')}`, `--mount=/proc/${this.read('containerd.pid')}/ns/mnt`];
+    const logFile = path.join(this.directory, `${this.name}.log`);
+    const log = fs.openSync(logFile, 'a');
+    const [net, mount] = this.namespaces.map((descriptor) => `/proc/${process.pid}/fd/${descriptor}`);
+    const inside = [`--net=${net}`, `--mount=${mount}`, `--wdns=${this.directory}`];
     const child = spawn('nsenter', [...inside, ...this.command], {
       cwd: this.directory, env: this.environment, detached: true, stdio: ['ignore', log, log],
     });
     child.unref();
     fs.closeSync(log);
     this.pid = child.pid;
-    fs.writeFileSync(path.join(this.directory, 'dockerd.pid'), `${child.pid}\n`);
-    await until('an answer of dockerd', () => {
-      assert.equal(child.exitCode, null, `dockerd ended; see ${this.directory}/dockerd.log`);
+    fs.writeFileSync(path.join(this.directory, `${this.name}.pid`), `${child.pid}\n`);
+    await until(`an answer of ${this.name}`, () => {
+      assert.equal(child.exitCode, null, `${this.name} ended; see ${logFile}`);
       return this.engine.request('GET', '/version');
     }, 60_000);
   }

@@ -1,6 +1,7 @@
 // What the engine did with containers, by its own word, and for which command it did it.
 
 import http from 'node:http';
+import { target } from './target.mjs';
 import { pause } from './wait.mjs';
 
 /** How long the engine may still carry out a command whose end said that nobody can tell. */
@@ -8,7 +9,9 @@ const kAftermath = 60_000;
 
 /** Commands that have containers made, or started. */
 const kAsks = {
-  create: (m) => m.action === 'create_server' || (m.action === 'update_server' && Boolean(m.payload.environment)),
+  // Podman changes the limits of what runs; what does not run is made anew with them.
+  create: (m) => m.action === 'create_server' ||
+    (m.action === 'update_server' && (Boolean(m.payload.environment) || target.kind === 'podman')),
   start: (m) => m.action === 'start_server' || m.action === 'restart_server' ||
     (m.action === 'create_server' && m.payload.start),
 };

@@ -39,9 +39,13 @@ const kFitting = {
   running: new Set(['running']),
   exited: new Set(['stopped', 'crashed', 'failed']),
 };
+/** The engines' words for what has ended and is not yet cleared away. */
+const kHasEnded = new Set(['dead', 'stopped']);
 /** And beside these while a command for that server has not ended, or it is started without one. */
 const kFittingMeanwhile = {
-  absent: new Set(['creating', 'pulling', 'deleting']),
+  // One whose limits cannot be changed in place is made anew, at the latest when it is started.
+  absent: new Set(['creating', 'pulling', 'deleting', ...(target.kind === 'podman'
+    ? ['starting', 'restarting', 'stopped', 'crashed'] : [])]),
   created: new Set(['creating', 'starting', 'restarting', 'deleting']),
   running: new Set(['starting', 'stopping', 'restarting', 'deleting']),
   exited: new Set(['starting', 'stopping', 'restarting', 'deleting']),
@@ -71,7 +75,7 @@ export class Storm {
     this.link.waiters.add({ offer: (message) => this.hear(message) });
   }
 
-  /** `breaksEngine`: it is a private dockerd, and one's own. */
+  /** `breaksEngine`: it is a private engine, and one's own. */
   async open({ breaksEngine = false } = {}) {
     if (!target.real) return;
     this.ledger = new EngineLedger(target.engine.socketPath);
@@ -208,7 +212,7 @@ export class Storm {
   async actualStates() {
     const states = new Map();
     for (const [id, state] of await target.engine.states()) {
-      states.set(id, kFitting[state] ? state : state === 'dead' ? 'exited' : `${state} (engine)`);
+      states.set(id, kFitting[state] ? state : kHasEnded.has(state) ? 'exited' : `${state} (engine)`);
     }
     return states;
   }
@@ -219,28 +223,40 @@ export class Storm {
     return new Map(servers.map(({ serverId, status }) => [serverId, status]));
   }
 
-  /** One look at all servers at once: where `statuses` are not what the engine says. */
-  async disagreements(statusesNow) {
+  /**
+   * One look at all servers at once: where `statuses` are not what the engine says, and since when what
+   * fits was said. A busy engine takes its time to answer, and each server's state is of a moment within:
+   * what was said before it was asked may fit, or what was said after.
+   */
+  async look(statusesNow) {
+    const before = { at: Date.now(), statuses: await statusesNow(), busy: this.busy() };
     const actual = await this.actualStates();
-    const statuses = await statusesNow();
-    const busy = new Set(this.unended().map(({ message }) => message.serverId));
-    for (const [id, status] of this.toldStates()) if (status === 'starting') busy.add(id);
+    const after = { at: Date.now(), statuses: await statusesNow(), busy: this.busy() };
     const watched = this.witness ? [...this.servers, this.witness.id] : this.servers;
-    return watched.flatMap((id) => {
+    const fits = (id, { statuses, busy }) => {
       const [is, said] = [actual.get(id) ?? 'absent', statuses.get(id) ?? 'absent'];
-      const fits = kFitting[is]?.has(said) || (busy.has(id) && kFittingMeanwhile[is]?.has(said));
-      return fits ? [] : [`${id}: the engine says ${is}, the panel ${said}`];
-    });
+      return kFitting[is]?.has(said) || (busy.has(id) && kFittingMeanwhile[is]?.has(said));
+    };
+    const wrong = watched.filter((id) => !fits(id, before) && !fits(id, after)).map((id) => `${id}: the engine says ${
+      actual.get(id) ?? 'absent'}, the panel ${after.statuses.get(id) ?? 'absent'}`);
+    return { wrong, at: watched.every((id) => fits(id, before)) ? before.at : after.at };
+  }
+
+  /** Servers that a command, or a start without one, is changing. */
+  busy() {
+    const started = [...this.toldStates()].filter(([, status]) => status === 'starting').map(([id]) => id);
+    return new Set([...this.unended().map(({ message }) => message.serverId), ...started]);
   }
 
   /** Ms from `since` until all servers agree at one moment, which must be soon enough. */
   async agreeSince(since, statusesNow, what) {
-    let wrong = [];
+    let wrong;
+    let at;
     do {
-      wrong = await this.disagreements(statusesNow).catch((error) => [error.message]);
+      ({ wrong, at } = await this.look(statusesNow).catch((error) => ({ wrong: [error.message], at: Date.now() })));
       if (wrong.length > 0) await pause(20);
-    } while (wrong.length > 0 && Date.now() - since < kAgreement + 30_000);
-    const took = Date.now() - since;
+    } while (wrong.length > 0 && at - since < kAgreement + 30_000);
+    const took = at - since;
     if (wrong.length === 0 && took <= kAgreement) return took;
     const end = wrong.length > 0 ? `not within ${took} ms:\n${wrong.join('\n')}` : `only after ${took} ms`;
     throw new Error(`${what} ${end}\n${this.link.tail(80, wrong[0]?.split(':')[0])}`);

@@ -68,9 +68,10 @@ export class World {
     return { image: target.image, startup: programs.graceful, limits: { memory: '64m' }, ...fields };
   }
 
-  /** A server, made by the panel. `what` names it in failures. */
+  /** A server, made by the panel once the engine answers. `what` names it in failures. */
   async create(what, fields = {}) {
     const id = uniqueId(what);
+    if (target.real) await until('engine', async () => (await this.agent.health()).runtime.reachable, 60_000);
     this.created.push(id);
     await this.link.command('create_server', id, World.payload(fields)).done(30_000);
     return id;

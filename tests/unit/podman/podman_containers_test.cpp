@@ -145,6 +145,15 @@ TEST(PodmanUpdate, OfWhatDoesNotRunIsWrongState) {
   EXPECT_EQ(engine.count("POST", ""), 0);
 }
 
+TEST(PodmanUpdate, WithoutCgroupsIsUnsupportedAndNotTried) {
+  ScriptedEngine engine(podmanScript("4.3.1", [](const Request& request, Peer& peer) {
+    const std::string facts = R"({"host":{"cgroupVersion":"v1","security":{"rootless":true}}})";
+    return peer.reply(200, has(request, "/info") ? facts : inspection("running")), true;
+  }));
+  EXPECT_CODE(opened(engine)->update({"web"}, {.pids = 5}, soon()), ErrorCode::kUnsupported);
+  EXPECT_EQ(engine.count("POST", ""), 0);
+}
+
 TEST(PodmanAttach, NeverSetsAContainerUpAnewThatIsOver) {
   for (const char* state : {"exited", "stopped", "removing", "paused"}) {
     ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer& peer) {
