@@ -107,8 +107,8 @@ class Conformance : public ::testing::Test {
   void awaitText(const ContainerId& id, const std::string& text);
 
   /// A container of that specification. Nullopt where the engine refuses, as it may, to make one
-  /// with that field, or warns of limits that it will not keep, which is a skip; the test fails when
-  /// it says anything else.
+  /// with that field, or warns of limits that it will not keep, which is a skip; the test fails
+  /// when it says anything else.
   std::optional<ContainerId> createWith(const ContainerSpec& spec, const std::string& field);
   /// What it prints before it ends with 0, unless the engine refuses that field.
   void expectPrints(const ContainerSpec& spec, const std::string& field,
