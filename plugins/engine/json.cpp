@@ -1,5 +1,6 @@
 #include "engine/json.h"
 
+#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -153,16 +154,18 @@ class JsonParser {
   void skipPlain() noexcept {
     constexpr std::uint64_t kOnes = 0x0101010101010101U;
     constexpr std::uint64_t kHighs = 0x8080808080808080U;
-    while (end_ - at_ >= 8) {
+    for (; end_ - at_ >= 8; at_ += 8) {
       std::uint64_t word = 0;
       std::memcpy(&word, at_, sizeof word);
+      if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
       const std::uint64_t quote = word ^ (kOnes * '"');
       const std::uint64_t slash = word ^ (kOnes * '\\');
-      // The high bit of a byte that is not plain; a byte before it may be marked in vain.
+      // The high bit of each byte that is not plain. Bytes after the first may be marked in vain.
       const std::uint64_t special =
           (word | (word - kOnes * 0x20) | (quote - kOnes) | (slash - kOnes)) & kHighs;
-      if (special != 0) return;
-      at_ += 8;
+      if (special == 0) continue;
+      at_ += std::countr_zero(special) / 8;
+      return;
     }
   }
 

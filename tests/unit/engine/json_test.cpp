@@ -37,6 +37,20 @@ TEST(Json, FindsTheEndOfAStringAtEveryOffset) {
   }
 }
 
+TEST(Json, TakesPlainBytesAndNoOthersAtEveryOffset) {
+  for (std::size_t offset = 0; offset < 20; ++offset) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text(20, 'x');
+      text[offset] = static_cast<char>(byte);
+      const bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+      const auto document = JsonDocument::parse("[\"" + text + "\"]");
+      ASSERT_EQ(document.has_value(), plain) << byte << " at " << offset;
+      if (!plain) continue;
+      document->root().forEachElement([&](const JsonValue& one) { EXPECT_EQ(one.string(), text); });
+    }
+  }
+}
+
 TEST(Json, ConvertsNothing) {
   const JsonDocument document = parsed(R"({"s":"12","n":12,"f":1.5,"e":1e3,"b":true})");
   const JsonValue root = document.root();
