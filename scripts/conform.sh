@@ -13,6 +13,7 @@ build=${1:-build/dev}
 suite=$build/tests/contract/control-conform
 [ -x "$suite" ] || fail "$suite is not there: build the target control-conform first"
 work=$(mktemp -d /tmp/conform-XXXXXX)
+chmod 711 "$work"  # an ordinary user has an engine in it
 started=()
 stop_engines() {
   local engine
@@ -23,13 +24,13 @@ stop_engines() {
 }
 trap stop_engines EXIT
 
-# uri_of ENGINE-SCRIPT GIVEN: the engine that was named, else a private one.
+# uri_of ENGINE-SCRIPT GIVEN [OPTION]: the engine that was named, else a private one.
 uri_of() {
   if [ -n "$2" ]; then
     printf '%s' "$2"
     return
   fi
-  "tests/engines/$1" start "$work/$1" --owner $$ >"$work/$1.log" 2>&1 ||
+  "tests/engines/$1" start "$work/$1" --owner $$ "${@:3}" >"$work/$1.log" 2>&1 ||
     { cat "$work/$1.log" >&2; fail "no engine by $1"; }
   cat "$work/$1/uri"
 }
@@ -66,6 +67,15 @@ conform docker "$lists/docker.txt" "$suite" --runtime "$uri" --plugin "$(plugin 
 uri=$(uri_of podman.sh "${CONTROL_TEST_PODMAN:-}")
 [ -n "${CONTROL_TEST_PODMAN:-}" ] || started+=(podman.sh)
 conform podman "$lists/podman.txt" "$suite" --runtime "$uri" --plugin "$(plugin podman)" $(pullable_of podman.sh)
+# The same of an ordinary user, who has no cgroups where the host has version 1 of them.
+if [ -z "${CONTROL_TEST_PODMAN:-}" ]; then
+  tests/engines/podman.sh stop "$work/podman.sh" >/dev/null
+  uri=$(uri_of podman.sh "" --rootless)
+  list=podman-rootless-cgroup-v1
+  [ ! -e /sys/fs/cgroup/cgroup.controllers ] || list=podman
+  conform podman-rootless "$lists/$list.txt" "$suite" --runtime "$uri" --plugin "$(plugin podman)" $(pullable_of podman.sh)
+  sed -i 's/$/, without root/' "$work/podman-rootless.title"
+fi
 if [ -x "$build/tests/custom_plugin/control-conform-process" ]; then
   conform process examples/custom_plugin/expected-skips.txt \
     "$build/tests/custom_plugin/control-conform-process" --runtime "process://$work/state" --image host
