@@ -10,7 +10,6 @@ namespace control::mock {
 namespace {
 
 using testing::CallPhase;
-using testing::Primitive;
 using testing::Rule;
 using testing::RuleAction;
 using testing::RuleCondition;

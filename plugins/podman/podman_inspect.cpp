@@ -8,7 +8,6 @@
 
 namespace control::podman {
 
-using engine::fromUnix;
 using engine::JsonDocument;
 using engine::JsonValue;
 using engine::missing;

@@ -11,7 +11,6 @@ using engine::fromUnix;
 using engine::JsonDocument;
 using engine::JsonValue;
 using engine::missing;
-using engine::smallInteger;
 using engine::strings;
 
 bool carries(const Labels& labels, const Labels& wanted) {

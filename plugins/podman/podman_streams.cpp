@@ -9,7 +9,6 @@ namespace {
 
 using engine::checkContainerId;
 using engine::HttpRequest;
-using engine::HttpResponse;
 using engine::Method;
 
 /// How long a refusal of a log may take.

@@ -88,8 +88,9 @@ requires std::is_enum_v<Enum> std::string toWord(Enum value) {
 
 bool fromWord(std::string_view word, std::string& text) {
   auto read = unescape(word);
-  if (read) text = *std::move(read);
-  return read.has_value();
+  if (!read) return false;
+  text = *std::move(read);
+  return true;
 }
 template <class Number>
 requires std::integral<Number>

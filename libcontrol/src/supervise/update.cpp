@@ -220,8 +220,9 @@ void Supervisor::Core::makeAgain(const EntryPtr& entry) {
     told.error = made.error();
   }
   if (!entry->container) {
+    const bool later = !told.failed;
     setState(*entry, EntryState::kFailed, Reason::kRemoved, nullptr, std::move(told));
-    if (!told.failed) lookLater(entry);
+    if (later) lookLater(entry);
     return;
   }
   settleMade(entry, std::move(told));
