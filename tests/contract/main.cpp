@@ -24,28 +24,21 @@ constexpr int kFailed = 1;
 constexpr int kCouldNotRun = 2;
 constexpr const char* kNoneMatches = "no behaviour matches --filter; --list shows all";
 
-sigset_t endingSignals() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGINT);
-  ::sigaddset(&signals, SIGTERM);
-  ::sigaddset(&signals, SIGHUP);
-  return signals;
-}
-
 /// An interrupted run takes its containers with it.
 void cleanUpWhenInterrupted() {
   std::thread([] {
     const sigset_t signals = endingSignals();
     int number = 0;
     ::sigwait(&signals, &number);
+    // Whoever would kill a clean-up that hangs may be gone.
+    ::alarm(3 * kCleanUpLimit.count());
     World& world = World::instance();
     world.interrupted().request_stop();
     const auto swept = world.sweep();
     if (swept)
-      complain("\ninterrupted: " + std::to_string(*swept) + " containers removed\n");
+      complain("clean-up: " + std::to_string(*swept) + " containers removed\n");
     else
-      complain("\ninterrupted, and cannot clean up: " + swept.error().message + '\n');
+      complain("cannot clean up: " + swept.error().message + '\n');
     endSuite(128 + number);
   }).detach();
 }
@@ -108,6 +101,6 @@ int main(int count, char** arguments) {
   // In every thread there will be: one of them waits for these.
   const sigset_t signals = endingSignals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  const auto code = runApart([&] { return run(*options); });
+  const auto code = runApart(options->limit, [&] { return run(*options); });
   return code ? *code : fail(code.error());
 }

@@ -3,7 +3,9 @@
 #include <fnmatch.h>
 
 #include <array>
+#include <charconv>
 #include <filesystem>
+#include <set>
 #include <string_view>
 
 namespace control::conform {
@@ -23,6 +25,7 @@ const char* const kUsage =
   --fixtures DIR    the broken plugins for the loader's behaviours (default: the installed ones)
   --junit FILE      writes the results as JUnit XML
   --filter PATTERN  only these, as stop_*:kill_* or -pull_*
+  --limit SECONDS   a behaviour that takes longer fails and ends the run (default 120)
   --list            prints the behaviours, with --filter only those: group, name, MUST or SHOULD,
                     what it needs
   --version, --help
@@ -41,14 +44,15 @@ struct TextOption {
   std::string Options::*member;
   bool is_path;
 };
-constexpr std::array<TextOption, 8> kTexts{{{"--runtime", &Options::runtime, false},
+constexpr std::array<TextOption, 9> kTexts{{{"--runtime", &Options::runtime, false},
                                             {"--plugin", &Options::plugin, true},
                                             {"--junit", &Options::junit, true},
                                             {"--expect", &Options::expect, true},
                                             {"--fixtures", &Options::fixtures, true},
                                             {"--image", &Options::image, false},
                                             {"--pullable", &Options::pullable, false},
-                                            {"--filter", &Options::filter, false}}};
+                                            {"--filter", &Options::filter, false},
+                                            {"--limit", &Options::limit_text, false}}};
 
 struct Flag {
   std::string_view name;
@@ -80,6 +84,17 @@ bool matchesAny(std::string_view patterns, const std::string& name) {
   return false;
 }
 
+Result<void> understandLimit(Options& options) {
+  const std::string& text = options.limit_text;
+  int seconds = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || seconds < 1 ||
+      seconds > 86400)
+    return misused("--limit " + text + ": expected whole seconds, 1 to 86400");
+  options.limit = std::chrono::seconds(seconds);
+  return {};
+}
+
 }  // namespace
 
 /// As GoogleTest does: what stands behind the first `-` is left out.
@@ -93,8 +108,11 @@ bool Options::selects(const std::string& full_name) const {
 
 Result<Options> Options::parse(int count, const char* const* arguments) {
   Options options;
+  std::set<std::string_view> given;
   const auto setText = [&](const TextOption& option, std::string value) -> Result<void> {
     if (value.empty()) return misused(std::string(option.name) + " needs a value");
+    if (!given.insert(option.name).second)
+      return misused(std::string(option.name) + " is given twice");
     options.*option.member =
         option.is_path ? std::filesystem::absolute(value).string() : std::move(value);
     return {};
@@ -118,6 +136,11 @@ Result<Options> Options::parse(int count, const char* const* arguments) {
     }
     if (!known) return misused("unknown argument '" + std::string(argument) + "'; try --help");
   }
+  if (auto understood = understandLimit(options); !understood) return understood.error();
+  std::error_code ignored;
+  if (const std::filesystem::path folder = options.fixtures;
+      !folder.empty() && !std::filesystem::exists(folder / "libcontrol-good.so", ignored))
+    return misused("--fixtures " + options.fixtures + ": there is no libcontrol-good.so in it");
   if (!options.filter.empty()) options.filter = overFullNames(options.filter);
   if (options.runtime.empty() && !options.list && !options.help && !options.version)
     return misused("--runtime is missing, as --runtime docker:///run/docker.sock; try --help");

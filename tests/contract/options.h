@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,8 @@ struct Options {
   std::string image = "control-test:latest";
   std::string pullable{};  ///< an image that a registry has and that is not here; empty: none
   std::string filter{};    ///< GoogleTest's pattern over behaviours or Group.behaviour
+  std::string limit_text = "120";
+  std::chrono::seconds limit{};  ///< for each behaviour: limit_text, understood
   bool list = false;
   bool help = false;
   bool version = false;

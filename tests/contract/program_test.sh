@@ -72,6 +72,10 @@ expect 0 '^CONFORMS' --runtime "$mock" --filter inspect_missing_is_not_found --j
 expect 2 'cannot write .*no/such' --runtime "$mock" --junit "$work/no/such/junit.xml"
 grep -q 'testcase name="inspect_missing_is_not_found"' "$work/junit.xml" || die "no JUnit results"
 
+expect 2 'fixtures /no/such/folder: there is no libcontrol-good.so' --runtime "$mock" --fixtures /no/such/folder
+expect 2 '^control-conform: --runtime is given twice' --runtime "$mock" --runtime "$mock"
+expect 2 'limit 0: expected whole seconds' --runtime "$mock" --limit 0
+
 # endedBy SIGNAL WANTED-EXIT-CODE: in the middle of a stop that takes 11 s.
 endedBy() {
   ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:handle_segv=0 \
@@ -89,7 +93,8 @@ endedBy() {
   [ "$status" -eq "$2" ] || die "ended by SIG$1: exit code $status, expected $2"
 }
 endedBy TERM 143
-grep -Eq '^interrupted: [01] containers removed' "$work/out" || die "it did not clean up"
+grep -q '^interrupted in stop_timeout_longer' "$work/out" || die "it did not say what ran"
+grep -Eq '^clean-up: [01] containers removed' "$work/out" || die "it did not clean up"
 endedBy SEGV 139
 grep -q '^  DIED  stop_timeout_longer' "$work/out" || die "it did not say what ran"
 
@@ -106,3 +111,31 @@ grep -q '^these are my last words' "$work/out" || die "what it printed before it
 grep -q 'by signal 6 (Aborted)' "$work/out" || die "it did not say by which signal it died"
 expect 1 "neither info\(\)\.endpoint \('.*'\) nor the path of --runtime \('/extension.*'\) is a" \
   --runtime mutant:///extension_for_any_name --filter hung_container_does_not_block_others
+
+# Calls that never return.
+hangs=inspect_missing_is_not_found
+expect 1 "^  FAIL  $hangs: did not return within 1 s" --runtime mutant:///inspect_never_returns \
+  --filter "$hangs" --limit 1
+tail -n 1 "$work/out" | grep -q '^DOES NOT CONFORM: the plugin did not return' || die "it did not end so"
+grep -q '^clean-up: 0 containers removed' "$work/out" || die "it did not clean up"
+expect 1 '^the clean-up did not end' --runtime mutant:///list_never_returns_either \
+  --filter "$hangs" --limit 1
+
+# A second signal waits for nothing: the clean-up of this one would take all its time.
+"$program" --runtime mutant:///list_never_returns_either --filter "$hangs" >"$work/out" 2>&1 &
+pid=$!
+awaitLine() {
+  tries=0
+  until grep -q "$1" "$work/out"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 600 ] || die "there is no line /$1/"
+    sleep 0.1
+  done
+}
+awaitLine '^Create$'
+kill -TERM "$pid"
+awaitLine "^interrupted in $hangs"
+kill -TERM "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" -eq 143 ] || die "ended by a second signal: exit code $status, expected 143"

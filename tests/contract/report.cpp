@@ -29,7 +29,10 @@ std::string seconds(std::chrono::steady_clock::duration duration) {
 
 }  // namespace
 
-void Report::OnTestStart(const ::testing::TestInfo& test) { nowRuns(test.name()); }
+void Report::OnTestStart(const ::testing::TestInfo& test) {
+  nowRuns(test.name());
+  if (group_ != test.test_suite_name()) say((group_ = test.test_suite_name()) + '\n');
+}
 
 bool printBehaviours(const Options& options) {
   bool any = false;
@@ -54,10 +57,6 @@ void Report::OnTestProgramStart(const ::testing::UnitTest&) {
        << world.options().runtime << ", label " << World::kRunKey << '=' << world.runLabel()
        << '\n';
   say(text.str());
-}
-
-void Report::OnTestSuiteStart(const ::testing::TestSuite& group) {
-  say(std::string(group.name()) + '\n');
 }
 
 void Report::OnTestPartResult(const ::testing::TestPartResult& result) {

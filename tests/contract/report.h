@@ -12,7 +12,6 @@ namespace control::conform {
 class Report final : public ::testing::EmptyTestEventListener {
  public:
   void OnTestProgramStart(const ::testing::UnitTest& program) override;
-  void OnTestSuiteStart(const ::testing::TestSuite& group) override;
   void OnTestStart(const ::testing::TestInfo& test) override;
   void OnTestPartResult(const ::testing::TestPartResult& result) override;
   void OnTestEnd(const ::testing::TestInfo& test) override;
@@ -20,6 +19,7 @@ class Report final : public ::testing::EmptyTestEventListener {
 
  private:
   std::chrono::steady_clock::time_point began_{};
+  std::string group_{};
   std::string failures_{};
   std::string skipped_because_{};
 };

@@ -12,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -75,19 +76,74 @@ sigset_t passedOn() {
   std::exit(verdict);
 }
 
-/// The child's status, once it is over.
-int awaitSuite(pid_t child, const sigset_t& signals) {
-  for (;;) {
-    siginfo_t signal{};
-    const int number = ::sigwaitinfo(&signals, &signal);
-    if (number == SIGCHLD) {
-      int status = 0;
-      if (::waitpid(child, &status, WNOHANG) == child) return status;
-    } else if (number > 0) {
-      ::kill(child, number);
+/// The suite as its parent sees it.
+class Watch {
+ public:
+  Watch(pid_t child, std::chrono::seconds limit) : child_(child), limit_(limit) {}
+
+  /// Until the child is over.
+  void await(const sigset_t& signals) {
+    static constexpr timespec kSecond{.tv_sec = 1, .tv_nsec = 0};
+    for (;;) {
+      const int number = ::sigtimedwait(&signals, nullptr, &kSecond);
+      if (number == SIGCHLD && ::waitpid(child_, &status, WNOHANG) == child_) return;
+      if (number < 0 && errno == EAGAIN) secondPassed();
+      if (number > 0 && number != SIGCHLD) signalled(number);
     }
   }
-}
+
+  int status = 0;
+  int ended_by = 0;       ///< the signal that somebody ended the run by
+  std::string overdue{};  ///< the behaviour that did not return
+  bool given_up = false;  ///< the clean-up did not end
+
+ private:
+  void signalled(int number) {
+    const sigset_t ending = endingSignals();
+    if (::sigismember(&ending, number) != 1) {
+      ::kill(child_, number);
+    } else if (ended_by != 0) {
+      giveUp();
+    } else {
+      ended_by = number;
+      complain("\ninterrupted in " + std::string(shared->behaviour.load()) +
+               "; once more ends it without a clean-up\n");
+      end(number);
+    }
+  }
+
+  void secondPassed() {
+    ++seconds_;
+    if (ending_) {
+      if (seconds_ >= kCleanUpLimit.count()) giveUp();
+    } else if (const char* const now = shared->behaviour; now != behaviour_) {
+      behaviour_ = now;
+      seconds_ = 0;
+    } else if (seconds_ >= limit_.count()) {
+      overdue = now;
+      say("  FAIL  " + overdue + ": did not return within " + std::to_string(limit_.count()) +
+          " s\n");
+      end(SIGTERM);
+    }
+  }
+
+  void end(int number) {
+    if (!std::exchange(ending_, true)) seconds_ = 0;
+    ::kill(child_, number);
+  }
+
+  void giveUp() {
+    given_up = true;
+    ::kill(child_, SIGKILL);
+  }
+
+  const pid_t child_;
+  const std::chrono::seconds limit_;
+  const char* behaviour_ = nullptr;
+  /// Of the behaviour, or of the clean-up. Counted: those in which the job was stopped are none.
+  std::int64_t seconds_ = 0;
+  bool ending_ = false;
+};
 
 [[noreturn]] void endBy(int number) {
   const rlimit none{};
@@ -100,12 +156,21 @@ int awaitSuite(pid_t child, const sigset_t& signals) {
   ::_exit(128 + number);
 }
 
-int judge(int status) {
+int judge(const Watch& watch) {
+  const int status = watch.status;
   const int verdict = shared->verdict;
   const bool by_signal = WIFSIGNALED(status);
   const int number = by_signal ? WTERMSIG(status) : 0;
   // Of no behaviour: a sanitizer's last words, a death of the library's.
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) complain(printedOn(fd));
+  if (watch.given_up)
+    complain("the clean-up did not end: containers with the label of this run may be left\n");
+  if (watch.ended_by != 0) return 128 + watch.ended_by;
+  if (!watch.overdue.empty()) {
+    say("failed: " + watch.overdue +
+        "\nDOES NOT CONFORM: the plugin did not return; what comes after it did not run\n");
+    return kNotConforming;
+  }
   if (by_signal || verdict == kNoVerdict) {
     const std::string name = shared->behaviour.load();
     say("  DIED  " + name + "\nfailed: " + name +
@@ -121,7 +186,14 @@ int judge(int status) {
 
 }  // namespace
 
-Result<int> runApart(const std::function<int()>& suite) {
+sigset_t endingSignals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int one : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals, one);
+  return signals;
+}
+
+Result<int> runApart(std::chrono::seconds limit, const std::function<int()>& suite) {
   void* const memory =
       ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return notApart("mmap");
@@ -135,7 +207,9 @@ Result<int> runApart(const std::function<int()>& suite) {
   const pid_t child = ::fork();
   if (child < 0) return notApart("fork");
   if (child == 0) beSuite(suite, parent, mask);
-  return judge(awaitSuite(child, signals));
+  Watch watch(child, limit);
+  watch.await(signals);
+  return judge(watch);
 }
 
 void nowRuns(const char* behaviour) { shared->behaviour = behaviour; }

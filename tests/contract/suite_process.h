@@ -1,5 +1,8 @@
 #pragma once
 
+#include <signal.h>
+
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -13,8 +16,17 @@ namespace control::conform {
 /// this process are passed on to the suite. Returns the exit code; a suite that a signal ended ends
 /// this process by the same.
 ///
+/// A behaviour that has not returned within `limit` fails, and the suite ends with it: SIGTERM has
+/// it clean up. A suite that is to end and does not within kCleanUpLimit is killed, and at once by
+/// a second SIGINT, SIGTERM or SIGHUP.
+///
 /// Call once, before there are threads.
-Result<int> runApart(const std::function<int()>& suite);
+Result<int> runApart(std::chrono::seconds limit, const std::function<int()>& suite);
+
+inline constexpr std::chrono::seconds kCleanUpLimit{10};
+
+/// The signals that end a run: SIGINT, SIGTERM, SIGHUP.
+sigset_t endingSignals();
 
 // ---- In the suite's process. Any thread. ----
 

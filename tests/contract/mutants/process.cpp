@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -106,6 +107,28 @@ CallContext patient(CallContext context) {
   return context;
 }
 
+[[noreturn]] void hang() {
+  for (;;) ::pause();
+}
+
+/// Neither a deadline nor a cancellation ends it, and no container can be cleaned up.
+class ListNeverReturns final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<ContainerInfo> inspect(const ContainerId&, const CallContext&) override {
+    hangs_ = true;
+    hang();
+  }
+  Result<std::vector<ContainerSummary>> list(const ListFilter& filter,
+                                             const CallContext& context) override {
+    if (hangs_) hang();
+    return Decorator::list(filter, context);
+  }
+
+ private:
+  static inline std::atomic<bool> hangs_ = false;
+};
+
 /// next() waits, whatever its deadline. A reader that polls never gets its turn.
 template <class Item>
 class Patient final : public StreamDecorator<Item> {
@@ -164,6 +187,8 @@ void addProcessMutants(std::map<std::string_view, MakeMutant>& all) {
   all.emplace("changes_folder", beside([] { static_cast<void>(::chdir("/") == 0); }));
   all.emplace("changes_umask", beside([] { ::umask(0123); }));
   all.emplace("closes_stdin", beside([] { ::close(STDIN_FILENO); }));
+  all.emplace("inspect_never_returns", beside(hang));
+  all.emplace("list_never_returns_either", makes<ListNeverReturns>());
   all.emplace("exits_with_0", beside([] { std::exit(0); }));
   all.emplace("quick_exits_with_0", beside([] { std::quick_exit(0); }));
   all.emplace("underscore_exits_with_0", beside([] { ::_exit(0); }));
