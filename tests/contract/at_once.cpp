@@ -100,7 +100,7 @@ MUST_ON(AtOnce, Events, events_past_deadline_gives_what_is_there, Capability::kE
   EXPECT_EQ(created->container, id);
 }
 
-MUST_ON(AtOnce, Pull, pull_past_deadline_gives_what_is_there, Capability::kPull) {
+MUST_ON(AtOnce, Pull, pull_past_deadline_gives_what_is_there, Capability::kPull, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->breakPull(PullCase::kSilentRegistry);

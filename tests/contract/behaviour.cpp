@@ -9,6 +9,19 @@ std::vector<Behaviour>& behaviours() {
   return all;
 }
 
+std::string_view wordOf(const Need& need) {
+  if (const auto* capability = std::get_if<Capability>(&need)) return toString(*capability);
+  switch (std::get<Means>(need)) {
+    case Means::kFault:
+      return "fault";
+    case Means::kPullable:
+      return "pullable";
+    case Means::kDescriptor:
+      return "descriptor";
+  }
+  return {};
+}
+
 bool isBehaviour(std::string_view name) {
   const auto& all = behaviours();
   return std::any_of(all.begin(), all.end(),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <libcontrol/types.h>
@@ -10,12 +11,23 @@ namespace control::conform {
 /// MUST: an engine without it is none of ours. SHOULD: better with it, usable without.
 enum class Level { kMust, kShould };
 
+/// What it takes beside capabilities to see a behaviour.
+enum class Means {
+  kFault,       ///< the engine can be made to fail
+  kPullable,    ///< an image that can be pulled (--pullable)
+  kDescriptor,  ///< pollFd() of what the behaviour opens is one
+};
+
+using Need = std::variant<Capability, Means>;
+/// As --list shows it.
+std::string_view wordOf(const Need& need);
+
 /// One named behaviour of the contract, and what an engine has to be able to do to show it.
 struct Behaviour {
   std::string_view group;
   std::string_view name;
   Level level;
-  std::vector<Capability> needs;
+  std::vector<Need> needs;
 };
 
 /// All of them, in the order in which they run. Filled before main().

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <libcontrol/runtime.h>
+#include <libcontrol/testing/printers.h>
 
 #include "contract/behaviour.h"
 #include "contract/faults.h"
@@ -32,13 +33,15 @@ class Conformance : public ::testing::Test {
 
   ContainerRuntime& runtime() { return *runtime_; }
   bool has(Capability capability) const;
+  /// Those that --list shows of this behaviour.
+  bool declares(Means means) const;
 
   /// Closes the runtime and opens another one on the same engine.
   void reopen();
 
   // ---- Skips and faults ----
 
-  /// Skips the test when the engine's list says so, else fails it. Return after it.
+  /// Skips the test; one that is not on the engine's list fails the run. Return after it.
   void skip(const std::string& reason);
   /// From here on the runtime is one whose engine can be made to fail; null where none can.
   Faults* faultsIfAny();
@@ -199,7 +202,7 @@ bool registerBehaviour(Behaviour behaviour, const char* file, int line) {
 
 }  // namespace control::conform
 
-/// MUST(Group, name, Capability...) { ... } is the test of the behaviour `name`.
+/// MUST(Group, name, Capability or Means...) { ... } is the test of the behaviour `name`.
 #define CONTROL_BEHAVIOUR_(base_, level_, group_, name_, ...)                            \
   class name_ final : public base_ {                                                     \
    public:                                                                               \

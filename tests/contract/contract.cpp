@@ -83,7 +83,7 @@ class Silent {
 constexpr const char* kSilentStubborn =
     "trap '' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
-MUST(Contract, hung_container_does_not_block_others) {
+MUST(Contract, hung_container_does_not_block_others, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const ContainerId hung = runReady(obedient());
@@ -241,7 +241,7 @@ MUST(Contract, adopting_never_changes_anything) {
   }
 }
 
-MUST(Contract, create_of_unknown_effect_is_discoverable) {
+MUST(Contract, create_of_unknown_effect_is_discoverable, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   if (!engine->loseAnswerToCreate()) return skip("no answer can be lost on this engine");

@@ -169,7 +169,7 @@ MUST(Create, list_survives_concurrent_removal) {
   EXPECT_EQ(listMine().size(), 1U);
 }
 
-MUST(Create, unknown_engine_state_is_unknown_not_a_failure) {
+MUST(Create, unknown_engine_state_is_unknown_not_a_failure, Means::kFault) {
   Faults* const faulty = faults();
   if (faulty == nullptr) return;
   const ContainerId id = run(obedient());

@@ -76,7 +76,7 @@ MUST(Events, events_slow_consumer_gets_a_gap_not_silence, Capability::kEvents) {
   }
 }
 
-MUST(Events, events_engine_restart_gives_a_gap, Capability::kEvents) {
+MUST(Events, events_engine_restart_gives_a_gap, Capability::kEvents, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   auto events = runtime().events({.labels = mine()}, soon());
@@ -99,7 +99,7 @@ MUST(Events, events_engine_restart_gives_a_gap, Capability::kEvents) {
   EXPECT_EQ(created->container, id);
 }
 
-MUST(Events, events_unknown_type_is_preserved, Capability::kEvents) {
+MUST(Events, events_unknown_type_is_preserved, Capability::kEvents, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const ContainerId id = create(obedient());

@@ -73,11 +73,12 @@ int run(const Options& options) {
   ::testing::InitGoogleTest(&count, arguments);
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   delete listeners.Release(listeners.default_result_printer());
-  listeners.Append(new Report);
+  auto* const report = new Report;
+  listeners.Append(report);
   const int failed = RUN_ALL_TESTS();
   if (::testing::UnitTest::GetInstance()->test_to_run_count() == 0)
     return fail({.message = kNoneMatches});
-  return failed == 0 ? 0 : kFailed;
+  return failed == 0 && report->conforms() ? 0 : kFailed;
 }
 
 }  // namespace

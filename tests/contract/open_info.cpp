@@ -22,7 +22,7 @@ MUST(Open, open_unknown_query_key_is_invalid_argument) {
   expectNamed(opened, "no-such-key");
 }
 
-MUST(Open, open_unreachable_engine_is_unavailable_within_deadline) {
+MUST(Open, open_unreachable_engine_is_unavailable_within_deadline, Means::kFault) {
   Faults* const broken = faults();
   if (broken == nullptr) return;
   broken->goDown();
@@ -31,7 +31,7 @@ MUST(Open, open_unreachable_engine_is_unavailable_within_deadline) {
   EXPECT_LE(now() - begin, 5s + slack());
 }
 
-MUST(Open, open_never_falls_back_to_another_engine) {
+MUST(Open, open_never_falls_back_to_another_engine, Means::kFault) {
   Faults* const broken = faults();
   if (broken == nullptr) return;
   broken->goDown();

@@ -23,6 +23,7 @@ class Polling : public Conformance {
   /// Skips the test when there is no descriptor. Return when it is true.
   template <class AnyStream>
   bool offersNone(const AnyStream& stream) {
+    assert(declares(Means::kDescriptor));
     if (stream.pollFd() >= 0) return false;
     skip("there is no descriptor to poll: pollFd() is -1");
     return true;
@@ -82,7 +83,8 @@ class Polling : public Conformance {
   }
 };
 
-MUST_ON(Polling, Logs, logs_poll_readable_when_there_is_something, Capability::kLogs) {
+MUST_ON(Polling, Logs, logs_poll_readable_when_there_is_something, Capability::kLogs,
+        Means::kDescriptor) {
   const ContainerId id = runReady(talker());
   const auto logs = runtime().logs(id, {.follow = true}, soon());
   ASSERT_OK(logs);
@@ -97,7 +99,8 @@ MUST_ON(Polling, Logs, logs_poll_readable_when_there_is_something, Capability::k
   expectEnd(**logs);
 }
 
-MUST_ON(Polling, Exec, exec_polls_readable_when_there_is_something, Capability::kExec) {
+MUST_ON(Polling, Exec, exec_polls_readable_when_there_is_something, Capability::kExec,
+        Means::kDescriptor) {
   const ContainerId id = run(obedient());
   const auto session = runtime().exec(id, {.command = {"cat"}, .standard_input = true}, soon());
   ASSERT_OK(session);
@@ -112,7 +115,8 @@ MUST_ON(Polling, Exec, exec_polls_readable_when_there_is_something, Capability::
   EXPECT_CODE((*session)->next(atOnce()), kCancelled);
 }
 
-MUST_ON(Polling, Attach, attach_polls_readable_when_there_is_something, Capability::kAttach) {
+MUST_ON(Polling, Attach, attach_polls_readable_when_there_is_something, Capability::kAttach,
+        Means::kDescriptor) {
   const ContainerId id = create(talker());
   const auto console =
       runtime().attach(id, {.standard_input = false, .standard_output = true}, soon());
@@ -127,7 +131,8 @@ MUST_ON(Polling, Attach, attach_polls_readable_when_there_is_something, Capabili
   expectEnd(**console);
 }
 
-MUST_ON(Polling, Events, events_poll_readable_when_there_is_something, Capability::kEvents) {
+MUST_ON(Polling, Events, events_poll_readable_when_there_is_something, Capability::kEvents,
+        Means::kDescriptor) {
   const auto events = runtime().events({.labels = mine()}, soon());
   ASSERT_OK(events);
   if (offersNone(**events)) return;
@@ -143,7 +148,7 @@ MUST_ON(Polling, Events, events_poll_readable_when_there_is_something, Capabilit
   EXPECT_CODE((*events)->next(atOnce()), kCancelled);
 }
 
-MUST_ON(Polling, Wait, watch_polls_readable_when_the_run_is_over) {
+MUST_ON(Polling, Wait, watch_polls_readable_when_the_run_is_over, Means::kDescriptor) {
   for (const bool armed_before : {true, false}) {
     const ContainerId id = armed_before ? create(obedient()) : run(obedient());
     const auto armed = watch(id);

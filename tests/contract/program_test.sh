@@ -47,19 +47,27 @@ selects "$only" 'inspect_missing_is_not_found remove_keeps_named_volumes '
 selects 'Loader.o*:Pull.*-pull_*:other_*' 'image_is_visible_at_once_after_pull older_abi '
 expect 0 '^Start ' --list --filter '-stop_*'
 ! grep -q '^Stop stop_' "$work/out" || die "-stop_* lists them all the same"
+expect 0 '^Pull image_is_visible_at_once_after_pull MUST pull fault pullable$' --list
+expect 0 '^Logs logs_poll_readable_when_there_is_something MUST logs descriptor$' --list
 expect 2 'no behaviour matches' --list --filter no_such_behaviour
 
 # A skip has to be listed, one that is not needed is said, one of nothing is a mistake.
 : >"$work/none.txt"
 expect 1 '^DOES NOT CONFORM' --runtime "$mock" --filter "$only" --expect "$work/none.txt"
-grep -q 'put a line `remove_keeps_named_volumes: why` into' "$work/out" || die "no remedy is named"
+grep -q "^skips that are not on the list; put those that are right into $work/none.txt:" "$work/out" ||
+  die "no remedy is named"
+grep -q '1 passed, 0 skipped as listed, 0 failed, 1 skips not listed' "$work/out" || die "the sums are wrong"
+# What it prints is what the list takes.
+grep '^remove_keeps_named_volumes: its containers have no files$' "$work/out" >"$work/pasted.txt" ||
+  die "no line to paste"
+expect 0 '^CONFORMS' --runtime "$mock" --filter "$only" --expect "$work/pasted.txt"
 # There is no installed list.
-expect 1 'put a line .* into a file of your own and name that with --expect FILE' \
+expect 1 'put those that are right into a file of your own and name that with --expect FILE' \
   --runtime "$mock" --filter "$only"
 echo 'remove_keeps_named_volumes: no files  # really' >"$work/some.txt"
 expect 0 '^  skip  remove_keeps_named_volumes: no files' \
   --runtime "$mock" --filter "$only" --expect "$work/some.txt"
-grep -q '1 passed, 1 skipped as listed, 0 failed' "$work/out" || die "the sums are wrong"
+grep -q '1 passed, 1 skipped as listed, 0 failed in' "$work/out" || die "the sums are wrong"
 echo 'inspect_missing_is_not_found: not any more' >>"$work/some.txt"
 expect 0 '^note: inspect_missing_is_not_found is on the list of skips, but passes' \
   --runtime "$mock" --filter "$only" --expect "$work/some.txt"
@@ -120,6 +128,10 @@ tail -n 1 "$work/out" | grep -q '^DOES NOT CONFORM: the plugin did not return' |
 grep -q '^clean-up: 0 containers removed' "$work/out" || die "it did not clean up"
 expect 1 '^the clean-up did not end' --runtime mutant:///list_never_returns_either \
   --filter "$hangs" --limit 1
+
+# Enumerations are shown in their words.
+expect 1 'Which is: exited' --runtime mutant:///inspect_exited_is_unknown \
+  --filter inspect_after_exit_reports_exit_status
 
 # A second signal waits for nothing: the clean-up of this one would take all its time.
 "$program" --runtime mutant:///list_never_returns_either --filter "$hangs" >"$work/out" 2>&1 &

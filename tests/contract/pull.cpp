@@ -13,7 +13,7 @@ Result<void> drain(Result<std::unique_ptr<PullStream>> pull, const CallContext& 
   }
 }
 
-MUST(Pull, pull_in_band_error_is_an_error, Capability::kPull) {
+MUST(Pull, pull_in_band_error_is_an_error, Capability::kPull, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->breakPull(PullCase::kInBandError);
@@ -27,7 +27,7 @@ MUST(Pull, pull_in_band_error_is_an_error, Capability::kPull) {
   EXPECT_FALSE(ended) << "the pull failed, and nobody was told";
 }
 
-MUST(Pull, pull_missing_tag_is_image_not_found, Capability::kPull) {
+MUST(Pull, pull_missing_tag_is_image_not_found, Capability::kPull, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->breakPull(PullCase::kMissingTag);
@@ -36,7 +36,7 @@ MUST(Pull, pull_missing_tag_is_image_not_found, Capability::kPull) {
   EXPECT_CODE(runtime().findImage(*reference, soon()), kImageNotFound);
 }
 
-MUST(Pull, pull_bad_credentials_is_permission_denied, Capability::kPull) {
+MUST(Pull, pull_bad_credentials_is_permission_denied, Capability::kPull, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->breakPull(PullCase::kBadCredentials);
@@ -50,7 +50,7 @@ MUST(Pull, pull_bad_credentials_is_permission_denied, Capability::kPull) {
   }
 }
 
-MUST(Pull, pull_idle_timeout_fires_total_does_not, Capability::kPull) {
+MUST(Pull, pull_idle_timeout_fires_total_does_not, Capability::kPull, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   // Longer in all than the idle timeout; each pause is much shorter.
@@ -67,7 +67,8 @@ MUST(Pull, pull_idle_timeout_fires_total_does_not, Capability::kPull) {
   EXPECT_LT(now() - begin, 300ms + slack());
 }
 
-MUST(Pull, image_is_visible_at_once_after_pull, Capability::kPull) {
+MUST(Pull, image_is_visible_at_once_after_pull, Capability::kPull, Means::kFault,
+     Means::kPullable) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->pullable();

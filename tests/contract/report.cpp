@@ -1,5 +1,6 @@
 #include "contract/report.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
@@ -41,7 +42,7 @@ bool printBehaviours(const Options& options) {
     any = true;
     std::cout << one.group << ' ' << one.name << ' '
               << (one.level == Level::kMust ? "MUST" : "SHOULD");
-    for (const Capability needed : one.needs) std::cout << ' ' << toString(needed);
+    for (const Need& need : one.needs) std::cout << ' ' << wordOf(need);
     std::cout << '\n';
   }
   return any;
@@ -77,12 +78,20 @@ void Report::OnTestEnd(const ::testing::TestInfo& test) {
   if (result->Failed())
     say("  FAIL  " + name + time + '\n' + failures_);
   else if (result->Skipped())
-    say("  skip  " + name + ": " + skipped_because_ + '\n');
+    endSkipped(name);
   else
     say("  ok    " + name + time + '\n');
   failures_.clear();
   skipped_because_.clear();
   nowRuns("between two behaviours");
+}
+
+void Report::endSkipped(const std::string& name) {
+  std::replace(skipped_because_.begin(), skipped_because_.end(), '\n', ' ');
+  const std::string line = name + ": " + skipped_because_ + '\n';
+  const bool listed = World::instance().expected().contains(name);
+  if (!listed) unlisted_.push_back(line);
+  say((listed ? "  skip  " : "  SKIP  ") + line);
 }
 
 void Report::OnTestProgramEnd(const ::testing::UnitTest& program) {
@@ -99,11 +108,18 @@ void Report::OnTestProgramEnd(const ::testing::UnitTest& program) {
       if (const auto* test = group->GetTestInfo(j); test->should_run() && test->result()->Failed())
         text << "failed: " << test->name() << '\n';
   }
+  if (!unlisted_.empty()) {
+    text << "skips that are not on the list; " << world.whereToList() << ":\n";
+    for (const std::string& line : unlisted_) text << line;
+  }
+  conforms_ = program.Passed() && unlisted_.empty();
   text << world.info().engine << ' ' << world.info().version << ": "
-       << program.successful_test_count() << " passed, " << program.skipped_test_count()
-       << " skipped as listed, " << program.failed_test_count() << " failed in "
-       << seconds(std::chrono::steady_clock::now() - began_) << '\n'
-       << (program.Passed() ? "CONFORMS" : "DOES NOT CONFORM") << '\n';
+       << program.successful_test_count() << " passed, "
+       << program.skipped_test_count() - static_cast<int>(unlisted_.size())
+       << " skipped as listed, " << program.failed_test_count() << " failed"
+       << (unlisted_.empty() ? "" : ", " + std::to_string(unlisted_.size()) + " skips not listed")
+       << " in " << seconds(std::chrono::steady_clock::now() - began_) << '\n'
+       << (conforms_ ? "CONFORMS" : "DOES NOT CONFORM") << '\n';
   say(text.str());
 }
 

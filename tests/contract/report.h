@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "contract/options.h"
 
@@ -17,11 +19,18 @@ class Report final : public ::testing::EmptyTestEventListener {
   void OnTestEnd(const ::testing::TestInfo& test) override;
   void OnTestProgramEnd(const ::testing::UnitTest& program) override;
 
+  /// Once it is over.
+  bool conforms() const noexcept { return conforms_; }
+
  private:
+  void endSkipped(const std::string& name);
+
   std::chrono::steady_clock::time_point began_{};
   std::string group_{};
   std::string failures_{};
   std::string skipped_because_{};
+  std::vector<std::string> unlisted_{};  ///< skips, as lines of the list
+  bool conforms_ = false;
 };
 
 /// The behaviours that --filter selects, a line each. False: there is none.

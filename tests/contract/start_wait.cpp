@@ -112,7 +112,7 @@ MUST(Start, cancelled_wait_is_cancelled_not_an_exit) {
   EXPECT_EQ(look(id).state, ContainerState::kRunning);
 }
 
-MUST(Start, connection_loss_in_wait_is_unavailable_not_an_exit) {
+MUST(Start, connection_loss_in_wait_is_unavailable_not_an_exit, Means::kFault) {
   Faults* const faulty = faults();
   if (faulty == nullptr) return;
   const ContainerId created = create(obedient());

@@ -122,7 +122,7 @@ MUST(Stop, stop_of_missing_is_absent) {
   EXPECT_EQ(report->outcome, StopOutcome::kAbsent);
 }
 
-MUST(Stop, stop_of_paused_ends) {
+MUST(Stop, stop_of_paused_ends, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const ContainerId id = runReady(obedient());
@@ -256,7 +256,7 @@ MUST(Stop, remove_in_progress_is_success) {
   EXPECT_CODE(runtime().inspect(id, soon()), kNotFound);
 }
 
-MUST(Stop, remove_keeps_named_volumes, Capability::kLogs) {
+MUST(Stop, remove_keeps_named_volumes, Capability::kLogs, Means::kFault) {
   if (isMock()) return skip("its containers have no files");
   const std::string volume = World::instance().uniqueName();
   Faults* const engine = faults();

@@ -104,8 +104,8 @@ std::vector<std::string> World::inheritableDescriptors() const {
   return found;
 }
 
-std::string World::howToList(std::string_view behaviour) const {
-  const std::string line = "put a line `" + std::string(behaviour) + ": why` into ";
+std::string World::whereToList() const {
+  const std::string line = "put those that are right into ";
   if (::access(expect_file_.c_str(), W_OK) == 0) return line + expect_file_;
   const bool exists = ::access(expect_file_.c_str(), F_OK) == 0;
   return line + (exists ? "a copy of " + expect_file_ : "a file of your own") +

@@ -49,8 +49,8 @@ class World {
   /// Where the broken plugins of the loader's behaviours are.
   std::string fixtureDirectory() const;
   std::string expectFile() const { return expect_file_; }
-  /// How to list a skip there, or where else when it cannot be written.
-  std::string howToList(std::string_view behaviour) const;
+  /// What to do with the lines of skips to list.
+  std::string whereToList() const;
   /// Above this, something is left behind.
   const Footprint& baseline() const noexcept { return baseline_; }
 
