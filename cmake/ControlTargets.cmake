@@ -16,6 +16,9 @@ target_compile_options(control_build_options INTERFACE
   # A file that is compiled together with others looks like a header to it.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>
   $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers>)
+# What is installed names its sources from the top of the tree; a debugger wants them whole.
+target_compile_options(control_build_options INTERFACE
+  $<$<NOT:$<CONFIG:Debug>>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>)
 # Fortification needs optimisation; sanitizers bring their own checks.
 target_compile_options(control_build_options INTERFACE
   $<$<AND:$<CONFIG:Release>,$<STREQUAL:${CONTROL_SANITIZE},>>:-D_FORTIFY_SOURCE=2 -fstack-protector-strong>)

@@ -1,11 +1,15 @@
 # libcontrol_add_plugin(<engine> SOURCES ... [LIBRARIES ...])
 #
-# A module libcontrol-<engine>.so that exports control_plugin_descriptor and nothing else. C++ types
+# The target control-<engine>: a module libcontrol-<engine>.so that exports control_plugin_descriptor and nothing else. C++ types
 # cross the border between library and plugin: build it with the compiler that built the library,
 # or the loader refuses it.
 set(libcontrol_plugin_map "${CMAKE_CURRENT_LIST_DIR}/libcontrolPlugin.map")
 function(libcontrol_add_plugin engine)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "libcontrol_add_plugin(${engine}): expected SOURCES file... [LIBRARIES "
+      "library...], found '${arg_UNPARSED_ARGUMENTS}'")
+  endif()
   if(NOT arg_SOURCES)
     message(FATAL_ERROR "libcontrol_add_plugin(${engine}): SOURCES is missing")
   endif()

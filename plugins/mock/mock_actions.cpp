@@ -178,7 +178,7 @@ Result<void> Engine::removeFor(Container& container) {
 
 Result<void> Engine::rename(Container& container, const std::string& name) {
   if (!isContainerName(name))
-    return Error::invalid("container name '" + name + "': use letters, digits, '_', '.' and '-'");
+    return Error::invalid("container name '" + name + "': use " + std::string(kContainerNameWords));
   if (names_.contains(name))
     return failure(ErrorCode::kAlreadyExists, "the name '" + name + "' is taken");
   names_.erase(container.spec.name);

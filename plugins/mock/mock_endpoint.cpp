@@ -90,7 +90,8 @@ Result<void> readQuery(const Endpoint& endpoint, Wanted& wanted) {
       std::uint64_t number = 0;
       const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), number);
       if (failed != std::errc{} || end != value.data() + value.size())
-        return Error::invalid("seed=" + value + ": use a number");
+        return Error::invalid("seed=" + value +
+                              ": use a whole number from 0 to 18446744073709551615");
       wanted.seed = number;
     }
   }

@@ -10,7 +10,10 @@ Error unknownKey(const Json::Member& member, const std::string& known) {
 }
 
 Error badValue(std::string_view key, const Json& value, std::string_view wanted) {
-  return atLine(value.line, "\"" + std::string(key) + "\": use " + std::string(wanted));
+  std::string found;
+  if (value.kind == Json::Kind::kString && value.text.size() <= 80)
+    found = ", not \"" + value.text + "\"";
+  return atLine(value.line, "\"" + std::string(key) + "\": use " + std::string(wanted) + found);
 }
 
 std::optional<Error> readText(const Json& value, std::string& out) {

@@ -39,6 +39,9 @@ bool hasLabels(Primitive primitive) {
 }
 
 Result<void> checkCondition(const RuleCondition& when) {
+  if (when.primitive && toString(*when.primitive).empty())
+    return Error::invalid("there is no call of the number " +
+                          std::to_string(static_cast<int>(*when.primitive)));
   if (when.primitive && onEvents(when))
     return Error::invalid("a rule acts on calls or on events, not on both");
   if (when.event && when.any_event)
@@ -180,7 +183,7 @@ std::optional<Rules::Match> Rules::matchEvent(EventType type, const RuleSubject&
 std::vector<std::string> Rules::unused() const {
   std::vector<std::string> names;
   for (const Entry& entry : rules_)
-    if (entry.acted == 0) names.push_back(entry.origin);
+    if (entry.acted == 0) names.push_back(entry.origin + ": " + wordsOf(entry.rule));
   return names;
 }
 

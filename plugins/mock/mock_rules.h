@@ -16,6 +16,9 @@ namespace control::mock {
 /// kInvalidArgument: a rule that can never act, or contradicts itself.
 Result<void> checkRule(const testing::Rule& rule);
 
+/// As "pull -> unavailable".
+std::string wordsOf(const testing::Rule& rule);
+
 /// `glob` with `*` and `?` fits all of `text`.
 bool globMatches(std::string_view glob, std::string_view text);
 
@@ -36,7 +39,7 @@ class Rules {
     std::string origin;
   };
 
-  /// `origin` is how unused() names it.
+  /// `origin` is how unused() names it, before what it does.
   void add(testing::Rule rule, std::string origin);
   bool empty() const noexcept { return rules_.empty(); }
   std::optional<Match> matchCall(testing::Primitive primitive, const RuleSubject& subject);

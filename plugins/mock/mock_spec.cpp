@@ -46,8 +46,8 @@ Result<void> checkLimits(const ResourceLimits& limits) {
 
 Result<void> checkSpec(const ContainerSpec& spec) {
   if (!spec.name.empty() && !isContainerName(spec.name))
-    return Error::invalid("container name '" + spec.name +
-                          "': use letters, digits, '_', '.' and '-'");
+    return Error::invalid("container name '" + spec.name + "': use " +
+                          std::string(kContainerNameWords));
   if (!isReference(spec.image))
     return Error::invalid("image '" + spec.image + "' is not a reference");
   if (!spec.engine_options.empty())

@@ -14,6 +14,8 @@ Result<void> checkSpec(const ContainerSpec& spec);
 Result<void> checkLimits(const ResourceLimits& limits);
 
 bool isContainerName(std::string_view name);
+inline constexpr std::string_view kContainerNameWords =
+    "at least two characters: a letter or digit, then letters, digits, '_', '.' and '-'";
 
 /// `present` with what `changes` sets.
 ResourceLimits mergedLimits(ResourceLimits present, const ResourceLimits& changes);

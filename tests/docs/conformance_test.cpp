@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <regex>
 #include <set>
 #include <string>
@@ -24,6 +25,31 @@ TEST(ConformanceGuide, ListsTheOptionsThatThereAre) {
   EXPECT_GE(known.size(), 11U);
   EXPECT_EQ(matchesIn("docs/conformance.md", R"re(\| `(--[a-z]+))re"), known);
   EXPECT_EQ(matchesIn(source, R"re([ \n](--[a-z]+)[, \n])re"), known) << "by --help";
+}
+
+/// A string literal's text.
+std::string unescaped(const std::string& literal) {
+  std::string text;
+  for (std::size_t i = 0; i < literal.size(); ++i) {
+    if (literal[i] == '\\') ++i;
+    text += literal[i];
+  }
+  return text;
+}
+
+TEST(ConformanceGuide, ShowsTheScriptsOfTheContainers) {
+  const std::string guide = contentOf("docs/conformance.md");
+  const std::regex any_exit("exit [0-9]+");
+  std::size_t found = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(CONTROL_SOURCE_DIR "/tests/contract"))
+    for (const std::string& script : matchesIn("tests/contract/" + entry.path().filename().string(),
+                                               R"re(shell(?:Command)?\("((?:[^"\\]|\\.)+)"\))re")) {
+      ++found;
+      if (std::regex_match(script, any_exit)) continue;
+      EXPECT_NE(guide.find("\n" + unescaped(script)), std::string::npos) << script;
+    }
+  EXPECT_GE(found, 25U);
 }
 
 }  // namespace

@@ -27,6 +27,12 @@ if grep -rIlF -e "$source_dir" -e "$build_dir" "$prefix"; then
   die "these files name the tree they were built in"
 fi
 
+# A debug build's debug information does.
+if ! grep -q '^CMAKE_BUILD_TYPE:[A-Z]*=Debug$' "$build_dir/CMakeCache.txt" &&
+  grep -rlF -e "$source_dir/" "$prefix"; then
+  die "these programs name the tree they were built in"
+fi
+
 # No compiler cache, no include paths, no library path of whoever runs the tests.
 clean() {
   env -i PATH="$PATH" HOME="$work" TMPDIR="$work" LC_ALL=C.UTF-8 "$@"
@@ -93,6 +99,11 @@ clean "$prefix/bin/control-conform" --runtime "process://$work/state" --image ho
   --expect "$work/process-source/expected-skips.txt" >"$work/conform.log" 2>&1 ||
   { cat "$work/conform.log"; die "control-conform on the process engine"; }
 
+say "installed, it is found by its name"
+clean cmake --install "$work/process" >"$work/process.log" 2>&1 ||
+  { cat "$work/process.log"; die "install process"; }
+expect '^0 containers$' "$embed" --runtime "process://$work/empty-state" list
+
 say "quickstart on the mock engine"
 expect '^(stopped|killed)$' "$work/embed/quickstart" mock:///default
 for plugin in plugin/libcontrol-good.so process/libcontrol-process.so; do
@@ -124,6 +135,19 @@ refused() { # PATTERN CMAKE-OPTION...
 refused 'libgmock-dev' -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON
 sed -i 's/COMPONENTS testing/COMPONENTS nosuch/' "$work/guide-source/CMakeLists.txt"
 refused "unknown component 'nosuch'"
+
+say "an unknown keyword of the plugin helper is refused"
+cat >"$work/plugin-source/CMakeLists.txt" <<'EOF'
+cmake_minimum_required(VERSION 3.25)
+project(good_plugin LANGUAGES CXX)
+find_package(libcontrol 0.1 REQUIRED)
+libcontrol_add_plugin(good SORCES good.cpp)
+EOF
+if clean cmake -S "$work/plugin-source" -B "$work/refused-plugin" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$prefix" >"$work/refused.log" 2>&1; then
+  die "it was configured with a wrong keyword"
+fi
+grep -q "found 'SORCES;good.cpp'" "$work/refused.log" || { cat "$work/refused.log"; die "error text"; }
 
 agent=$prefix/bin/ctrl-alt-play-agent
 if [ -e "$agent" ]; then

@@ -107,7 +107,8 @@ TEST_F(Loader, RefusesTheWritersBeforeItLooksInside) {
 TEST_F(Loader, not_a_library) {
   const Error error = failureOf("not_a_library");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("cannot be loaded"), HasSubstr("not_a_library")));
+  EXPECT_THAT(error.message, AllOf(HasSubstr("cannot be loaded: it is not a shared library"),
+                                   HasSubstr("not_a_library")));
 }
 
 TEST_F(Loader, RefusesALibraryOfAnotherMachine) {

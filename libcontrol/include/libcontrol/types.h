@@ -114,7 +114,7 @@ enum class NetworkMode : int { kDefault = 0, kNone = 1, kHost = 2 };
 /// Everything needed to create a container. The engine restarts nothing by itself: the
 /// container carries no restart policy.
 struct ContainerSpec {
-  std::string name{};                     ///< empty: the engine chooses
+  std::string name{};                     ///< two characters or more; empty: the engine chooses
   std::string image{};                    ///< full reference, as "docker.io/library/busybox:1.36"
   std::vector<std::string> entrypoint{};  ///< empty: the image's
   std::vector<std::string> command{};     ///< empty: the image's

@@ -6,10 +6,12 @@
 #include <boost/dll/shared_library.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include <libcontrol/loader.h>
@@ -108,6 +110,12 @@ class KeptSignalMask {
   sigset_t mask_;
 };
 
+bool isElf(const fs::path& file) {
+  std::array<char, 4> magic{};
+  std::ifstream(file, std::ios::binary).read(magic.data(), magic.size());
+  return magic == std::array{'\x7f', 'E', 'L', 'F'};
+}
+
 Result<Library> openLibrary(const fs::path& file) {
   const KeptSignalMask kept;
   try {
@@ -115,7 +123,9 @@ Result<Library> openLibrary(const fs::path& file) {
     return std::make_shared<boost::dll::shared_library>(
         file.string(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   } catch (const std::exception& failure) {
-    return refused(file.string(), std::string("cannot be loaded: ") + failure.what());
+    // What the loader says of it is an error of descriptors.
+    const std::string why = isElf(file) ? failure.what() : "it is not a shared library";
+    return refused(file.string(), "cannot be loaded: " + why);
   }
 }
 

@@ -20,6 +20,19 @@ TEST(MockEndpoint, RefusesBadValuesAndNames) {
     EXPECT_FAILS(openMock(uri), kInvalidArgument) << uri;
 }
 
+TEST(MockEndpoint, SaysWhatASeedMayBe) {
+  EXPECT_THAT(openMock("mock:///a?seed=-1").error().message,
+              HasSubstr("seed=-1: use a whole number from 0 to 18446744073709551615"));
+}
+
+TEST(MockEndpoint, SaysHowLongANameHasToBe) {
+  const auto engine = openMock("mock:///names");
+  const auto created = (*engine)->create({.name = "a", .image = "a"}, {});
+  EXPECT_FAILS(created, kInvalidArgument);
+  EXPECT_THAT(created.error().message,
+              HasSubstr("container name 'a': use at least two characters"));
+}
+
 TEST(MockEndpoint, OfOneNameSharesOneEngine) {
   const auto first = openMock("mock:///shared?clock=virtual");
   const auto created = (*first)->create({.name = "there", .image = "a"}, {});

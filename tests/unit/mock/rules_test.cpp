@@ -129,12 +129,25 @@ TEST_F(MockRuleTest, TellsWhatWasPreparedInVain) {
   inject({.primitive = Primitive::kInfo});
   inject({.primitive = Primitive::kPull});
   ASSERT_TRUE(mock->schedule(1h, {.kind = testing::EngineAction::Kind::kEngineDown}));
-  EXPECT_THAT(mock->unusedRules(),
-              ElementsAre("injected rule 1", "injected rule 2", "scheduled step 1 has not come"));
+  EXPECT_THAT(mock->unusedRules(), ElementsAre("injected rule 1: info -> permission_denied",
+                                               "injected rule 2: pull -> permission_denied",
+                                               "scheduled step 1 has not come"));
   (void)runtime->info({});
   (void)runtime->pull("a", {}, {});
   clock->advance(1h);
   EXPECT_THAT(mock->unusedRules(), IsEmpty());
+}
+
+TEST_F(MockRuleTest, TellsAllThatARuleIsAbout) {
+  inject({.primitive = Primitive::kLogs, .name = "web", .labels = {{"a", "b"}}, .nth = 2},
+         {.latency = 250ms, .truncate_stream = testing::StreamPoint{.bytes = 3}});
+  inject({.event = EventType::kExited}, {.lose_events = 2, .tell_gap = true});
+  inject({}, {.error = Error{.code = ErrorCode::kInternal, .effect = Effect::kApplied}});
+  EXPECT_THAT(mock->unusedRules(),
+              ElementsAre("injected rule 1: logs 'web' a=b, nth 2 -> latency 0.250000000 s, "
+                          "truncate_stream after 3 bytes",
+                          "injected rule 2: event exited -> lose_events 2, tell_gap",
+                          "injected rule 3: any call -> internal, effect applied"));
 }
 
 TEST_F(MockRuleTest, RefusesRulesThatCanNeverAct) {

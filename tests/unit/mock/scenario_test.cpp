@@ -74,6 +74,7 @@ TEST(MockScenario, NamesTheKeyAndLineOfAWrongValue) {
       {"{'script': [{'do': 'engine_up'}]}", "a step needs the key \"at\""},
       {"{'script': [{'at': 'soon', 'do': 'engine_up'}]}", "\"at\": use a duration"},
       {"{'script': [{'at': '1s', 'do': 'explode'}]}", "\"do\": use one of engine_down"},
+      {"{'rules': [{'when': {'op': 'strat'}, 'then': {}}]}", "or find_image, not \"strat\""},
       {"{'script': [{'at': '1s', 'do': 'oob_rename', 'name': 'x'}]}", "needs the key \"to\""},
       {"{'script': [{'at': '1s', 'do': 'engine_up', 'name': 'x'}]}", "takes no key \"name\""},
       {"{'script': [{'at': '1s', 'do': 'crash', 'name': 'x', 'exit_code': 1, 'signal': 'HUP'}]}",
@@ -181,7 +182,8 @@ TEST(MockScenarioFile, UnusedPartsAreNamedByTheirLines) {
   engine.clock->setAutoAdvance(true);
   std::ignore = engine->info({});
   EXPECT_THAT(engine.mock->unusedRules(),
-              ::testing::ElementsAre("the rule at line 3", "the step at line 5 has not come",
+              ::testing::ElementsAre("the rule at line 3: pull -> latency 1.000000000 s",
+                                     "the step at line 5 has not come",
                                      "the step at line 6: no such container: nobody"));
 }
 

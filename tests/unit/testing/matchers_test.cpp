@@ -96,10 +96,15 @@ TEST(FailsWith, MatchesTheMessageToo) {
 TEST(FailsWith, ShowsWhatItExpectedAndWhatThereWas) {
   EXPECT_THAT(
       failureText(Result<int>(notFound()), FailsWith(ErrorCode::kUnavailable, Effect::kNone)),
-      AllOf(HasSubstr("unavailable"), HasSubstr("none"),
+      AllOf(HasSubstr("Expected: fails with unavailable, effect none\n"),
             HasSubstr("error not_found (effect unknown): no such container: web [404]")));
   EXPECT_THAT(failureText(Result<int>(3), FailsWith(ErrorCode::kUnavailable)),
-              AllOf(HasSubstr("fails with an error"), HasSubstr("ok: 3")));
+              AllOf(HasSubstr("Expected: fails with unavailable\n"), HasSubstr("ok: 3")));
+  EXPECT_THAT(
+      failureText(Result<int>(notFound()), FailsWith(ErrorCode::kNotFound, HasSubstr("db"))),
+      HasSubstr("fails with not_found, and its message has substring \"db\""));
+  EXPECT_THAT(failureText(Result<int>(notFound()), Not(FailsWith(ErrorCode::kNotFound))),
+              HasSubstr("does not fail with not_found\n"));
 }
 
 TEST(ValueOf, GivesTheValue) {

@@ -86,8 +86,14 @@ void prepareAFaultThatNeverComes(bool forget) {
 }
 
 TEST(MockEngine, FailsATestThatPreparedAFaultInVain) {
-  EXPECT_NONFATAL_FAILURE(prepareAFaultThatNeverComes(false), "did not happen");
+  EXPECT_NONFATAL_FAILURE(prepareAFaultThatNeverComes(false),
+                          "did not happen: injected rule 1: pull -> unavailable");
   prepareAFaultThatNeverComes(true);
+}
+
+TEST(MockEngine, RefusesAFaultOfNoCall) {
+  MockEngine engine(options());
+  EXPECT_THROW(engine.control().failNext(static_cast<Primitive>(99), {}), std::invalid_argument);
 }
 
 /// A scenario in a file whose name has to be escaped in a URI.

@@ -75,6 +75,14 @@ TEST(Printers, ShowContainers) {
   EXPECT_EQ(PrintToString(Signal{10}), "SIGUSR1");
 }
 
+TEST(Printers, ShowAnEngine) {
+  EXPECT_EQ(PrintToString(RuntimeInfo{.engine = "docker",
+                                      .version = "29.1.3",
+                                      .cgroup_version = 2,
+                                      .capabilities = {Capability::kLogs, Capability::kExec}}),
+            "{engine docker, version 29.1.3, cgroup_version 2, capabilities { logs, exec }}");
+}
+
 TEST(Printers, ShowWhatStreamsGive) {
   EXPECT_EQ(PrintToString(Event{.type = EventType::kExited, .name = "web", .exit_code = 1}),
             "{type exited, name web, exit_code 1}");

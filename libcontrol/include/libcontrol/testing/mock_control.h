@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,7 +61,7 @@ struct JournalEntry {
   std::string outcome{};             ///< of a call that succeeded: "started", "running", "3"
   std::optional<ErrorCode> error{};  ///< of one that failed
   Effect effect = Effect::kNone;     ///< what the caller was told about a failed call
-  std::string rule{};                ///< the rule that acted on it, as unusedRules() names it
+  std::string rule{};                ///< the rule that acted on it, by its line or number
 
   bool operator==(const JournalEntry&) const = default;
 };
@@ -222,11 +223,14 @@ class MockControl {
   /// itself; the message says where.
   virtual Result<void> inject(Rule rule) = 0;
 
-  /// The next `times` calls of `primitive` fail with `error` and do what its effect says.
+  /// The next `times` calls of `primitive` fail with `error` and do what its effect says. Throws
+  /// std::invalid_argument, which fails a test, where inject() would refuse.
   void failNext(Primitive primitive, Error error, int times = 1) {
     if (times < 1) return;
-    (void)inject({.when = {.primitive = primitive, .times = static_cast<std::uint64_t>(times)},
-                  .then = {.error = std::move(error)}});
+    const auto injected =
+        inject({.when = {.primitive = primitive, .times = static_cast<std::uint64_t>(times)},
+                .then = {.error = std::move(error)}});
+    if (!injected) throw std::invalid_argument("failNext: " + injected.error().message);
   }
 
   /// The next `count` events are lost to every subscriber, silently or with a gap.
@@ -236,7 +240,8 @@ class MockControl {
 
   /// What was prepared in vain: rules that have not acted, and steps of the scenario's script that
   /// have not come or found nothing to act on, each with its line in the file or its number among
-  /// the injected ones. A test that leaves any tests less than it says.
+  /// the injected ones, rules with what they do ("injected rule 1: pull -> unavailable"). A test
+  /// that leaves any tests less than it says.
   virtual std::vector<std::string> unusedRules() const = 0;
 
   // ---- What happens without a call ----

@@ -189,6 +189,21 @@ inline void PrintTo(const ContainerSpec& spec, std::ostream* out) {
               .add("labels", spec.labels.empty() ? "" : ::testing::PrintToString(spec.labels));
 }
 
+inline void PrintTo(const RuntimeInfo& info, std::ostream* out) {
+  *out << testing::internal::Fields()
+              .add("engine", info.engine)
+              .add("version", info.version)
+              .add("api_version", info.api_version)
+              .add("endpoint", info.endpoint)
+              .add("os", info.os)
+              .add("architecture", info.architecture)
+              .add("kernel_version", info.kernel_version)
+              .add("cgroup_version",
+                   info.cgroup_version == 0 ? "" : std::to_string(info.cgroup_version))
+              .add("capabilities",
+                   info.capabilities.empty() ? "" : ::testing::PrintToString(info.capabilities));
+}
+
 inline void PrintTo(const StopOptions& options, std::ostream* out) {
   testing::internal::Fields fields;
   fields.add("signal", options.signal);
