@@ -50,6 +50,7 @@ class TreeCopy {
     if (!isRegular(status)) return skip();
     room_.take(status, shown);
     const Descriptor to = createFileIn(directory_.get(), entry.name, 0600);
+    if (!to && errno == EEXIST) return;  // met twice, as happens while a directory changes
     if (!to) refuseErrno(errno, shown);
     copied.bytes += copyBytes(from.get(), to.get(), shown, work_);
     root_.dressNew(to.get(), entry.status.st_mode);
@@ -71,8 +72,9 @@ class TreeCopy {
 
   void makeDirectory(const TreeWalk::Entry& entry) {
     const std::string shown = '/' + entry.path;
-    if (::mkdirat(directory_.get(), entry.name, 0700) != 0) refuseErrno(errno, shown);
-    Descriptor made = openDirectoryIn(directory_.get(), entry.name);
+    if (::mkdirat(directory_.get(), entry.name, 0700) != 0 && errno != EEXIST)
+      refuseErrno(errno, shown);
+    const Descriptor made = openDirectoryIn(directory_.get(), entry.name);
     if (!made) refuseErrno(errno, shown);
     root_.dressNew(made.get(), entry.status.st_mode | S_IRWXU);
     ++copied.directories;

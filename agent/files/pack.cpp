@@ -66,12 +66,13 @@ class Packing {
                                           " bytes would be archived, at '/" + inner +
                                           "'; archive less, or see that limits.disk leaves more");
     countHoles(status, inner);
-    done_.taken += takenBy(status, status.st_size);
     count();
+    const std::int64_t before = writer_.stored();
     writer_.addFile(inner, status, file.get(), [this](std::size_t bytes) {
       done_.bytes += static_cast<std::int64_t>(bytes);
       tell();
     });
+    done_.taken += takenBy(status, writer_.stored() - before);
   }
 
   void addLink(int directory, const char* name, const std::string& inner,

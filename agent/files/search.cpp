@@ -137,6 +137,10 @@ SearchResult search(const ServerRoot& root, const CheckedPath& path, const Searc
     }
     if (patience.stopped()) patience.check();
     if (!pattern.matches(entry->name)) continue;
+    if (prefix.size() + entry->path.size() > CheckedPath::kLongest) {
+      ++result.passed_over;  // no command could name it
+      continue;
+    }
     Match match{.path = prefix + entry->path, .entry = describe(entry->name, entry->status)};
     if (content.wanted() && !holds(content, *entry, match, result, patience)) continue;
     bytes += kPerEntry + encodedBytes(match.path) + encodedBytes(match.entry.name) +

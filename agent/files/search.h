@@ -29,7 +29,7 @@ struct SearchResult {
   std::vector<Match> matches{};
   bool complete = true;          ///< false: ended by the limit, by kMostContent or by time
   std::int64_t looked_at = 0;    ///< entries
-  std::int64_t passed_over = 0;  ///< files too large to look into, what could not be read
+  std::int64_t passed_over = 0;  ///< too large to look into, not readable, or with too long a path
 };
 
 /// Largest file that is looked into.

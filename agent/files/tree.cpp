@@ -143,9 +143,10 @@ const TreeWalk::Entry* TreeWalk::next() {
   while (!levels_.empty()) {
     Level& level = levels_.back();
     if (!level.stream && !goOnIn(level)) {
+      const int error = errno;
       entry_.path.resize(level.path_size);
       levels_.pop_back();
-      passOver(ESTALE);
+      passOver(error);
       continue;
     }
     const dirent* found = readName(level.stream.get());
@@ -186,9 +187,12 @@ bool TreeWalk::enter(Descriptor directory, std::size_t path_size) {
 bool TreeWalk::goOnIn(Level& level) {
   level.stream =
       streamOf(openFarBelow(top_.get(), std::string_view(entry_.path).substr(0, level.path_size)));
+  const bool gone = !level.stream && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP);
+  if (gone) errno = ESTALE;
   if (!level.stream) return false;
   const struct stat status = statusOf(::dirfd(level.stream.get()));
-  if (status.st_dev != level.status.st_dev || status.st_ino != level.status.st_ino) return false;
+  if (status.st_dev != level.status.st_dev || status.st_ino != level.status.st_ino)
+    return errno = ESTALE, false;
   ::seekdir(level.stream.get(), level.position);
   return true;
 }

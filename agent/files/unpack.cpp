@@ -10,6 +10,7 @@
 #include "agent/files/beneath.h"
 #include "agent/files/checked_path.h"
 #include "agent/files/staging.h"
+#include "agent/files/tree.h"
 #include "agent/utf8.h"
 
 namespace agent::files {
@@ -123,8 +124,10 @@ class Unpacking {
   Descriptor enter(int directory, const std::string& part) {
     Descriptor below = openDirectoryIn(directory, part.c_str());
     if (below) return below;
-    if (errno == ENOTDIR || errno == ELOOP) conflict(part);
-    if (errno != ENOENT) refuseErrno(errno, part);
+    if (errno == ENOTDIR || errno == ELOOP)
+      makeWayFor(directory, part, part);
+    else if (errno != ENOENT)
+      refuseErrno(errno, part);
     if (::mkdirat(directory, part.c_str(), 0700) != 0) refuseErrno(errno, part);
     below = openDirectoryIn(directory, part.c_str());
     if (!below) refuseErrno(errno, part);
@@ -133,7 +136,11 @@ class Unpacking {
     return below;
   }
 
-  [[noreturn]] void conflict(const std::string& name) const {
+  /// A backup holds twice what was exchanged for something else while it was made; the later one is
+  /// newer. Other archives have no reason to.
+  void makeWayFor(int directory, const std::string& part, const std::string& name) const {
+    if (links_ == UnpackLinks::kMake && removeEntry(directory, part.c_str(), work_.patience) == 0)
+      return;
     throw Refusal("INVALID_PAYLOAD", '\'' + shown_ + "' names '" + name +
                                          "' twice, as different things; nothing was unpacked");
   }
@@ -143,28 +150,43 @@ class Unpacking {
     ArchiveEntry usable = entry;
     usable.permissions |= S_IRWXU;  // what comes next goes in there
     dress_(made.get(), usable);
-    if (usable.permissions != entry.permissions) within_.push_back({parts, entry});
+    if (usable.permissions != entry.permissions) {
+      within_.push_back({parts.size(), entry.user, entry.group, entry.permissions});
+      innermost_ = parts;
+    }
     ++done_.entries;
   }
 
   /// Directories that `parts` is not in get the permissions that they are to have.
   void leave(const std::vector<std::string>& parts) {
-    const auto isIn = [&parts](const std::vector<std::string>& above) {
-      return above.size() < parts.size() && std::equal(above.begin(), above.end(), parts.begin());
-    };
-    for (; !within_.empty() && !isIn(within_.back().parts); within_.pop_back()) {
+    const auto [left, next] =
+        std::mismatch(innermost_.begin(), innermost_.end(), parts.begin(), parts.end());
+    const std::size_t shared = std::min<std::size_t>(
+        static_cast<std::size_t>(left - innermost_.begin()), parts.empty() ? 0 : parts.size() - 1);
+    for (; !within_.empty() && within_.back().levels > shared; within_.pop_back()) {
+      const Within& last = within_.back();
       std::string path;
-      for (const std::string& part : within_.back().parts) path += (path.empty() ? "" : "/") + part;
+      for (std::size_t i = 0; i < last.levels; ++i) path += (i == 0 ? "" : "/") + innermost_[i];
       const Descriptor directory = openFarBelow(to_, path);
       if (!directory) refuseErrno(errno, path);
-      dress_(directory.get(), within_.back().entry);
+      dress_(directory.get(), {.type = ArchiveEntry::Type::kDirectory,
+                               .path = path,
+                               .permissions = last.permissions,
+                               .user = last.user,
+                               .group = last.group});
     }
+    innermost_.resize(within_.empty() ? 0 : within_.back().levels);
   }
 
   void makeLink(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
     const int directory = above(parts);
-    if (::symlinkat(entry.target.c_str(), directory, parts.back().c_str()) != 0)
-      refuseErrno(errno, entry.path);
+    const char* const name = parts.back().c_str();
+    bool made = ::symlinkat(entry.target.c_str(), directory, name) == 0;
+    if (!made && errno == EEXIST) {
+      makeWayFor(directory, parts.back(), entry.path);
+      made = ::symlinkat(entry.target.c_str(), directory, name) == 0;
+    }
+    if (!made) refuseErrno(errno, entry.path);
     (void)::fchownat(directory, parts.back().c_str(), static_cast<uid_t>(entry.user),
                      static_cast<gid_t>(entry.group), AT_SYMLINK_NOFOLLOW);
     ++done_.entries;
@@ -172,8 +194,12 @@ class Unpacking {
 
   void makeFile(const std::vector<std::string>& parts, const ArchiveEntry& entry) {
     if (entry.size > work_.limits.bytes - done_.bytes) tooLargeInBytes();
-    const Descriptor file = createFileIn(above(parts), parts.back().c_str(), 0600);
-    if (!file && errno == EEXIST) conflict(entry.path);
+    const int directory = above(parts);
+    Descriptor file = createFileIn(directory, parts.back().c_str(), 0600);
+    if (!file && errno == EEXIST) {
+      makeWayFor(directory, parts.back(), entry.path);
+      file = createFileIn(directory, parts.back().c_str(), 0600);
+    }
     if (!file) refuseErrno(errno, entry.path);
     std::int64_t end = 0;
     std::int64_t written = 0;
@@ -237,12 +263,15 @@ class Unpacking {
   Archived done_{};
   std::int64_t seen_ = 0;
   std::int64_t written_ = 0;
-  /// Directories on the way to the present entry that may not be usable in the end.
+  /// Directories on the way to the present entry that may not be usable in the end: each one's
+  /// first so many of `innermost_`.
   struct Within {
-    std::vector<std::string> parts;
-    ArchiveEntry entry;
+    std::size_t levels;
+    std::int64_t user, group;
+    mode_t permissions;
   };
   std::vector<Within> within_{};
+  std::vector<std::string> innermost_{};
   std::vector<std::string> current_path_{};
   Descriptor current_{};
 };

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +20,8 @@ namespace agent::files {
 namespace {
 
 constexpr std::chrono::seconds kTidying{2};
+/// Seconds: for as long whoever sent a piece is waited for.
+constexpr time_t kAbandonedAfter = 60;
 constexpr char kDisputed = '!';
 
 /// What was left here before goes as far as that takes no time: others wait for the upload.
@@ -40,9 +44,9 @@ struct Part {
 
 std::string prefixOf(const CheckedPath& path) { return "u-" + sha256(path.shown()).substr(0, 32); }
 
-Part findPart(int staging, const std::string& prefix) {
+Part findPart(int staging, const std::string& prefix, const std::string& shown) {
   Part found;
-  forEachName(staging, [&](const char* name) {
+  const int error = forEachName(staging, [&](const char* name) {
     std::string_view rest = name;
     if (!rest.starts_with(prefix)) return true;
     found.name = name;
@@ -52,6 +56,7 @@ Part findPart(int staging, const std::string& prefix) {
     found.id = rest.substr(rest.starts_with('-') ? 1 : 0);
     return false;
   });
+  if (error != 0) refuseErrno(error, shown);
   return found;
 }
 
@@ -66,24 +71,53 @@ Descriptor openPart(int staging, const Part& part, int flags, const std::string&
   return file;
 }
 
-/// Whether what is there already is what the piece brings.
-bool agrees(int file, const UploadPiece& piece, const std::string& shown) {
-  const auto size = static_cast<std::int64_t>(piece.bytes->size());
-  return piece.bytes->starts_with(readPiece(file, shown, piece.offset, size).bytes);
+std::int64_t sizeOf(const UploadPiece& piece) {
+  return static_cast<std::int64_t>(piece.bytes->size());
 }
 
-/// Whoever sent the pieces before may go on without an id: then nobody else may.
+/// Whether what is there already of the piece's place is what it brings.
+bool agrees(int file, const UploadPiece& piece, const std::string& shown) {
+  return piece.bytes->starts_with(readPiece(file, shown, piece.offset, sizeOf(piece)).bytes);
+}
+
+/// Whether whoever sent its pieces may still be at it, and goes on without an id.
+bool mayGoOn(int staging, const Part& part) {
+  struct stat status {};
+  return ::fstatat(staging, part.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         isRegular(status) && status.st_nlink == 1 &&
+         ::time(nullptr) - status.st_mtime < kAbandonedAfter;
+}
+
+void rename(int staging, const Part& from, const Part& to, const std::string& shown) {
+  if (::renameat(staging, from.name.c_str(), staging, to.name.c_str()) != 0)
+    refuseErrno(errno, shown);
+}
+
+/// What was there stays as long as it is what this piece brings: it is all that tells the pieces of
+/// one upload from those of another where neither has an id.
 Part beginPart(int staging, const std::string& prefix, const Part& before, const UploadPiece& piece,
                const std::string& shown) {
   Part begun{.id = hexDigits(16)};
-  if (!before.name.empty()) {
-    begun.disputed =
-        before.disputed || !agrees(openPart(staging, before, 0, shown).get(), piece, shown);
-    ::unlinkat(staging, before.name.c_str(), 0);
-  }
   begun.name = prefix + '-' + begun.id;
-  if (begun.disputed) begun.name += kDisputed;
+  if (before.name.empty()) return begun;
+  if (!piece.last && mayGoOn(staging, before)) {
+    const bool same = agrees(openPart(staging, before, 0, shown).get(), piece, shown);
+    begun.disputed = before.disputed || !same;
+    if (begun.disputed) begun.name += kDisputed;
+    if (same) return rename(staging, before, begun, shown), begun;
+  }
+  ::unlinkat(staging, before.name.c_str(), 0);
   return begun;
+}
+
+/// From now on nobody goes on without an id.
+void dispute(int staging, Part& part, const std::string& shown) {
+  if (part.disputed) return;
+  Part disputed = part;
+  disputed.name += kDisputed;
+  disputed.disputed = true;
+  rename(staging, part, disputed, shown);
+  part = std::move(disputed);
 }
 
 [[noreturn]] void refuseGap(std::int64_t there, const std::string& shown) {
@@ -117,8 +151,8 @@ Uploaded upload(const ServerRoot& root, const CheckedPath& path, const UploadPie
   const Staging staging(root);
   if (piece.offset == 0) tidyUp(root, patience);
   const std::string prefix = prefixOf(path);
-  Part part = findPart(staging.fd(), prefix);
-  const bool is_its_own = piece.id && *piece.id == part.id;
+  Part part = findPart(staging.fd(), prefix, shown);
+  const bool is_its_own = piece.id && !part.name.empty() && *piece.id == part.id;
   const bool begins = piece.bytes && piece.offset == 0 && !is_its_own;
   if (begins) part = beginPart(staging.fd(), prefix, part, piece, shown);
   if (!begins && piece.id && !is_its_own)
@@ -128,18 +162,17 @@ Uploaded upload(const ServerRoot& root, const CheckedPath& path, const UploadPie
   if (part.name.empty() && !piece.bytes) return {};
   if (part.name.empty()) refuseGap(0, shown);
   if (!begins && !is_its_own && part.disputed) refuseDisputed(shown);
-  const Descriptor file = openPart(staging.fd(), part, begins ? O_CREAT | O_EXCL : 0, shown);
+  const Descriptor file = openPart(staging.fd(), part, begins ? O_CREAT : 0, shown);
   const std::int64_t there = statusOf(file.get()).st_size;
   if (!piece.bytes) return {there, part.id};
   if (piece.offset > there) refuseGap(there, shown);
-  if (!is_its_own && !agrees(file.get(), piece, shown)) {
-    const std::string disputed = part.name + kDisputed;
-    ::renameat(staging.fd(), part.name.c_str(), staging.fd(), disputed.c_str());
-    refuseDisputed(shown);
-  }
-  if (::ftruncate(file.get(), piece.offset) != 0) refuseErrno(errno, shown);
+  const std::int64_t end = piece.offset + sizeOf(piece);
+  // Without an id nothing is changed or cut off: it might be another's.
+  const bool same = agrees(file.get(), piece, shown);
+  if (!same || (end < there && (is_its_own || piece.last))) dispute(staging.fd(), part, shown);
+  if (!is_its_own && part.disputed && !begins) refuseDisputed(shown);
+  if (is_its_own && ::ftruncate(file.get(), piece.offset) != 0) refuseErrno(errno, shown);
   writeAll(file.get(), piece.bytes->data(), piece.bytes->size(), piece.offset, shown);
-  const std::int64_t end = piece.offset + static_cast<std::int64_t>(piece.bytes->size());
   if (!piece.last) return {end, part.id};
   try {
     checkSum(file.get(), piece, shown, patience);

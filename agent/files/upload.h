@@ -12,7 +12,7 @@ namespace agent::files {
 /// place. The hidden file outlives the agent and is forgotten after a day without a new piece.
 struct UploadPiece {
   std::optional<std::string> bytes{};  ///< absent: only asks how far it is
-  std::int64_t offset = 0;             ///< what lies beyond it is written anew
+  std::int64_t offset = 0;             ///< with an id, what lies beyond it is written anew
   bool last = false;
   std::optional<std::string> sha256{};  ///< of the whole, looked at with the last piece
   std::optional<std::string> id{};      ///< of the upload that it belongs to, as it was answered
@@ -26,7 +26,8 @@ struct Uploaded {
 
 /// A piece at 0 begins anew, and the upload to that path that went on before ends, unless its id
 /// says that it is the same. A piece without an id is taken for one of the upload that goes on as
-/// long as there is no sign of a second: that what came again was something else.
+/// long as there is no sign of a second: that what came again was something else. It changes
+/// nothing that is there, so that such a sign is not lost.
 ///
 /// INVALID_STATE: the offset lies beyond what has arrived, or the piece is of another upload, or
 /// may be. INVALID_PAYLOAD: the checksum is another; the upload starts over.

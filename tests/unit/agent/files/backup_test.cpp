@@ -16,7 +16,7 @@
 #include "agent/files/backup.h"
 #include "agent/files/base64.h"
 #include "agent/files/digest.h"
-#include "unit/agent/files/file_agent_fixture.h"
+#include "unit/agent/files/backup_fixture.h"
 #include "unit/agent/protocol/refused.h"
 
 namespace agent {
@@ -25,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class BackupTest : public OnFilesOfA {
+class BackupTest : public Backups {
  protected:
   BackupTest() {
     fs::create_directories(path("world/region"));
@@ -37,14 +37,6 @@ class BackupTest : public OnFilesOfA {
     fs::create_symlink(agent_.outside(), path("world/out"));
   }
 
-  /// Accepts a long action and returns its end.
-  Json finish(const std::string& action, const std::string& payload) {
-    const std::string id = agent_.send(action, payload);
-    const Json accepted = agent_.response(id);
-    EXPECT_EQ(outcome(accepted), "ok") << accepted.write();
-    return agent_.completed(id);
-  }
-  Json create(const std::string& payload = "{}") { return finish("create_backup", payload); }
   std::vector<std::string> ids() {
     const Json listed = agent_.ask("list_backups", "{}");
     std::vector<std::string> all;
@@ -339,76 +331,6 @@ TEST_F(BackupTest, LeavesEverythingWhenTheLastLookRefuses) {
             }),
             "INVALID_STATE it runs");
   EXPECT_EQ(readFileAt(path("server.properties")), "motd=after");
-}
-
-/// A server could make itself one that has no backups.
-TEST_F(BackupTest, AThousandLevelsComeBack) {
-  makeDeep(999);
-  std::string bottom = path("deep");
-  for (int i = 0; i < 998; ++i) bottom += "/d";
-  ASSERT_EQ(::chmod((bottom + "/s").c_str(), 0555), 0);
-  const Json made = create(R"({"backupId":"b"})");
-  ASSERT_EQ(at(made, "data.success"), "true") << made.write();
-  EXPECT_EQ(outcome(agent_.ask("delete_file", R"({"path":"deep"})")), "ok");
-  const Json restored = finish("restore_backup", R"({"backupId":"b"})");
-  ASSERT_EQ(at(restored, "data.success"), "true") << restored.write();
-  EXPECT_EQ(at(restored, "data.result.entries"), at(made, "data.result.entries"));
-  EXPECT_EQ(readFileAt(bottom + "/z"), "998");
-  EXPECT_EQ(fs::status(bottom + "/s").permissions(), fs::perms(0555));
-  EXPECT_EQ(outcome(agent_.ask("delete_file", R"({"path":"deep"})")), "ok");
-}
-
-/// What would pass the server's limit is not unpacked first; holes may say what they want.
-class RestoreWithinALimit : public BackupTest {
- protected:
-  static constexpr std::int64_t kMebibyte = 1 << 20;
-
-  RestoreWithinALimit() {
-    writeFileAt(path("one"), std::string(8 * kMebibyte, 'x'));
-    writeFileAt(path("another"), std::string(8 * kMebibyte, 'y'));
-    fs::resize_file((writeFileAt(path("sparse"), "begin"), path("sparse")), kMebibyte << 10);
-    EXPECT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
-    for (const char* name : {"one", "another", "sparse"}) fs::remove(path(name));
-  }
-
-  /// Why it is refused, with at most `content` bytes unpacked, and nothing left of them.
-  std::string restore(std::int64_t limit, std::int64_t content) {
-    files::Backups backups(agent_.backups(), "a");
-    const fs::path data_dir = fs::path(agent_.root()).parent_path();
-    const std::string data = data_dir.string();
-    std::int64_t unpacked = 0;
-    files::ArchiveWork work;
-    work.progress = [&](const files::ArchiveProgress& progress) { unpacked = progress.bytes; };
-    const std::string why = refused([&] {
-      backups.restore("b", {.data_dir = data, .quota = *noDiskQuota(), .limit_bytes = limit}, work,
-                      [](int) {});
-    });
-    EXPECT_LE(unpacked, content);
-    EXPECT_EQ(fs::exists(path("one")), why.empty());
-    for (const fs::directory_entry& entry : fs::directory_iterator(data_dir))
-      EXPECT_THAT(entry.path().filename().string(), testing::Not(HasSubstr("restoring")));
-    return why;
-  }
-};
-
-TEST_F(RestoreWithinALimit, IsRefusedAtOnceByWhatWasWrittenDown) {
-  EXPECT_THAT(restore(16 * kMebibyte, 0), testing::StartsWith("DISK_FULL"));
-  EXPECT_EQ(restore(20 * kMebibyte, INT64_MAX), "");
-}
-
-TEST_F(RestoreWithinALimit, EndsAsSoonAsItIsPassed) {
-  // As those before this agent's wrote it.
-  const std::string info = agent_.backups() + "/a/b.info";
-  std::string text = readFileAt(info);
-  const std::size_t begin = text.find("taken=");
-  ASSERT_NE(begin, std::string::npos);
-  writeFileAt(info, text.erase(begin, text.find('\n', begin) + 1 - begin));
-  // The holes come out as well, and count for nothing.
-  EXPECT_THAT(restore(2 * kMebibyte, (kMebibyte << 10) + 3 * kMebibyte),
-              testing::StartsWith("DISK_FULL"));
-  EXPECT_THAT(restore(12 * kMebibyte, (kMebibyte << 10) + 13 * kMebibyte),
-              testing::StartsWith("DISK_FULL"));
-  EXPECT_EQ(restore(20 * kMebibyte, INT64_MAX), "");
 }
 
 TEST_F(BackupTest, AFullDiskLeavesNoHalfBackupAndRestoresNothing) {

@@ -1,6 +1,9 @@
 // Two uploads to one path never become one file.
 
+#include <chrono>
 #include <filesystem>
+#include <initializer_list>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -98,6 +101,75 @@ TEST_F(FileUploads, WithoutIdsPiecesMayComeAgain) {
   EXPECT_EQ(put(4, "bbbb"), "ok");
   EXPECT_EQ(put(8, "cccc"), "ok");
   EXPECT_EQ(whole(), "aaaabbbbcccc");
+}
+
+/// Each holds what both have sent, until they part.
+TEST_F(FileUploads, WithoutIdsNothingIsCutOffThatToldTwoApart) {
+  ASSERT_EQ(put(0, "same"), "ok");
+  ASSERT_EQ(put(4, "aaaa"), "ok");
+  EXPECT_EQ(at(piece(0, "same"), "data.offset"), "4");
+  EXPECT_EQ(put(4, "bbbb"), "INVALID_STATE");
+  EXPECT_EQ(put(8, "aaaa"), "INVALID_STATE");
+  EXPECT_EQ(whole(), "kept");
+}
+
+TEST_F(FileUploads, WithoutIdsAPieceThatComesAgainCutsNothingOff) {
+  for (const auto& [offset, bytes] : std::initializer_list<std::pair<std::size_t, const char*>>{
+           {0, "aaaa"}, {0, "aaaa"}, {4, "bbbb"}, {8, "ccc"}, {4, "bbbb"}})
+    ASSERT_EQ(put(offset, bytes), "ok");
+  EXPECT_EQ(put(8, "dddd"), "INVALID_STATE");
+  EXPECT_EQ(whole(), "kept");
+}
+
+TEST_F(FileUploads, WithoutIdsPiecesOfOtherSizesAreComparedToo) {
+  ASSERT_EQ(put(0, "same"), "ok");
+  ASSERT_EQ(put(0, "sa"), "ok");
+  EXPECT_EQ(put(2, "XY"), "INVALID_STATE");
+  EXPECT_EQ(put(4, "efghijkl"), "INVALID_STATE");
+  EXPECT_EQ(whole(), "kept");
+}
+
+TEST_F(FileUploads, OneWithAnIdIsNotEndedByOneWithout) {
+  ASSERT_EQ(put(0, "same"), "ok");
+  ASSERT_EQ(put(4, "aaaa"), "ok");
+  const std::string id = at(piece(0, "same"), "data.uploadId");
+  ASSERT_EQ(put(4, "bbbb", id), "ok");
+  EXPECT_EQ(put(8, "aaaa"), "INVALID_STATE");
+  EXPECT_EQ(put(8, "bbbb", id), "ok");
+  EXPECT_EQ(whole(), "samebbbbbbbb");
+}
+
+TEST_F(FileUploads, OneThatWritesItselfAnewIsNotEndedByOneWithout) {
+  const std::string id = at(piece(0, "same"), "data.uploadId");
+  ASSERT_EQ(put(4, "aaaa", id), "ok");
+  ASSERT_EQ(put(0, "othe", id), "ok");
+  EXPECT_EQ(put(4, "aaaaaaaa"), "INVALID_STATE");
+  EXPECT_EQ(whole(), "kept");
+}
+
+/// A whole file in one piece mixes with nothing.
+TEST_F(FileUploads, OneOfOnePieceIsNeverInDispute) {
+  ASSERT_EQ(put(0, "aaaa"), "ok");
+  EXPECT_EQ(put(0, "bbbbbbbbbbbb"), "ok");
+  EXPECT_EQ(whole(), "bbbbbbbbbbbb");
+  EXPECT_EQ(put(4, "aaaa"), "INVALID_STATE");
+}
+
+TEST_F(FileUploads, WhoSentNothingForAMinuteIsNotWaitedFor) {
+  ASSERT_EQ(put(0, "aaaa"), "ok");
+  for (const fs::directory_entry& part : fs::directory_iterator(path(".ctrl-alt-play")))
+    fs::last_write_time(part, fs::file_time_type::clock::now() - std::chrono::seconds(61));
+  ASSERT_EQ(put(0, "bbbb"), "ok");
+  EXPECT_EQ(put(4, "bbbb"), "ok");
+  EXPECT_EQ(put(8, "bbbb"), "ok");
+  EXPECT_EQ(whole(), "bbbbbbbbbbbb");
+}
+
+TEST_F(FileUploads, AnEmptyIdIsNobodys) {
+  const Json begun = agent_.ask(
+      "upload_file", R"({"path":"f","size":4,"offset":0,"content":"YWFhYQ==","uploadId":""})");
+  EXPECT_EQ(outcome(begun), "ok") << begun.write();
+  EXPECT_EQ(whole(), "aaaa");
 }
 
 /// Its own pieces may become something else, whatever others began.
