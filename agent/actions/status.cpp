@@ -101,11 +101,13 @@ Json encodePlayers(const Players& players) {
 Json encodeStatus(const control::EntryStatus& status, const ServerFacts& facts,
                   control::WallTime now) {
   const Liveness& liveness = facts.liveness;
-  const bool runs = status.state == control::EntryState::kRunning ||
-                    status.state == control::EntryState::kStopping;
+  const bool runs = status.state == control::EntryState::kRunning || status.pid;
   Json data;
   data.set("serverId", status.name).set("status", shownState(status.state, liveness));
-  if (status.reason) data.set("reason", control::toString(*status.reason));
+  if (liveness.ready)
+    data.set("reason", "ready");
+  else if (status.reason)
+    data.set("reason", control::toString(*status.reason));
   if (status.container) data.set("containerId", status.container->value);
   if (!status.image.empty()) data.set("image", status.image);
   if (runs && status.started_at)
@@ -113,8 +115,7 @@ Json encodeStatus(const control::EntryStatus& status, const ServerFacts& facts,
              rounded(std::chrono::duration<double>(now - *status.started_at).count(), 1000));
   if (status.started_at) data.set("startedAt", formatTimestamp(*status.started_at));
   data.set("restarts", status.restarts);
-  if (status.state == control::EntryState::kRunning)
-    setUnlessNull(data, "resources", encodeResources(status, facts.disk));
+  if (runs) setUnlessNull(data, "resources", encodeResources(status, facts.disk));
   if (liveness.players) data.set("players", encodePlayers(*liveness.players));
   data.setIf("responding", liveness.responding);
   if (!liveness.warning.empty()) data.set("warning", liveness.warning);

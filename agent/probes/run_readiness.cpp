@@ -30,7 +30,7 @@ News RunReadiness::holds(const ProbeAnswer& answer) {
   const bool was_ready = ready();
   const bool was_silent = liveness_.responding == false;
   failures_ = 0;
-  liveness_ = {.players = answer.players};
+  liveness_ = {.ready = true, .players = answer.players};
   if (kind_ != ReadinessRule::Kind::kConsole) liveness_.responding = true;
   if (!was_ready) return News::kReady;
   return was_silent ? News::kAnswers : News::kNone;
@@ -39,7 +39,7 @@ News RunReadiness::holds(const ProbeAnswer& answer) {
 News RunReadiness::fails(const std::string& why, Clock::time_point now) {
   if (!ready()) return unasked(why, now);
   if (++failures_ != kSilentAfter) return News::kNone;
-  liveness_ = {.responding = false, .warning = "it does not answer: " + why};
+  liveness_ = {.ready = true, .responding = false, .warning = "it does not answer: " + why};
   return News::kSilent;
 }
 
@@ -53,7 +53,7 @@ News RunReadiness::unasked(const std::string& why, Clock::time_point now) {
 News RunReadiness::untold(const std::string& why) {
   const bool was_ready = ready();
   untold_ = true;
-  liveness_ = {.warning = "whether it is ready cannot be told: " + why};
+  liveness_ = {.ready = true, .warning = "whether it is ready cannot be told: " + why};
   return was_ready ? News::kWarning : News::kReady;
 }
 

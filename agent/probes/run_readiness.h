@@ -14,6 +14,7 @@ namespace agent {
 /// Whether a server that runs is ready, and whether it still answers, as shown to a panel.
 struct Liveness {
   bool starting = false;  ///< it runs, and its rule has not held yet
+  bool ready = false;     ///< it runs, and its rule held once
   std::optional<Players> players{};
   std::optional<bool> responding{};  ///< absent: nobody asks it
   std::string warning{};             ///< what is wrong, for people; empty: nothing

@@ -160,10 +160,10 @@ struct EntryStatus {
   std::optional<Reason> reason{};
   std::optional<ContainerId> container{};
   std::string image{};
-  std::optional<int> pid{};
-  std::optional<WallTime> started_at{};
-  std::optional<ExitStatus> exit{};  ///< of the last finished run
-  int restarts = 0;                  ///< automatic ones since it was last started by request
+  std::optional<int> pid{};              ///< while it runs
+  std::optional<WallTime> started_at{};  ///< of the run that goes on, else of the last one
+  std::optional<ExitStatus> exit{};      ///< of the last finished run
+  int restarts = 0;                      ///< automatic ones since it was last started by request
   std::optional<StatsSample> stats{};
   std::optional<StatsRates> rates{};
 };

@@ -30,10 +30,14 @@ Result<void> Supervisor::Core::sendLine(const std::string& name, std::string lin
   std::optional<RunId> run;
   {
     const std::lock_guard lock((*entry)->mutex);
+    if ((*entry)->isGone()) return noSuchEntry(name);
+    const std::string hint = (*entry)->state == EntryState::kDeleting
+                                 ? "it is being deleted"
+                                 : "start it before a line is sent to it";
     if (!(*entry)->run)
-      return Error{.code = ErrorCode::kWrongState,
-                   .message = "'" + name + "' is " + std::string(toString((*entry)->state)) +
-                              ": start it before a line is sent to it"};
+      return Error{
+          .code = ErrorCode::kWrongState,
+          .message = "'" + name + "' is " + std::string(toString((*entry)->state)) + ": " + hint};
     run = (*entry)->run;
   }
   const CallContext context{.deadline = CallContext::after(clock().now(), timeout),

@@ -8,26 +8,20 @@ namespace {
 
 constexpr std::size_t kLeastConsoleBytes = 16 * 1024;
 
-Error notFound(const std::string& name) {
-  return {.code = ErrorCode::kNotFound, .message = "no such entry: '" + name + "'"};
-}
-
 Error wrongState(const Entry& entry, const std::string& hint) {
   return {.code = ErrorCode::kWrongState,
           .message = "'" + entry.name + "' is " + std::string(toString(entry.state)) + ": " + hint};
 }
 
-Error overtaken() {
-  return {.code = ErrorCode::kCancelled, .message = "a later stop, kill or delete overtook it"};
-}
-
-/// With the entry's mutex held: whether a job of this type can be accepted now.
+/// With the entry's mutex held: whether a job of this type can be accepted now. A stop can while it
+/// is being deleted, which may take as long as the server does to end.
 Result<void> checkAcceptable(const Entry& entry, const Job& job, std::size_t queue_limit) {
   const auto isRemove = [](const JobPtr& one) { return one->type == Job::Type::kRemove; };
-  if (entry.removed) return notFound(entry.name);
-  if ((entry.active && isRemove(entry.active)) ||
-      std::any_of(entry.queue.begin(), entry.queue.end(), isRemove))
-    return wrongState(entry, "it is being deleted");
+  if (entry.removed) return noSuchEntry(entry.name);
+  const bool goes = (entry.active && isRemove(entry.active)) ||
+                    std::any_of(entry.queue.begin(), entry.queue.end(), isRemove);
+  if (goes && job.type == Job::Type::kStop) return {};
+  if (goes) return wrongState(entry, "it is being deleted");
   if (entry.queue.size() >= queue_limit)
     return Error{.code = ErrorCode::kResourceExhausted,
                  .message = std::to_string(queue_limit) + " operations wait for '" + entry.name +
@@ -106,15 +100,14 @@ Result<EntryPtr> Supervisor::Core::find(const std::string& name) const {
   if (!listed_)
     return Error{.code = ErrorCode::kUnavailable,
                  .message = "the engine has not been reached yet, so it is not known what runs"};
-  return notFound(name);
+  return noSuchEntry(name);
 }
 
 Result<EntryStatus> Supervisor::Core::status(const std::string& name) const {
   const auto entry = find(name);
   if (!entry) return entry.error();
   const std::lock_guard lock((*entry)->mutex);
-  // Told to be gone, and about to be forgotten.
-  if ((*entry)->state == EntryState::kDeleted) return notFound(name);
+  if ((*entry)->isGone()) return noSuchEntry(name);
   return (*entry)->status();
 }
 
@@ -132,7 +125,7 @@ std::vector<EntryStatus> Supervisor::Core::list() const {
   all.reserve(entries_.size());
   for (const auto& [name, entry] : entries_) {
     const std::lock_guard entry_lock(entry->mutex);
-    if (entry->state != EntryState::kDeleted) all.push_back(entry->status());
+    if (!entry->isGone()) all.push_back(entry->status());
   }
   return all;
 }
@@ -150,6 +143,7 @@ Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
   job->start_after_create = spec.start;
   job->spec = std::move(spec);
   EntryPtr entry;
+  EntryState was = EntryState::kUnknown;
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(name); found != entries_.end()) {
@@ -162,8 +156,10 @@ Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
             .message = "'" + name + "' exists and is " + std::string(toString(existing.state))};
       // Looks and turns that it still has are of nothing any more.
       existing.removed = true;
+      if (existing.state != EntryState::kDeleted) was = existing.state;
     }
     entry = std::make_shared<Entry>(name);
+    entry->state = was;
     entries_[name] = entry;
     kept_.erase(name);
   }
@@ -186,13 +182,13 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
       (*entry)->restart_planned = false;
       wantAs(**entry, *job);
     }
+    const auto stops = [](const JobPtr& one) {
+      return one->type == Job::Type::kStop || one->type == Job::Type::kRemove;
+    };
     const bool is_stop = job->type == Job::Type::kStop;
-    if (is_stop && (*entry)->active && (*entry)->active->type == Job::Type::kStop)
-      return joinStop(**entry, job);
+    if (is_stop && (*entry)->active && stops((*entry)->active)) return joinStop(**entry, job);
     if (is_stop || job->type == Job::Type::kRemove) overtakeStarts(**entry, passed_by);
-    const auto waiting =
-        std::find_if((*entry)->queue.begin(), (*entry)->queue.end(),
-                     [](const JobPtr& one) { return one->type == Job::Type::kStop; });
+    const auto waiting = std::find_if((*entry)->queue.begin(), (*entry)->queue.end(), stops);
     if (is_stop && waiting != (*entry)->queue.end()) {
       joinWaitingStop(**entry, **waiting, *job);
       job.reset();
@@ -204,7 +200,7 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
     if (job) idle = push(**entry, std::move(job));
   }
   for (const JobPtr& one : passed_by) {
-    endOperation(**entry, *one, overtaken());
+    endOperation(**entry, *one, cancelledByStop());
     endTurn(*one);
   }
   if (idle) executor_.submit([this, entry = *entry] { workOff(entry); });
@@ -252,7 +248,7 @@ Result<void> Supervisor::Core::perform(const EntryPtr& entry, Job& job) {
     return Error{.code = ErrorCode::kCancelled, .message = "the supervisor is shutting down"};
   {
     const std::lock_guard lock(entry->mutex);
-    if (entry->removed) return notFound(entry->name);
+    if (entry->removed) return noSuchEntry(entry->name);
   }
   switch (job.type) {
     case Job::Type::kCreate:
@@ -288,6 +284,9 @@ void Supervisor::Core::run(const EntryPtr& entry, const JobPtr& job) {
   Result<void> result;
   try {
     result = perform(entry, *job);
+    // Nobody else cancels.
+    if (!result && result.error().is(ErrorCode::kCancelled) && !stopping_.stop_requested())
+      result = cancelledByStop();
   } catch (const std::exception& failure) {
     result =
         Error{.code = ErrorCode::kInternal, .effect = Effect::kUnknown, .message = failure.what()};

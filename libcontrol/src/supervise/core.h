@@ -107,6 +107,8 @@ class Supervisor::Core {
   static void joinWaitingStop(const Entry& entry, Job& waiting, const Job& job);
   void overtakeStarts(Entry& entry, std::vector<JobPtr>& overtaken);
   Result<void> doStop(const EntryPtr& entry, Job& job);
+  static bool isDown(Entry& entry);
+  void staysDown(Entry& entry, const Job& job);
   Result<Stopped> stopContainer(Entry& entry, Job& job);
   Result<StopOptions> nextStopAttempt(Entry& entry, Job& job);
   void recordStop(const EntryPtr& entry, Job& job, const Stopped& report, EntryState state);

@@ -12,7 +12,8 @@ EntryStatus Entry::status() const {
   status.container = container;
   status.image = image;
   status.pid = pid;
-  if (run) status.started_at = run->started_at;
+  const auto latest = run ? run : exit ? std::optional(exit->run) : std::nullopt;
+  if (latest && latest->started_at != WallTime{}) status.started_at = latest->started_at;
   status.exit = exit;
   status.restarts = restarts;
   status.stats = sample;

@@ -96,6 +96,8 @@ struct Entry {
   std::optional<StatsRates> rates;
 
   EntryStatus status() const;  ///< with mutex held
+  /// With mutex held: nothing is kept of it, and it is about to be forgotten.
+  bool isGone() const { return removed || state == EntryState::kDeleted; }
   /// Its container was taken away to be made anew, or was about to be.
   bool isTakenAway() const { return next && next->previous; }
   /// With mutex held: its container could not be made or is gone, and nothing is under way that

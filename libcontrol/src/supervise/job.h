@@ -65,6 +65,10 @@ struct Job {
   std::string operationId() const { return asked.empty() ? "" : asked.front().operation_id; }
 };
 
+inline Error noSuchEntry(const std::string& name) {
+  return {.code = ErrorCode::kNotFound, .message = "no such entry: '" + name + "'"};
+}
+
 inline Error cancelledByStop() {
   return {.code = ErrorCode::kCancelled, .message = "a later stop, kill or delete overtook it"};
 }

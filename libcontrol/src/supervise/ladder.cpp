@@ -79,9 +79,7 @@ Result<std::optional<StopLadder::Rung>> Supervisor::Core::nextRung(Entry& entry,
   if (stopping_.stop_requested())
     return Error{.code = ErrorCode::kCancelled, .message = "the supervisor is shutting down"};
   if (job.rearranged) return std::optional<StopLadder::Rung>();
-  if (job.cancel.stop_requested())
-    return Error{.code = ErrorCode::kCancelled,
-                 .message = "a later stop, kill or delete overtook it"};
+  if (job.cancel.stop_requested()) return cancelledByStop();
   const TimePoint now = clock().now();
   if (!job.kill_at) job.kill_at = CallContext::after(now, entry.stopTime(job.stop));
   if (job.rung == entry.ladder.rungs.size()) {

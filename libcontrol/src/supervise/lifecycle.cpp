@@ -68,9 +68,11 @@ Result<void> Supervisor::Core::doCreate(const EntryPtr& entry, Job& job) {
   if (!created) {
     // At the end of this process the engine may have made it all the same.
     if (!stopping_.stop_requested()) keepCreation(*entry, false);
+    const bool overtaken = created.error().is(ErrorCode::kCancelled) && job.cancel.stop_requested();
+    const Error why = overtaken ? cancelledByStop() : created.error();
     setState(*entry, EntryState::kFailed, Reason::kRequested, &job,
-             {.failed = OperationKind::kCreate, .error = created.error()});
-    return created.error();
+             {.failed = OperationKind::kCreate, .error = why});
+    return why;
   }
   bool start = false;
   {

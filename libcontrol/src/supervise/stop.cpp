@@ -80,14 +80,39 @@ void Supervisor::Core::overtakeStarts(Entry& entry, std::vector<JobPtr>& passed_
 
 Result<void> Supervisor::Core::doStop(const EntryPtr& entry, Job& job) {
   awaitKept();
-  setState(*entry, EntryState::kStopping, Reason::kRequested, &job);
+  // Of one that is down nothing is told unless it turns out to run.
+  const bool down = isDown(*entry);
+  if (!down) setState(*entry, EntryState::kStopping, Reason::kRequested, &job);
   const auto report = stopContainer(*entry, job);
+  if (down && report && report->outcome == StopOutcome::kAlreadyStopped) {
+    staysDown(*entry, job);
+    return {};
+  }
+  if (down) setState(*entry, EntryState::kStopping, Reason::kRequested, &job);
   if (!report) {
     fail(entry, job, OperationKind::kStop, Reason::kRequested, report.error());
     return report.error();
   }
   recordStop(entry, job, *report, EntryState::kStopped);
   return {};
+}
+
+bool Supervisor::Core::isDown(Entry& entry) {
+  const std::lock_guard lock(entry.mutex);
+  return !entry.run &&
+         (entry.state == EntryState::kCreated || entry.state == EntryState::kStopped ||
+          entry.state == EntryState::kCrashed || entry.state == EntryState::kFailed);
+}
+
+/// Why it is down is told still: what was asked for changed nothing but that it stays so.
+void Supervisor::Core::staysDown(Entry& entry, const Job& job) {
+  std::optional<Reason> why;
+  {
+    const std::lock_guard lock(entry.mutex);
+    if (entry.state == EntryState::kCreated) return;
+    why = entry.reason;
+  }
+  setState(entry, EntryState::kStopped, why, &job);
 }
 
 /// What is left to do of a stop: it may have been joined, or an earlier one may have sent the

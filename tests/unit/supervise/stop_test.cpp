@@ -86,6 +86,48 @@ TEST_F(SupervisorTest, StopOfStoppedSucceeds) {
   EXPECT_FALSE(end->error);
 }
 
+TEST_F(SupervisorTest, StopOfWhatIsDownTellsNothingNewOfIt) {
+  createAndStart("a", serverThat({{"mock.on_signal.TERM", "exit:0"}}));
+  ASSERT_TRUE(supervisor_->stop("a", {}, "first"));
+  ASSERT_TRUE(observer_.waitForEnd("first"));
+  const std::size_t before = observer_.position();
+  ASSERT_TRUE(supervisor_->stop("a", {}, "second"));
+  ASSERT_TRUE(supervisor_->kill("a", "third"));
+  ASSERT_FALSE(observer_.waitForEnd("second")->error);
+  ASSERT_FALSE(observer_.waitForEnd("third")->error);
+  EXPECT_EQ(observer_.position(), before);
+  EXPECT_EQ(supervisor_->status("a")->reason, Reason::kStoppedGracefully);
+  EXPECT_TRUE(supervisor_->status("a")->started_at);
+}
+
+TEST_F(SupervisorTest, StopOfOneThatCrashedSaysWhyItIsDown) {
+  EntrySpec spec = serverThat();
+  spec.restart = {.mode = RestartPolicy::Mode::kOnFailure, .first_delay = 1h, .longest_delay = 1h};
+  createAndStart("a", spec);
+  ASSERT_TRUE(engine().crash(idOf("a"), 3));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kCrashed));
+  ASSERT_TRUE(supervisor_->stop("a", {}, "stop"));
+  ASSERT_FALSE(observer_.waitForEnd("stop")->error);
+  EXPECT_EQ(observer_.transitions("a").back().previous, EntryState::kCrashed);
+  EXPECT_EQ(supervisor_->status("a")->state, EntryState::kStopped);
+  EXPECT_EQ(supervisor_->status("a")->reason, Reason::kCrashed);
+  EXPECT_EQ(supervisor_->status("a")->exit->exit_code, 3);
+}
+
+/// Somebody else started it, and that was not told yet.
+TEST_F(SupervisorTest, StopOfWhatOnlySeemsToBeDownStopsIt) {
+  createAndStart("a", serverThat({{"mock.on_signal.TERM", "exit:0"}}));
+  ASSERT_TRUE(supervisor_->stop("a", {}, "first"));
+  ASSERT_TRUE(observer_.waitForEnd("first"));
+  const std::size_t before = observer_.position();
+  ASSERT_TRUE(runtime_->start(idOf("a"), {}));
+  ASSERT_TRUE(supervisor_->stop("a", {}, "second"));
+  ASSERT_FALSE(observer_.waitForEnd("second")->error);
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kStopping, before));
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kStopped, before));
+  EXPECT_FALSE(runtime_->inspect(idOf("a"), {})->running());
+}
+
 TEST_F(SupervisorTest, ServersNeverWaitForEachOther) {
   for (const auto* name : {"a", "b", "c", "d", "e"}) {
     createAndStart(name, serverThat({{"mock.ignore_signals", "TERM"}}));
@@ -136,6 +178,43 @@ TEST_F(SupervisorTest, KillEndsAStopThatWaits) {
   EXPECT_EQ(stopped->reason, Reason::kKilled);
 }
 
+TEST_F(SupervisorTest, StopHastensADelete) {
+  createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 1h}, "stop"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kStopping));
+  ASSERT_TRUE(supervisor_->remove("a", "delete"));
+  EXPECT_EQ(supervisor_->start("a", "start").error().code, ErrorCode::kWrongState);
+  ASSERT_TRUE(supervisor_->kill("a", "kill"));
+  for (const auto* id : {"stop", "kill", "delete"})
+    EXPECT_FALSE(observer_.waitForEnd(id)->error) << id;
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kDeleted));
+}
+
+TEST_F(SupervisorTest, KillEndsADeleteThatWaitsForTheServer) {
+  EntrySpec spec = serverThat({{"mock.ignore_signals", "TERM"}});
+  spec.container.stop_timeout = 1h;
+  createAndStart("a", spec);
+  ASSERT_TRUE(supervisor_->remove("a", "delete"));
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kDeleting));
+  ASSERT_TRUE(supervisor_->kill("a", "kill"));
+  for (const auto* id : {"kill", "delete"}) EXPECT_FALSE(observer_.waitForEnd(id)->error) << id;
+  EXPECT_TRUE(observer_.waitFor("a", EntryState::kDeleted));
+}
+
+TEST_F(SupervisorTest, StopJoinsADeleteThatHasNotBegun) {
+  EntrySpec spec = serverThat({{"mock.ignore_signals", "TERM"}});
+  spec.container.stop_timeout = 1h;
+  createAndStart("a", spec);
+  const ContainerId id = idOf("a");
+  ASSERT_TRUE(engine().setHung(id, true));
+  ASSERT_TRUE(supervisor_->update("a", {}, "update"));
+  while (!isAsked(testing::Primitive::kInspect)) std::this_thread::yield();
+  ASSERT_TRUE(supervisor_->remove("a", "delete"));
+  ASSERT_TRUE(supervisor_->stop("a", {.timeout = 50ms}, "stop"));
+  ASSERT_TRUE(engine().setHung(id, false));
+  for (const auto* end : {"delete", "stop"}) EXPECT_FALSE(observer_.waitForEnd(end)->error) << end;
+}
+
 TEST_F(SupervisorTest, KillEndsAStopThatHasNotBegun) {
   createAndStart("a", serverThat({{"mock.ignore_signals", "TERM"}}));
   const ContainerId id = idOf("a");
@@ -161,6 +240,7 @@ TEST_F(SupervisorTest, StopOvertakesStartsThatWait) {
     ASSERT_TRUE(end) << overtaken;
     ASSERT_TRUE(end->error) << overtaken;
     EXPECT_EQ(end->error->code, ErrorCode::kCancelled);
+    EXPECT_EQ(end->error->message, "a later stop, kill or delete overtook it");
   }
   ASSERT_TRUE(observer_.waitForEnd("kill"));
   EXPECT_EQ(supervisor_->status("a")->state, EntryState::kStopped);
