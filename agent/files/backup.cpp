@@ -1,7 +1,6 @@
 #include "agent/files/backup.h"
 
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,13 +12,16 @@
 #include <ctime>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <system_error>
 
 #include "agent/files/digest.h"
+#include "agent/files/ignored.h"
 #include "agent/files/pack.h"
 #include "agent/files/staging.h"
 #include "agent/files/temporary_name.h"
+#include "agent/files/throttle.h"
 #include "agent/files/tree.h"
 #include "agent/files/unpack.h"
 
@@ -32,6 +34,10 @@ constexpr const char* kInfo = ".info";
 constexpr const char* kUnfinished = ".unfinished-";
 /// What takes the place of a server's directory, beside it; the server's id and a '-' follow.
 const std::string kRestoring = ".restoring-";
+
+/// Held while the two files of a backup get or lose their names: whoever has it sees half of one
+/// only where an agent was killed.
+std::mutex naming_mutex;
 
 /// Nothing when there is none yet.
 Descriptor openStore(const std::string& backup_dir, const std::string& server_id) {
@@ -65,43 +71,6 @@ std::string makeId() {
   return std::string(text.data()) + '-' + hexDigits(8);
 }
 
-bool matches(const std::string& glob, const std::string& path, bool directory) {
-  std::string pattern = glob;
-  if (pattern.ends_with('/')) {
-    if (!directory) return false;
-    pattern.pop_back();
-  }
-  const bool anchored = pattern.find('/') != std::string::npos;
-  if (pattern.starts_with('/')) pattern.erase(0, 1);
-  const std::size_t slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  return ::fnmatch(pattern.c_str(), (anchored ? path : name).c_str(),
-                   anchored ? FNM_PATHNAME : 0) == 0;
-}
-
-/// Lets no more than so many bytes a second pass.
-class Throttle {
- public:
-  Throttle(std::int64_t bytes_per_second, const Patience& patience)
-      : rate_(static_cast<double>(bytes_per_second)), patience_(patience) {}
-
-  void pass(std::size_t bytes) {
-    if (rate_ <= 0) return;
-    passed_ += static_cast<double>(bytes);
-    const auto due = began_ + std::chrono::duration_cast<Patience::Clock::duration>(
-                                  std::chrono::duration<double>(passed_ / rate_));
-    const auto now = Patience::Clock::now();
-    if (due > now) patience_.wait(due - now);
-    patience_.check();
-  }
-
- private:
-  const double rate_;
-  const Patience& patience_;
-  const Patience::Clock::time_point began_ = Patience::Clock::now();
-  double passed_ = 0;
-};
-
 /// Removed unless it got its final name.
 class Unfinished {
  public:
@@ -116,8 +85,11 @@ class Unfinished {
   Unfinished& operator=(const Unfinished&) = delete;
 
   int fd() const { return file_.get(); }
-  void finish(const std::string& name) {
+  void flush() const {
     if (::fsync(fd()) != 0) refuseErrno(errno, "the backup");
+  }
+  /// What was flushed is there from now on.
+  void finish(const std::string& name) {
     if (::renameat2(directory_, name_.c_str(), directory_, name.c_str(), RENAME_NOREPLACE) != 0)
       refuseErrno(errno, "the backup");
     name_.clear();
@@ -175,6 +147,25 @@ std::vector<std::string> leftOvers(int directory, const std::string& prefix) {
     return true;
   });
   return left;
+}
+
+/// The id of the backup that the file describes.
+std::optional<std::string> describedBy(const std::string_view file) {
+  if (file.starts_with('.') || !file.ends_with(kInfo)) return std::nullopt;
+  return std::string(file.substr(0, file.size() - std::string_view(kInfo).size()));
+}
+
+void removeLoneDescriptions(int directory) {
+  const std::lock_guard lock(naming_mutex);
+  std::vector<std::string> lone;
+  forEachName(directory, [&](const char* name) {
+    struct stat archive {};
+    const auto id = describedBy(name);
+    if (id && !statusIn(directory, (*id + kArchive).c_str(), archive) && errno == ENOENT)
+      lone.emplace_back(name);
+    return true;
+  });
+  for (const std::string& name : lone) ::unlinkat(directory, name.c_str(), 0);
 }
 
 /// The directory that takes a server's place, beside it.
@@ -238,6 +229,7 @@ void removeUnfinishedRestores(int data_dir, const DiskQuota& quota, const std::s
 void removeUnfinishedBackups(int directory) {
   for (const std::string& name : leftOvers(directory, kUnfinished))
     ::unlinkat(directory, name.c_str(), 0);
+  removeLoneDescriptions(directory);
 }
 
 Backups::Backups(const std::string& backup_dir, const std::string& server_id)
@@ -249,12 +241,10 @@ std::vector<BackupInfo> Backups::list() const {
   std::vector<BackupInfo> all;
   if (!directory_) return all;
   forEachName(directory_.get(), [&](const char* name) {
-    const std::string_view file = name;
-    if (file.starts_with('.') || !file.ends_with(kInfo)) return true;
-    try {
-      all.push_back(find(std::string(file.substr(0, file.size() - 5))));
-    } catch (const Refusal&) {  // going at this moment, or half of it is gone
-    }
+    if (const auto id = describedBy(name)) try {
+        all.push_back(find(*id));
+      } catch (const Refusal&) {  // going at this moment, or half of it is gone
+      }
     return true;
   });
   std::sort(all.begin(), all.end(), [](const BackupInfo& a, const BackupInfo& b) {
@@ -303,7 +293,7 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
   PackOptions packing{.links = true};
   packing.ignored = [&options](const std::string& path, bool directory) {
     return std::any_of(options.ignore.begin(), options.ignore.end(),
-                       [&](const std::string& glob) { return matches(glob, path, directory); });
+                       [&](const std::string& glob) { return isIgnored(glob, path, directory); });
   };
   pack(root, CheckedPath::root(), "", writer, work, packing, done);
   writer.finish();
@@ -322,9 +312,11 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
       "\nskipped=" + std::to_string(info.skipped) + "\ntaken=" + std::to_string(info.taken) +
       "\nname=" + info.name + '\n';
   writeAll(description.fd(), text.data(), text.size(), 0, "the backup");
+  file.flush();
+  description.flush();
   // A backup is there when both are. The archive comes last and goes first, so that what a kill in
-  // between leaves is a description, which is small and in nobody's way.
-  ::unlinkat(directory_.get(), (info.id + kInfo).c_str(), 0);
+  // between leaves is a description, which is small and in nobody's way until it is cleared away.
+  const std::lock_guard lock(naming_mutex);
   description.finish(info.id + kInfo);
   try {
     file.finish(info.id + kArchive);
@@ -336,6 +328,7 @@ BackupInfo Backups::create(const ServerRoot& root, const BackupOptions& options,
 }
 
 void Backups::remove(const std::string& id) {
+  const std::lock_guard lock(naming_mutex);
   (void)find(id);
   if (::unlinkat(directory_.get(), (id + kArchive).c_str(), 0) != 0 && errno != ENOENT)
     refuseErrno(errno, "the backup");

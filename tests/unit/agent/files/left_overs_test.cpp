@@ -243,6 +243,39 @@ TEST_F(LeftOverBackups, ADescriptionAloneIsNoBackupAndInNobodysWay) {
   EXPECT_FALSE(fs::exists(description("b")));
 }
 
+TEST_F(LeftOverBackups, ADescriptionAloneGoesAtTheNextStartAndWithTheNextBackup) {
+  for (const char* id : {"whole", "killed"})
+    ASSERT_EQ(at(create(std::string(R"({"backupId":")") + id + "\"}"), "data.success"), "true");
+  const std::string text = readFileAt(description("killed"));
+  fs::remove(archive("killed"));
+  agent_.restart();
+  EXPECT_TRUE(isGone(description("killed")));
+  writeFileAt(description("killed"), text);
+  ASSERT_EQ(at(create(R"({"backupId":"next"})"), "data.success"), "true");
+  EXPECT_FALSE(fs::exists(description("killed")));
+  EXPECT_EQ(agent_.ask("list_backups", "{}").find("data")->find("backups")->elements()->size(), 2U);
+}
+
+/// What an agent clears away at its start while its first backups are made and deleted.
+TEST_F(LeftOverBackups, OnesThatAreBeingMadeKeepTheirDescriptions) {
+  std::atomic<bool> done{false};
+  std::thread sweeping([&] {
+    while (!done)
+      if (const Descriptor all{
+              ::open((agent_.backups() + "/a").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)})
+        files::removeUnfinishedBackups(all.get());
+  });
+  for (int i = 0; i < 200; ++i) {
+    const std::string id = R"({"backupId":"b)" + std::to_string(i) + "\"}";
+    const Json made = create(id);
+    EXPECT_EQ(at(made, "data.success"), "true") << made.write();
+    EXPECT_EQ(outcome(agent_.ask("delete_backup", id)), "ok") << i;
+  }
+  done = true;
+  sweeping.join();
+  EXPECT_TRUE(fs::is_empty(agent_.backups() + "/a"));
+}
+
 TEST_F(LeftOverBackups, OneThatWasMadeJustNowIsSparedWhateverTheClockSays) {
   ASSERT_EQ(at(create(R"({"backupId":"old"})"), "data.success"), "true");
   std::string text = readFileAt(description("old"));
