@@ -47,7 +47,7 @@ Archived createArchive(const ServerRoot& root, const CheckedPath& directory,
   });
   Archived done;
   for (const CheckedPath& path : outermost(paths))
-    pack(root, path, nameIn(directory, path), writer, work, {}, done);
+    pack(root, path, nameIn(directory, path), writer, work, {.zip = format == ArchiveFormat::kZip}, done);
   writer.finish();
   if (!work.limits.allowRatio(writer.stored(), size))
     throw Refusal("FILE_TOO_LARGE",

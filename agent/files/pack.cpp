@@ -56,6 +56,7 @@ class Packing {
     if (S_ISLNK(met.st_mode) && options_.links) return addLink(directory, name, inner, met);
     if (!isRegular(met)) return skip();
     requireUnpackable(inner);
+    requireKeptByZip(inner);
     const Descriptor file = openBeneath(directory, name, O_RDONLY, Links::kNone);
     if (!file && (errno == ENOENT || errno == ELOOP)) return skip();
     if (!file) refuseErrno(errno, '/' + inner);
@@ -95,6 +96,17 @@ class Packing {
       throw Refusal("INVALID_PAYLOAD", begin + "has a path of more than " +
                                            std::to_string(CheckedPath::kLongest) +
                                            " bytes; archive what is in it by itself");
+  }
+
+  /// In a zip a backslash in a path without any slash is read as one, by libarchive too.
+  void requireKeptByZip(const std::string& name) const {
+    if (!options_.zip || name.find('\\') == std::string::npos ||
+        name.find('/') != std::string::npos)
+      return;
+    throw Refusal("INVALID_PAYLOAD", "'/" + name +
+                                         "' cannot be archived as a zip, which would turn the "
+                                         "backslash in its name into a slash; archive it as tar, "
+                                         "tar.gz or tar.zst, or rename it");
   }
 
   /// A file of any length can be made of nothing, and its holes are passed on like bytes.

@@ -9,6 +9,7 @@ namespace agent::files {
 
 struct PackOptions {
   bool links = false;  ///< symbolic links are archived as what they are; else skipped
+  bool zip = false;    ///< names that a zip does not keep are refused
   /// Not to be archived; a directory with all in it. `path` is from the server's directory.
   std::function<bool(const std::string& path, bool directory)> ignored{};
 };

@@ -159,6 +159,26 @@ TEST_F(Archives, KeepNamesThatAreNotUtf8) {
   }
 }
 
+TEST_F(Archives, KeepBackslashesInNamesOrRefuseThem) {
+  writeFileAt(path("a\\b"), "top");
+  fs::create_directories(path("in\\side"));
+  writeFileAt(path("in\\side/c\\d"), "below");
+  const auto make = [&](const std::string& paths, const std::string& format) {
+    return agent_.ask("create_archive",
+                      R"({"paths":[)" + paths + R"(],"destination":"evil.)" + format + "\"}");
+  };
+  const Json refused = make(R"("a\\b")", "zip");
+  EXPECT_EQ(outcome(refused), "INVALID_PAYLOAD") << refused.write();
+  EXPECT_THAT(at(refused, "error.message"), testing::AllOf(HasSubstr("/a\\b'"), HasSubstr("tar")));
+  EXPECT_FALSE(fs::exists(path("evil.zip")));
+  ASSERT_EQ(outcome(make(R"("in\\side")", "zip")), "ok");
+  ASSERT_EQ(outcome(extract("evil.zip", R"(,"destination":"out")")), "ok");
+  EXPECT_EQ(readFileAt(path("out/in\\side/c\\d")), "below");
+  ASSERT_EQ(outcome(make(R"("a\\b","in\\side")", "tar")), "ok");
+  ASSERT_EQ(outcome(extract("evil.tar", R"(,"destination":"tar")")), "ok");
+  EXPECT_EQ(readFileAt(path("tar/a\\b")), "top");
+}
+
 TEST_F(Archives, NameFilesRelativeToADirectory) {
   fs::create_directories(path("a/b"));
   writeFileAt(path("a/b/one"), "1");
