@@ -84,6 +84,9 @@ LogRequest readLogRequest(const Fields& fields) {
   request.lines = static_cast<std::size_t>(fields.integer("lines", 1, kMostLines).value_or(kLines));
   request.before = count("before", kMostContext, 0);
   request.after = count("after", kMostContext, 0);
+  const Json* regex = fields.find("regex");
+  if (regex != nullptr && regex->text() != nullptr)
+    fields.refuse("regex", "must be true or false; true makes payload.search an expression");
   request.regex = fields.boolean("regex").value_or(false);
   const LineSearch::Form form{.regex = request.regex,
                               .case_sensitive = fields.boolean("case").value_or(false)};

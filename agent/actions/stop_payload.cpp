@@ -1,7 +1,7 @@
-#include <algorithm>
 #include <cmath>
 
 #include "agent/actions/create_payload.h"
+#include "agent/actions/line_ends.h"
 #include "agent/panel/refusal.h"
 
 namespace agent {
@@ -25,6 +25,9 @@ std::optional<control::Signal> readSignal(const Fields& fields) {
 }
 
 std::optional<double> readTimeoutSeconds(const Fields& fields) {
+  const Json* field = fields.findOrNull("timeout");
+  if (field != nullptr && field->isNull())
+    fields.refuse("timeout", "must be a number of seconds; leave it out for the default");
   return fields.number("timeout", 0, kLongestStopTimeoutSeconds);
 }
 
@@ -36,11 +39,10 @@ control::Duration fromSeconds(double seconds) {
 std::optional<std::string> readStopCommand(const Fields& fields) {
   std::optional<std::string> command = fields.text("command");
   if (!command) return command;
-  const bool is_line = std::none_of(command->begin(), command->end(), [](char c) {
-    return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-  });
-  if (command->empty() || command->size() > kMostStopCommandBytes || !is_line)
-    fields.refuse("command", "must be one line of at most 1 KiB without control characters");
+  if (!isConsoleLine(*command, kMostStopCommandBytes))
+    fields.refuse("command",
+                  "must be one line of 1 byte to 1 KiB without line breaks and control characters "
+                  "but tabs");
   return command;
 }
 

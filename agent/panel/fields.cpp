@@ -68,7 +68,7 @@ std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t 
 }
 
 std::optional<double> Fields::number(std::string_view name, double least, double most) const {
-  const Json* member = findOrNull(name);
+  const Json* member = find(name);
   if (member == nullptr) return std::nullopt;
   std::optional<double> value;
   if (member->integer() != nullptr) value = static_cast<double>(*member->integer());

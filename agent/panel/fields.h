@@ -26,7 +26,6 @@ class Fields {
   std::optional<bool> boolean(std::string_view name) const;
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t least,
                                       std::int64_t most) const;
-  /// Refuses null too.
   std::optional<double> number(std::string_view name, double least, double most) const;
   /// The fields of a member that is an object, or of none.
   Fields object(std::string_view name) const;

@@ -1,24 +1,42 @@
 #include "supervise/console_input.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace control {
+namespace {
+
+/// In UTF-8: U+0085, U+2028 and U+2029 as well, which some servers end a line at.
+bool holdsLineBreak(std::string_view line) {
+  constexpr std::string_view kBreaks[] = {"\n", "\r", "\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9"};
+  return std::any_of(std::begin(kBreaks), std::end(kBreaks), [line](std::string_view line_break) {
+    return line.find(line_break) != std::string_view::npos;
+  });
+}
+
+/// But tabs. In UTF-8: U+0080 to U+009F as well.
+bool holdsControl(std::string_view line) {
+  unsigned char before = 0;
+  return std::any_of(line.begin(), line.end(), [&before](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_second = std::exchange(before, byte) == 0xC2;
+    return (byte < 0x20 && c != '\t') || byte == 0x7F || (is_second && byte < 0xA0);
+  });
+}
+
+}  // namespace
 
 Result<void> ConsoleInput::check(std::string_view line) {
   if (line.size() > kLongestLine)
     return Error{.code = ErrorCode::kInvalidArgument,
                  .message = "is longer than " + std::to_string(kLongestLine) + " bytes"};
-  if (line.find_first_of("\r\n") != std::string_view::npos)
+  if (holdsLineBreak(line))
     return Error{.code = ErrorCode::kInvalidArgument,
                  .message =
                      "holds a line break, which would make several commands of it: send "
                      "each by itself"};
-  const auto is_control = [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7F;
-  };
-  if (std::any_of(line.begin(), line.end(), is_control))
+  if (holdsControl(line))
     return Error{.code = ErrorCode::kInvalidArgument,
                  .message =
                      "holds a control character, which a terminal would take for a key: "

@@ -206,9 +206,14 @@ TEST_F(ConsoleInputTest, PartOfALineDoesNotRunIntoTheNext) {
 }
 
 TEST(ConsoleInput, TakesOneLineOfText) {
-  for (const char* line : {"", "say hi", "\t tab", "caf\xC3\xA9"})
+  for (const char* line :
+       {"", "say hi", "\t tab", "caf\xC3\xA9", "\xC2\xA0\xE2\x80\xA6", "\xE2\x82\x85"})
     EXPECT_TRUE(ConsoleInput::check(line)) << line;
-  for (const char* line : {"a\nstop", "a\rstop", "\n", "\x03", "\x1b[A", "\x7f", "\x04"}) {
+  for (const char* line :
+       {"a\nstop", "a\rstop", "\n", "\x03", "\x1b[A", "\x7f", "\x04", "a\xC2\x85stop",
+        "\xC2\x9B"
+        "A",
+        "\xC2\x80", "a\xE2\x80\xA8z", "a\xE2\x80\xA9z"}) {
     const auto checked = ConsoleInput::check(line);
     ASSERT_FALSE(checked) << line;
     EXPECT_EQ(checked.error().code, ErrorCode::kInvalidArgument);

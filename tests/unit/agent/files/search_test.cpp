@@ -30,6 +30,7 @@ TEST_F(FileSearch, FindsNamesAndContents) {
   const Json limited = agent_.ask("search_files", R"({"pattern":"*","limit":2})");
   EXPECT_EQ(at(limited, "data.complete"), "false");
   EXPECT_EQ(outcome(agent_.ask("search_files", "{}")), "INVALID_PAYLOAD");
+  EXPECT_EQ(outcome(agent_.ask("search_files", R"({"pattern":"*","timeout":null})")), "ok");
 }
 
 TEST_F(FileSearch, FindsNamesThatHoldBrackets) {

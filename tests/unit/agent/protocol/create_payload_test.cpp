@@ -195,6 +195,7 @@ TEST(CreatePayload, IgnoresUnknownFields) {
 TEST(CreatePayload, RefusesWrongTypes) {
   for (const char* field :
        {R"("tty":"yes")", R"("start":1)", R"("startup":["./run"])", R"("stop":"SIGINT")",
+        R"("stop":{"timeout":null})", R"("stop":{"command":"a\u0085b"})",
         R"("restart":{"policy":"sometimes"})", R"("restart":{"maxRetries":-1})",
         R"("pull":"sometimes")", R"("labels":[])"})
     EXPECT_THAT(refusalOf(with(field)), StartsWith("INVALID_PAYLOAD payload.")) << field;

@@ -88,6 +88,8 @@ TEST_F(RunningConsole, CommandsReachStdinAndComeBack) {
   EXPECT_EQ(at(answer, "success"), "true");
   EXPECT_EQ(at(answer, "data.sent"), "true");
   EXPECT_EQ(at(event("server_log", "message", "say hi"), "data.serverId"), "a");
+  EXPECT_EQ(at(ask("send_command", R"({"command":"a\tb"})"), "success"), "true");
+  EXPECT_FALSE(event("server_log", "message", "a\tb").isNull());
   // Its own end of a line is taken for what it is.
   EXPECT_EQ(at(ask("send_server_command", R"({"command":"bye\r\n"})"), "success"), "true");
   EXPECT_FALSE(event("server_log", "message", "bye").isNull());
@@ -103,8 +105,9 @@ TEST_F(RunningConsole, CommandsArriveInTheirOrder) {
 }
 
 TEST_F(RunningConsole, RefusesWhatIsNoLine) {
-  for (const char* payload : {R"({"command":"a\nstop"})", R"({"command":"a\rstop\n"})",
-                              R"({"command":"\u0003"})", R"({"command":7})", R"({})"}) {
+  for (const char* payload :
+       {R"({"command":"a\nstop"})", R"({"command":"a\rstop\n"})", R"({"command":"\u0003"})",
+        R"({"command":"a\u0085stop"})", R"({"command":7})", R"({})"}) {
     const Json answer = ask("send_command", payload);
     EXPECT_EQ(at(answer, "error.code"), "INVALID_PAYLOAD") << payload;
     EXPECT_THAT(at(answer, "error.message"), HasSubstr("payload.command")) << payload;
