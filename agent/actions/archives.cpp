@@ -31,7 +31,15 @@ ArchiveFormat readFormat(const Fields& fields, const CheckedPath& to) {
 std::vector<CheckedPath> readPaths(const Fields& fields, const CheckedPath& directory) {
   const std::string_view name = fields.find("files") != nullptr ? "files" : "paths";
   const Json* given = fields.find(name);
-  if (given == nullptr) return {readPath(fields, {"path", "source"})};
+  if (given == nullptr) {
+    const CheckedPath path = readPath(fields, {"path", "source"});
+    if (!path.isIn(directory))
+      fields.refuse(fields.find("directory") != nullptr ? "directory" : "root",
+                    "is '" + directory.shown() + "', which '" + path.shown() +
+                        "' is not in: names in the archive are relative to it; path is one from "
+                        "the server's directory, paths and files are from there");
+    return {path};
+  }
   const Json::Array* list = given->elements();
   if (list == nullptr || list->empty() || list->size() > kMostPaths)
     fields.refuse(name, "must be a list of 1 to " + std::to_string(kMostPaths) + " paths");

@@ -204,13 +204,27 @@ Json movedAnswer(const Command& command, const CheckedPath& from, const CheckedP
   return data;
 }
 
+/// Where `from` is to be.
+CheckedPath readNewName(const Fields& fields, const CheckedPath& from) {
+  const std::optional<std::string> name = fields.text("newName");
+  if (!name) return readPath(fields, {"newPath", "to", "destination"});
+  if (name->find('/') != std::string::npos)
+    throw Refusal("PATH_FORBIDDEN", fields.pathOf("newName") +
+                                        ": a name must not hold '/'; give newPath, from the "
+                                        "server's directory, to move it elsewhere");
+  try {
+    CheckedPath to = from.parent().child(*name);
+    if (to.parent() == from.parent()) return to;
+  } catch (const Refusal& refusal) {
+    throw Refusal(refusal.code(), fields.pathOf("newName") + ": " + refusal.message());
+  }
+  fields.refuse("newName", "must be a name");
+}
+
 Json renameFile(Services& services, const Command& command, std::stop_token) {
   const Fields fields = command.fields();
   const CheckedPath from = readPath(fields, {"path", "oldPath", "from", "source"});
-  const std::optional<std::string> name = fields.text("newName");
-  const CheckedPath to =
-      name ? from.parent().child(*name) : readPath(fields, {"newPath", "to", "destination"});
-  if (name && to.parent() != from.parent()) fields.refuse("newName", "must be a name");
+  const CheckedPath to = readNewName(fields, from);
   files::move(openFiles(services, command), from, to, readPutOptions(fields, false));
   return movedAnswer(command, from, to);
 }

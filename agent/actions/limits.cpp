@@ -73,7 +73,8 @@ std::optional<std::int64_t> readSize(const Fields& limits, std::string_view name
   }
   if (!bytes || *bytes > kMostBytes)
     limits.refuse(name,
-                  "must be bytes as a whole number, or text with a unit as \"2048m\" or \"5g\"");
+                  "must be bytes as a whole number, or text with a unit as \"2048m\" or \"5g\", "
+                  "of at most 1 PiB (\"1024t\")");
   return bytes;
 }
 
@@ -92,7 +93,8 @@ std::optional<std::int64_t> readCpu(const Fields& limits, std::string_view name)
   const bool tiny = cores > 0 && cores < 0.01;
   if (!(cores >= 0 && cores <= kMostCores) || tiny)
     limits.refuse(name,
-                  "must be percent of one core as a number (200), or cores as text (\"1.5\")");
+                  "must be percent of one core as a number from 1 to 409600 (200), or cores as "
+                  "text from \"0.01\" to \"4096\" (\"1.5\"), or 0 for no limit");
   return std::llround(cores * 1e9);
 }
 

@@ -9,8 +9,10 @@ namespace {
 
 std::string requiredEnvelopeText(const Json& message, std::string_view name) {
   const std::string* value = message.findText(name);
-  if (value == nullptr || value->empty() || value->find('\0') != std::string::npos)
+  if (value == nullptr || value->empty())
     throw Refusal("INVALID_COMMAND", std::string(name) + " is required and must be text");
+  if (value->find('\0') != std::string::npos)
+    throw Refusal("INVALID_COMMAND", std::string(name) + " must not hold a NUL character");
   return *value;
 }
 

@@ -192,8 +192,9 @@ TEST_F(FileActions, MovesAndRenames) {
   writeFileAt(path("a"), "a");
   writeFileAt(path("b"), "b");
   EXPECT_EQ(outcome(agent_.ask("rename_file", R"({"path":"a","newName":"b"})")), "FILE_EXISTS");
-  EXPECT_EQ(outcome(agent_.ask("rename_file", R"({"path":"a","newName":"x/y"})")),
-            "PATH_FORBIDDEN");
+  const Json refused = agent_.ask("rename_file", R"({"path":"a","newName":"x/y"})");
+  EXPECT_EQ(outcome(refused), "PATH_FORBIDDEN");
+  EXPECT_THAT(at(refused, "error.message"), HasSubstr("payload.newName: a name must not hold '/'"));
   EXPECT_EQ(outcome(agent_.ask("rename_file", R"({"path":"a","newName":".."})")), "PATH_FORBIDDEN");
   EXPECT_EQ(outcome(agent_.ask("rename_file", R"({"path":"a","newName":"."})")), "PATH_FORBIDDEN");
   EXPECT_EQ(outcome(agent_.ask("rename_file", R"({"oldPath":"a","newPath":"new/c"})")), "ok");

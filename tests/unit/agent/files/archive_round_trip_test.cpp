@@ -189,6 +189,11 @@ TEST_F(Archives, NameFilesRelativeToADirectory) {
   ASSERT_EQ(outcome(extract("evil.zip", R"(,"destination":"out/in")")), "ok");
   EXPECT_EQ(readFileAt(path("out/in/one")), "1");
   EXPECT_FALSE(fs::exists(path("out/in/two")));
+  const Json refused =
+      agent_.ask("create_archive", R"({"directory":"a/b","path":"kept","destination":"evil.zip"})");
+  EXPECT_EQ(outcome(refused), "INVALID_PAYLOAD");
+  EXPECT_THAT(at(refused, "error.message"),
+              HasSubstr("payload.directory is '/a/b', which '/kept' is not in"));
 }
 
 }  // namespace

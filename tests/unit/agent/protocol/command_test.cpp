@@ -63,6 +63,13 @@ TEST(Command, IsInvalidWithoutIdOrAction) {
     EXPECT_THAT(refusal(text), StartsWith("INVALID_COMMAND")) << text;
 }
 
+TEST(Command, NamesANulInItsIdOrAction) {
+  EXPECT_EQ(refusal(R"({"type":"command","action":"a","id":"a\u0000b"})"),
+            "INVALID_COMMAND id must not hold a NUL character");
+  EXPECT_EQ(refusal(R"({"type":"command","action":"a\u0000b","id":"c"})"),
+            "INVALID_COMMAND action must not hold a NUL character");
+}
+
 TEST(Command, IsInvalidWithAnIdThatIsTooLong) {
   const std::string text =
       R"({"type":"command","action":"a","id":")" + std::string(257, 'x') + "\"}";

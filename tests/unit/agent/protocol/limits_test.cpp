@@ -10,6 +10,7 @@ using payloads::kMiB;
 using payloads::limitsRefusal;
 using payloads::withLimits;
 using testing::Contains;
+using testing::HasSubstr;
 using testing::Pair;
 using testing::StartsWith;
 
@@ -71,6 +72,11 @@ TEST(Limits, NameTheFieldThatIsWrong) {
     EXPECT_THAT(limitsRefusal("{\"cpu\":" + std::string(cpu) + "}"),
                 StartsWith("INVALID_PAYLOAD payload.limits.cpu "))
         << cpu;
+  for (const char* memory : {"\"1025t\"", "1125899906842625"})
+    EXPECT_THAT(limitsRefusal("{\"memory\":" + std::string(memory) + "}"), HasSubstr("1 PiB"));
+  for (const char* cpu : {"409601", "0.5", "\"0.001\""})
+    EXPECT_THAT(limitsRefusal("{\"cpu\":" + std::string(cpu) + "}"),
+                HasSubstr("percent of one core as a number from 1 to 409600"));
   for (const char* io : {"9", "1001", "\"500\"", "50.5"})
     EXPECT_THAT(limitsRefusal("{\"io\":" + std::string(io) + "}"),
                 StartsWith("INVALID_PAYLOAD payload.limits.io "))
