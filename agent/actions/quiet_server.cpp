@@ -1,10 +1,10 @@
 #include "agent/actions/quiet_server.h"
 
-#include <algorithm>
 #include <future>
 #include <memory>
 #include <utility>
 
+#include "agent/actions/line_ends.h"
 #include "agent/log.h"
 #include "agent/panel/refusal.h"
 
@@ -17,23 +17,16 @@ constexpr std::chrono::milliseconds kGlance{50};
 constexpr std::size_t kMostQuietLines = 16;
 constexpr std::size_t kLongestQuietLine = 4095;
 
-bool isLine(const std::string& text) {
-  const auto is_control = [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7f;
-  };
-  return !text.empty() && text.size() <= kLongestQuietLine &&
-         std::none_of(text.begin(), text.end(), is_control);
-}
-
 std::vector<std::string> readLines(const Fields& fields, std::string_view name) {
   std::vector<std::string> lines;
   const Json* const given = fields.find(name);
   if (given == nullptr) return lines;
   if (given->elements() == nullptr) fields.refuse(name, "must be a list of lines");
   for (const Json& one : *given->elements()) {
-    if (one.text() == nullptr || !isLine(*one.text()))
-      fields.refuse(name, "must hold lines of 1 to 4095 bytes without control characters");
+    if (one.text() == nullptr || !isConsoleLine(*one.text(), kLongestQuietLine))
+      fields.refuse(name,
+                    "must hold lines of 1 to 4095 bytes without line breaks and control "
+                    "characters but tabs");
     lines.push_back(*one.text());
   }
   if (lines.size() > kMostQuietLines) fields.refuse(name, "must hold at most 16 lines");
@@ -79,7 +72,11 @@ void QuietServer::hush(const files::Patience& patience) {
     patience.check();
     const auto written = write(line);
     if (!told_ && !written && written.error().code == control::ErrorCode::kWrongState) return;
-    if (written || written.error().effect != control::Effect::kNone) told_ = true;
+    if (written || written.error().effect != control::Effect::kNone) {
+      if (const auto status = supervisor_.status(server_id_); status && !told_)
+        run_began_ = status->started_at;
+      told_ = true;
+    }
     if (!written)
       throw Refusal(written.error().code == control::ErrorCode::kDeadlineExceeded ? "TIMEOUT"
                                                                                   : "INVALID_STATE",
@@ -92,6 +89,7 @@ void QuietServer::hush(const files::Patience& patience) {
 void QuietServer::awaitSaved(std::uint64_t after, const files::Patience& patience) const {
   const auto give_up = std::chrono::steady_clock::now() + around_.timeout;
   for (;;) {
+    const bool has_ended = hasEnded();
     const auto page = supervisor_.console(server_id_, {.after = after, .newest = false});
     const bool is_new = page && !page->lines.empty();
     if (is_new) {
@@ -100,6 +98,9 @@ void QuietServer::awaitSaved(std::uint64_t after, const files::Patience& patienc
         after = line.number;
       }
     }
+    if (!is_new && has_ended)
+      throw Refusal("INVALID_STATE", "the server ended before its console said '" + around_.saved +
+                                         "', so no backup was made; try again");
     if (std::chrono::steady_clock::now() >= give_up)
       throw Refusal("TIMEOUT", "the console did not say '" + around_.saved +
                                    "' in time, so no backup was made");
@@ -107,6 +108,13 @@ void QuietServer::awaitSaved(std::uint64_t after, const files::Patience& patienc
     if (!is_new) patience.wait(kGlance);
     patience.check();
   }
+}
+
+bool QuietServer::hasEnded() const {
+  const auto status = supervisor_.status(server_id_);
+  if (!status) return status.error().code == control::ErrorCode::kNotFound;
+  if (status->state == control::EntryState::kUnknown) return false;  // nobody knows
+  return !status->started_at || status->started_at != run_began_;
 }
 
 void QuietServer::release() noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,8 @@ ConsoleAround readConsoleAround(const Fields& payload, bool consoles_are_read);
 class QuietServer {
  public:
   /// Writes the lines of `before` and waits for the one that says that all is saved. INVALID_STATE
-  /// and TIMEOUT: it did not take them, or did not say so; it is told what comes after all the
-  /// same. Blocks.
+  /// and TIMEOUT: it did not take them, ended, or did not say so; it is told what comes after all
+  /// the same. Blocks.
   QuietServer(control::Supervisor& supervisor, std::string server_id, const ConsoleAround& around,
               const files::Patience& patience);
   ~QuietServer();
@@ -40,6 +41,8 @@ class QuietServer {
  private:
   void hush(const files::Patience& patience);
   void awaitSaved(std::uint64_t after, const files::Patience& patience) const;
+  /// Whether the run that was told is over, also when another has begun.
+  bool hasEnded() const;
   void release() noexcept;
   /// kWrongState: it does not run.
   control::Result<void> write(const std::string& line) const;
@@ -48,6 +51,7 @@ class QuietServer {
   const std::string server_id_;
   const ConsoleAround around_;
   bool told_ = false;
+  std::optional<control::WallTime> run_began_{};  ///< the one that was told
 };
 
 }  // namespace agent

@@ -87,7 +87,7 @@ TEST_F(BackupOfARunningServer, WhoseConsoleIsNotReadCannotSayIt) {
   const Json refused = backUp(R"({"before":["save-all"],"saved":"Saved","timeout":600})");
   EXPECT_EQ(at(refused, "error.code"), "INVALID_PAYLOAD") << refused.write();
   EXPECT_THAT(at(refused, "error.message"), testing::HasSubstr("CONSOLE_BYTES"));
-  EXPECT_EQ(at(backUp(R"({"before":["save-all"]})"), "data.success"), "true");
+  EXPECT_EQ(at(backUp(R"({"before":["save\tall"],"timeout":null})"), "data.success"), "true");
 }
 
 TEST_F(BackupOfARunningServer, ThatIsStoppedMeanwhileNeedsNoWord) {
@@ -96,6 +96,22 @@ TEST_F(BackupOfARunningServer, ThatIsStoppedMeanwhileNeedsNoWord) {
   const Json end = backUp(R"({"before":["save-all"],"saved":"Saved","after":["save-on"]})");
   EXPECT_EQ(at(end, "data.success"), "true") << end.write();
   EXPECT_EQ(at(end, "data.result.consoleTold"), "false");
+}
+
+TEST_F(BackupOfARunningServer, ThatEndsMeanwhileIsNotWaitedFor) {
+  for (const char* action : {"restart_server", "kill_server"}) {
+    const std::size_t before = read(0).size();
+    const std::string id = agent_.send(
+        "create_backup",
+        R"({"console":{"before":["save-all"],"saved":"Saved the game","timeout":600}})", kServer);
+    ASSERT_EQ(outcome(agent_.response(id)), "ok");
+    ASSERT_EQ(read(before + 1).size(), before + 1);
+    ASSERT_EQ(at(agent_.completed(agent_.send(action, "{}", kServer)), "data.success"), "true");
+    const Json end = agent_.completed(id);
+    EXPECT_EQ(at(end, "data.error.code"), "INVALID_STATE") << action << end.write();
+    EXPECT_THAT(at(end, "data.error.message"), testing::HasSubstr("ended before its console said"));
+  }
+  EXPECT_EQ(backups(), 0U);
 }
 
 TEST_F(BackupOfARunningServer, ThatCannotBeWrittenIsNotAnnounced) {
@@ -111,9 +127,9 @@ TEST_F(BackupOfARunningServer, ThatCannotBeWrittenIsNotAnnounced) {
 }
 
 TEST_F(BackupOfARunningServer, TakesLinesOnly) {
-  for (const char* wrong :
-       {R"({"before":"save-all"})", R"({"before":["a\nb"]})", R"({"before":[""]})",
-        R"({"after":[7]})", R"({"saved":"x"})", R"({"before":["a"],"timeout":0})"}) {
+  for (const char* wrong : {R"({"before":"save-all"})", R"({"before":["a\nb"]})",
+                            R"({"before":[""]})", R"({"after":[7]})", R"({"saved":"x"})",
+                            R"({"before":["a"],"timeout":0})", R"({"before":["a\u0085b"]})"}) {
     const Json refused = backUp(wrong);
     EXPECT_EQ(at(refused, "error.code"), "INVALID_PAYLOAD") << wrong;
     EXPECT_THAT(at(refused, "error.message"), testing::HasSubstr("payload.console.")) << wrong;
