@@ -114,7 +114,7 @@ bool QuietServer::hasEnded() const {
   const auto status = supervisor_.status(server_id_);
   if (!status) return status.error().code == control::ErrorCode::kNotFound;
   if (status->state == control::EntryState::kUnknown) return false;  // nobody knows
-  return !status->started_at || status->started_at != run_began_;
+  return !status->pid || status->started_at != run_began_;
 }
 
 void QuietServer::release() noexcept {

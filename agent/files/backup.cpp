@@ -241,10 +241,12 @@ std::vector<BackupInfo> Backups::list() const {
   std::vector<BackupInfo> all;
   if (!directory_) return all;
   forEachName(directory_.get(), [&](const char* name) {
-    if (const auto id = describedBy(name)) try {
-        all.push_back(find(*id));
-      } catch (const Refusal&) {  // going at this moment, or half of it is gone
-      }
+    const auto id = describedBy(name);
+    if (!id) return true;
+    try {
+      all.push_back(find(*id));
+    } catch (const Refusal&) {  // going at this moment, or half of it is gone
+    }
     return true;
   });
   std::sort(all.begin(), all.end(), [](const BackupInfo& a, const BackupInfo& b) {
