@@ -112,10 +112,13 @@ class Unpacking {
   /// The directory that the last part goes into.
   int above(const std::vector<std::string>& parts) {
     const std::vector<std::string> wanted(parts.begin(), parts.end() - 1);
-    if (wanted == current_path_ && current_) return current_.get();
-    Descriptor directory = openAgain(to_);
+    const bool is_below = current_ && current_path_.size() <= wanted.size() &&
+                          std::equal(current_path_.begin(), current_path_.end(), wanted.begin());
+    if (!is_below) current_path_.clear();
+    Descriptor directory = is_below ? std::move(current_) : openAgain(to_);
     if (!directory) refuseErrno(errno, shown_);
-    for (const std::string& part : wanted) directory = enter(directory.get(), part);
+    for (std::size_t i = current_path_.size(); i < wanted.size(); ++i)
+      directory = enter(directory.get(), wanted[i]);
     current_path_ = wanted;
     current_ = std::move(directory);
     return current_.get();

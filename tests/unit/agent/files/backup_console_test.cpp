@@ -106,7 +106,9 @@ TEST_F(BackupOfARunningServer, ThatEndsMeanwhileIsNotWaitedFor) {
         R"({"console":{"before":["save-all"],"saved":"Saved the game","timeout":600}})", kServer);
     ASSERT_EQ(outcome(agent_.response(id)), "ok");
     ASSERT_EQ(read(before + 1).size(), before + 1);
-    ASSERT_EQ(at(agent_.completed(agent_.send(action, "{}", kServer)), "data.success"), "true");
+    ASSERT_EQ(
+        at(agent_.completed(agent_.send(action, R"({"timeout":0})", kServer)), "data.success"),
+        "true");
     const Json end = agent_.completed(id);
     EXPECT_EQ(at(end, "data.error.code"), "INVALID_STATE") << action << end.write();
     EXPECT_THAT(at(end, "data.error.message"), testing::HasSubstr("ended before its console said"));
