@@ -1,8 +1,8 @@
 # libcontrol_add_plugin(<engine> SOURCES ... [LIBRARIES ...])
 #
-# The target control-<engine>: a module libcontrol-<engine>.so that exports control_plugin_descriptor and nothing else. C++ types
-# cross the border between library and plugin: build it with the compiler that built the library,
-# or the loader refuses it.
+# The target control-<engine>: a module libcontrol-<engine>.so that exports
+# control_plugin_descriptor and nothing else. C++ types cross the border between library and plugin:
+# build it with the compiler that built the library, or the loader refuses it.
 set(libcontrol_plugin_map "${CMAKE_CURRENT_LIST_DIR}/libcontrolPlugin.map")
 function(libcontrol_add_plugin engine)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")

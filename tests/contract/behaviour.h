@@ -18,6 +18,9 @@ enum class Means {
   kDescriptor,  ///< pollFd() of what the behaviour opens is one
 };
 
+/// The failure of a skip that is on no list.
+inline constexpr std::string_view kSkipNotListed = "a skip that is not on the engine's list";
+
 using Need = std::variant<Capability, Means>;
 /// As --list shows it.
 std::string_view wordOf(const Need& need);

@@ -53,7 +53,9 @@ expect 2 'no behaviour matches' --list --filter no_such_behaviour
 
 # A skip has to be listed, one that is not needed is said, one of nothing is a mistake.
 : >"$work/none.txt"
-expect 1 '^DOES NOT CONFORM' --runtime "$mock" --filter "$only" --expect "$work/none.txt"
+expect 1 '^DOES NOT CONFORM' --runtime "$mock" --filter "$only" --expect "$work/none.txt" \
+  --junit "$work/unlisted.xml"
+grep -q 'tests="2" failures="1"' "$work/unlisted.xml" || die "whoever reads the XML alone sees no failure"
 grep -q "^skips that are not on the list; put those that are right into $work/none.txt:" "$work/out" ||
   die "no remedy is named"
 grep -q '1 passed, 0 skipped as listed, 0 failed, 1 skips not listed' "$work/out" || die "the sums are wrong"

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
 #include <string>
-#include <vector>
 
 #include "contract/options.h"
 
@@ -29,7 +29,7 @@ class Report final : public ::testing::EmptyTestEventListener {
   std::string group_{};
   std::string failures_{};
   std::string skipped_because_{};
-  std::vector<std::string> unlisted_{};  ///< skips, as lines of the list
+  std::map<std::string, std::string> unlisted_{};  ///< skips, and why
   bool conforms_ = false;
 };
 
