@@ -1,6 +1,8 @@
 #include "docker/docker_api.h"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace control::docker {
 namespace {
@@ -10,24 +12,29 @@ using engine::HttpResponse;
 using engine::HttpStream;
 using engine::Method;
 
-struct ApiVersion {
-  int major = 0;
-  int minor = 0;
-  auto operator<=>(const ApiVersion&) const = default;
-  std::string text() const { return std::to_string(major) + "." + std::to_string(minor); }
-};
-
 /// 20.10, the first with everything that is used here.
 constexpr ApiVersion kOldest{1, 41};
 /// The newest whose replies were compared with what is read here.
 constexpr ApiVersion kNewest{1, 47};
 
-bool parseVersionText(std::string_view text, ApiVersion& version) {
+std::optional<ApiVersion> parseVersionText(std::string_view text) {
+  ApiVersion version;
   const char* const end = text.data() + text.size();
   const auto major = std::from_chars(text.data(), end, version.major);
-  if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return false;
+  if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return std::nullopt;
   const auto minor = std::from_chars(major.ptr + 1, end, version.minor);
-  return minor.ec == std::errc{} && minor.ptr == end && version.major >= 0 && version.minor >= 0;
+  const bool readable =
+      minor.ec == std::errc{} && minor.ptr == end && version.major >= 0 && version.minor >= 0;
+  return readable ? std::optional(version) : std::nullopt;
+}
+
+/// The least version that an engine takes, from its refusal of an older one.
+std::optional<ApiVersion> leastVersionIn(std::string_view refusal) {
+  constexpr std::string_view kSays = "Minimum supported API version is ";
+  const std::size_t at = refusal.find(kSays);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view text = refusal.substr(at + kSays.size());
+  return parseVersionText(text.substr(0, text.find_first_not_of("0123456789.")));
 }
 
 HttpRequest ping(Method method) { return {.method = method, .target = "/_ping"}; }
@@ -45,19 +52,6 @@ HttpRequest versioned(const HttpRequest& request, const std::string& version) {
 
 }  // namespace
 
-Result<std::string> agreedVersion(std::string_view engine_version) {
-  ApiVersion offered;
-  if (!parseVersionText(engine_version, offered))
-    return Error{.code = ErrorCode::kInternal,
-                 .message = "the engine names no API version that can be read: '" +
-                            std::string(engine_version.substr(0, 32)) + "'"};
-  if (offered < kOldest)
-    return Error{.code = ErrorCode::kUnsupported,
-                 .message = "the engine speaks API " + offered.text() + " at most; " +
-                            kOldest.text() + " (Docker 20.10) or newer is needed"};
-  return std::min(offered, kNewest).text();
-}
-
 Api::Api(engine::Address address, HostContext host)
     : host_(std::move(host)), client_(std::move(address), host_.clock) {}
 
@@ -72,7 +66,21 @@ Result<std::string> Api::negotiate(const CallContext& context) {
                      "this is Podman; use podman://" + client_.address().socket_path + " for it");
   const auto offered = head.header("api-version");
   if (!offered) return notDocker(client_.address(), "the answer to a ping names no API version");
-  return agreedVersion(*offered);
+  return agree(*offered);
+}
+
+Result<std::string> Api::agree(std::string_view engine_version) {
+  const auto newest = parseVersionText(engine_version);
+  if (!newest)
+    return Error{.code = ErrorCode::kInternal,
+                 .message = "the engine names no API version that can be read: '" +
+                            std::string(engine_version.substr(0, 32)) + "'"};
+  if (*newest < kOldest)
+    return Error{.code = ErrorCode::kUnsupported,
+                 .message = "the engine speaks API " + newest->text() + " at most; " +
+                            kOldest.text() + " (Docker 20.10) or newer is needed"};
+  const std::lock_guard lock(mutex_);
+  return std::min(*newest, std::max(kNewest, engines_least_)).text();
 }
 
 Result<std::string> Api::version(const CallContext& context, bool ask) {
@@ -95,15 +103,24 @@ void Api::forgetVersion() {
   version_.clear();
 }
 
+/// The engine did nothing but refuse: it was replaced, or takes only what is newer than ours.
+bool Api::refusesVersion(int status, std::string_view body) {
+  if (!speaksOfClientVersion(status, body)) return false;
+  const auto least = leastVersionIn(body);
+  const std::lock_guard lock(mutex_);
+  version_.clear();
+  if (least) engines_least_ = *least;
+  return true;
+}
+
 Result<HttpResponse> Api::call(HttpRequest request, const CallContext& context) {
   for (bool again = false;; again = true) {
     const auto agreed = version(context);
     if (!agreed) return agreed.error();
     auto response = client_.request(versioned(request, *agreed), context);
     if (!response && response.error().code == ErrorCode::kUnavailable) forgetVersion();
-    if (!response || again || !speaksOfClientVersion(response->head.status, response->body))
+    if (!response || again || !refusesVersion(response->head.status, response->body))
       return response;
-    forgetVersion();  // the engine was replaced; it did nothing but refuse
   }
 }
 
@@ -134,9 +151,7 @@ Result<std::unique_ptr<HttpStream>> Api::open(HttpRequest request, Subject subje
     if (status == 101 || (*stream)->head().success()) return stream;
     const auto body = (*stream)->readAll(context);
     if (!body) return body.error();
-    if (again || !speaksOfClientVersion(status, *body))
-      return errorFromReply(status, *body, subject);
-    forgetVersion();
+    if (again || !refusesVersion(status, *body)) return errorFromReply(status, *body, subject);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include <libcontrol/plugin.h>
 #include <libcontrol/result.h>
@@ -13,6 +14,13 @@
 #include "engine/http_client.h"
 
 namespace control::docker {
+
+struct ApiVersion {
+  int major = 0;
+  int minor = 0;
+  auto operator<=>(const ApiVersion&) const = default;
+  std::string text() const { return std::to_string(major) + "." + std::to_string(minor); }
+};
 
 /// Requests to one Docker engine in the API version that was agreed with it. The agreement is
 /// made anew after the engine was lost, for it may come back as another version.
@@ -49,18 +57,19 @@ class Api {
 
  private:
   Result<std::string> negotiate(const CallContext& context);
+  /// The version to speak with an engine whose newest is `engine_version` ("1.41"). kUnsupported:
+  /// it is older than the oldest that works.
+  Result<std::string> agree(std::string_view engine_version);
   void forgetVersion();
+  bool refusesVersion(int status, std::string_view body);
 
   const HostContext host_;
   engine::HttpClient client_;
   std::atomic<std::uint64_t> generation_{0};
   std::mutex mutex_;
-  std::string version_{};  ///< guarded by mutex_; empty: not agreed
+  std::string version_{};       ///< guarded by mutex_; empty: not agreed
+  ApiVersion engines_least_{};  ///< guarded by mutex_; as far as it was told
 };
-
-/// The version to speak with an engine whose newest is `engine_version` ("1.41"). kUnsupported: it
-/// is older than the oldest that works.
-Result<std::string> agreedVersion(std::string_view engine_version);
 
 /// A path segment or query value.
 inline std::string encoded(std::string_view text) { return engine::percentEncoded(text); }

@@ -1,6 +1,7 @@
 #include "docker/docker_errors.h"
 
 #include "engine/json.h"
+#include "engine/reply.h"
 #include "engine/words.h"
 
 namespace control::docker {
@@ -89,18 +90,12 @@ std::string errorText(std::string_view body) {
   if (auto document = engine::JsonDocument::parse(std::string(body)); document) {
     if (auto message = document->root()["message"].string()) return *message;
   }
-  while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.remove_suffix(1);
-  constexpr std::size_t kMaxText = 2000;
-  return std::string(body.substr(0, kMaxText));
+  return engine::plainErrorText(body);
 }
 
 Error errorFromReply(int status, std::string_view body, Subject subject) {
-  std::string text = errorText(body);
-  const ErrorCode code = codeFor(status, text, subject);
-  if (text.empty()) text = "no reason given";
-  return {.code = code,
-          .message = "engine replied " + std::to_string(status) + ": " + text,
-          .native = std::to_string(status)};
+  const std::string text = errorText(body);
+  return engine::refusal(status, codeFor(status, text, subject), text);
 }
 
 Error pullError(const std::string& text) {

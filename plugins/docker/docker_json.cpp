@@ -235,8 +235,7 @@ Result<VersionReply> parseVersion(std::string text) {
   return VersionReply{.version = root["Version"].stringOrEmpty(),
                       .os = root["Os"].stringOrEmpty(),
                       .architecture = root["Arch"].stringOrEmpty(),
-                      .kernel = root["KernelVersion"].stringOrEmpty(),
-                      .minimum_api = root["MinAPIVersion"].stringOrEmpty()};
+                      .kernel = root["KernelVersion"].stringOrEmpty()};
 }
 
 Result<int> parseCgroupVersion(std::string info_text) {

@@ -54,7 +54,6 @@ struct VersionReply {
   std::string os{};
   std::string architecture{};
   std::string kernel{};
-  std::string minimum_api{};
 };
 Result<VersionReply> parseVersion(std::string text);
 /// 1 or 2; 0 when the engine does not say.

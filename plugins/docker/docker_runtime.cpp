@@ -271,12 +271,7 @@ Result<std::unique_ptr<LogStream>> DockerRuntime::logs(const ContainerId& id,
                                                        const LogOptions& options,
                                                        const CallContext& context) {
   if (auto checked = checkContainerId(id); !checked) return checked.error();
-  if (!options.standard_output && !options.standard_error)
-    return Error{.code = ErrorCode::kInvalidArgument,
-                 .message = "neither stdout nor stderr is asked for"};
-  if (options.tail_lines && *options.tail_lines < 0)
-    return Error{.code = ErrorCode::kInvalidArgument,
-                 .message = "the number of lines must not be negative"};
+  if (auto checked = engine::checkLogOptions(options); !checked) return checked.error();
   const auto run = engine_.inspectRun(id.value, context);
   if (!run) return run.error();
   std::string query = "/logs?stdout=" + std::string(options.standard_output ? "1" : "0") +

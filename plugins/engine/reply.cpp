@@ -11,6 +11,19 @@ Error missing(std::string_view what) {
           .message = "the engine's answer has no valid " + std::string(what)};
 }
 
+std::string plainErrorText(std::string_view body) {
+  while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.remove_suffix(1);
+  constexpr std::size_t kMaxText = 2000;
+  return std::string(body.substr(0, kMaxText));
+}
+
+Error refusal(int status, ErrorCode code, const std::string& text) {
+  const std::string number = std::to_string(status);
+  return {.code = code,
+          .message = "engine replied " + number + ": " + (text.empty() ? "no reason given" : text),
+          .native = number};
+}
+
 std::optional<int> smallInteger(const JsonValue& value) {
   const auto number = value.integer();
   if (!number || *number < std::numeric_limits<int>::min() ||

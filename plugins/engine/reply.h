@@ -20,6 +20,11 @@ namespace control::engine {
 /// kInternal: a field that must be there is not.
 Error missing(std::string_view what);
 
+/// The words of an error body that is plain text.
+std::string plainErrorText(std::string_view body);
+/// The engine refused, in these words: `effect` is kNone.
+Error refusal(int status, ErrorCode code, const std::string& text);
+
 /// RFC 3339 with up to nine decimals and a zone; nullopt for anything else and for the year 1,
 /// which is how engines write "never".
 std::optional<WallTime> parseTime(std::string_view text);

@@ -175,6 +175,14 @@ Result<void> checkUpdate(const ResourceLimits& limits) {
   return checkLimits(limits);
 }
 
+Result<void> checkLogOptions(const LogOptions& options) {
+  if (!options.standard_output && !options.standard_error)
+    return Error::invalid("neither standard output nor standard error is asked for");
+  if (options.tail_lines && *options.tail_lines < 0)
+    return Error::invalid("the number of lines must not be negative");
+  return {};
+}
+
 Result<void> checkSpec(const ContainerSpec& spec) {
   if (!spec.name.empty() && !isName(spec.name, 2))
     return Error::invalid(

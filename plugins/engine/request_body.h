@@ -18,14 +18,15 @@
 /// that engines take alike. No I/O.
 namespace control::engine {
 
-/// kInvalidArgument
 /// UTF-8 without NUL.
 bool isText(std::string_view text);
 
-/// Everything about a specification that makes sense on no engine. Log driver and engine options
-/// are each engine's own.
+// kInvalidArgument is what makes sense on no engine.
+
+/// Log driver and engine options are each engine's own.
 Result<void> checkSpec(const ContainerSpec& spec);
 Result<void> checkUpdate(const ResourceLimits& limits);
+Result<void> checkLogOptions(const LogOptions& options);
 
 /// A whole id, as engines give them: it means one container for ever. Anything else is a name, or
 /// what engines would take for the beginning of some container's id.

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "engine/json.h"
+#include "engine/reply.h"
 #include "engine/words.h"
 
 namespace control::podman {
@@ -117,18 +118,12 @@ std::string errorText(std::string_view body) {
     if (message) return *message;
     if (cause) return *cause;
   }
-  while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.remove_suffix(1);
-  constexpr std::size_t kMaxText = 2000;
-  return std::string(body.substr(0, kMaxText));
+  return engine::plainErrorText(body);
 }
 
 Error errorFromReply(int status, std::string_view body, Subject subject) {
-  std::string text = errorText(body);
-  const ErrorCode code = codeFor(status, text, subject);
-  if (text.empty()) text = "no reason given";
-  return {.code = code,
-          .message = "engine replied " + std::to_string(status) + ": " + text,
-          .native = std::to_string(status)};
+  const std::string text = errorText(body);
+  return engine::refusal(status, codeFor(status, text, subject), text);
 }
 
 Error pullError(const std::string& text) {

@@ -199,6 +199,8 @@ MUST(Logs, logs_tail_since_until, Capability::kLogs) {
   EXPECT_EQ(logged(id, {.since = lines[1].at}), "two\nthree\n") << "since is inclusive";
   EXPECT_EQ(logged(id, {.until = lines[1].at}), "one\ntwo\n") << "until is inclusive";
   EXPECT_CODE(runtime().logs(id, {.tail_lines = -1}, soon()), kInvalidArgument);
+  EXPECT_CODE(runtime().logs(id, {.standard_output = false, .standard_error = false}, soon()),
+              kInvalidArgument);
 }
 
 MUST(Logs, logs_follow_ends_at_exit_with_all_bytes, Capability::kLogs) {

@@ -34,6 +34,36 @@ TEST(DockerVersion, IsOneThatAnEngineLikeDocker29Takes) {
   ASSERT_TRUE(list) << list.error().message;
 }
 
+/// As `min-api-version` in the engine's configuration makes it, or a later engine comes.
+TEST(DockerVersion, IsTheLeastThatTheEngineTakesWhenThatIsNewerThanOurs) {
+  ScriptedEngine engine(dockerScript("1.55", [](const Request& request, Peer& peer) {
+    if (has(request, "/v1.52/"))
+      peer.reply(200, "[]");
+    else
+      peer.reply(400,
+                 R"({"message":"client version 1.47 is too old. Minimum supported API version )"
+                 R"(is 1.52, please upgrade your client to a newer version"})");
+    return true;
+  }));
+  const auto runtime = opened(engine.uri());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(runtime->list({}, soon()));
+  EXPECT_EQ(engine.count("GET", "/v1.52/containers/json"), 3);
+  EXPECT_EQ(engine.count("GET", "/v1.47/containers/json"), 1);
+  const auto logs = runtime->events({}, soon());
+  EXPECT_TRUE(logs) << logs.error().message;
+}
+
+TEST(DockerVersion, OfAnEngineThatRefusesItsOwnIsAnError) {
+  ScriptedEngine engine(dockerScript("1.50", [](const Request&, Peer& peer) {
+    peer.reply(400, R"({"message":"client version 1.47 is too old. Minimum supported API version )"
+                    R"(is 9.99, please upgrade your client to a newer version"})");
+    return true;
+  }));
+  const auto list = opened(engine.uri())->list({}, soon());
+  ASSERT_FALSE(list);
+  EXPECT_NE(list.error().message.find("too old"), std::string::npos) << list.error().message;
+}
+
 TEST(DockerVersion, OfAnEngineThatIsTooOldIsUnsupported) {
   ScriptedEngine engine(dockerScript("1.40", [](const Request&, Peer&) { return false; }));
   const auto runtime = open(engine.uri());
