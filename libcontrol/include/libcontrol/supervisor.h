@@ -267,10 +267,10 @@ struct SupervisorOptions {
 ///           list() and console().
 /// Blocking: open() and the destructor only. Others accept or refuse at once.
 /// Errors:   kNotFound: no such entry, or one without a container. kAlreadyExists. kWrongState: it
-///           is being deleted. kResourceExhausted: queue_limit operations wait already.
-///           kUnavailable: the engine has not been reached since open(), so it is not known what
-///           there is. Accepted operations end with the errors of ContainerRuntime, and with
-///           kCancelled when a later one overtook them.
+///           is being deleted. kResourceExhausted: queue_limit operations wait already, which keeps
+///           out no stop, kill or remove. kUnavailable: the engine has not been reached since
+///           open(), so it is not known what there is. Accepted operations end with the errors of
+///           ContainerRuntime, and with kCancelled when a later one overtook them.
 class Supervisor {
  public:
   Supervisor(std::shared_ptr<ContainerRuntime> runtime, SupervisorOptions options,

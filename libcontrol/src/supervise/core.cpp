@@ -14,7 +14,8 @@ Error wrongState(const Entry& entry, const std::string& hint) {
 }
 
 /// With the entry's mutex held: whether a job of this type can be accepted now. A stop can while it
-/// is being deleted, which may take as long as the server does to end.
+/// is being deleted, which may take as long as the server does to end. What ends an entry is never
+/// one too many: it passes by what waits, and at most one of each waits itself.
 Result<void> checkAcceptable(const Entry& entry, const Job& job, std::size_t queue_limit) {
   const auto isRemove = [](const JobPtr& one) { return one->type == Job::Type::kRemove; };
   if (entry.removed) return noSuchEntry(entry.name);
@@ -22,7 +23,8 @@ Result<void> checkAcceptable(const Entry& entry, const Job& job, std::size_t que
                     std::any_of(entry.queue.begin(), entry.queue.end(), isRemove);
   if (goes && job.type == Job::Type::kStop) return {};
   if (goes) return wrongState(entry, "it is being deleted");
-  if (entry.queue.size() >= queue_limit)
+  const bool ends = job.type == Job::Type::kStop || job.type == Job::Type::kRemove;
+  if (!ends && entry.queue.size() >= queue_limit)
     return Error{.code = ErrorCode::kResourceExhausted,
                  .message = std::to_string(queue_limit) + " operations wait for '" + entry.name +
                             "' already: wait for one to end"};

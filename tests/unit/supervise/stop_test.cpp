@@ -64,6 +64,32 @@ TEST_F(SupervisorTest, CrashAfterAStopThatSentNothingIsACrash) {
   EXPECT_TRUE(observer_.waitFor("a", EntryState::kCrashed));
 }
 
+TEST_F(SupervisorTest, WhatEndsAnEntryIsNeverOneTooMany) {
+  createAndStart("a", serverThat());
+  const ContainerId id = idOf("a");
+  ASSERT_TRUE(engine().setHung(id, true));
+  const auto update = [&](const std::string& operation) {
+    return supervisor_->update("a", {.limits = {.pids = 100}, .respec = {}}, operation);
+  };
+  ASSERT_TRUE(update("first"));
+  while (!isAsked(testing::Primitive::kUpdate) && !isAsked(testing::Primitive::kInspect))
+    std::this_thread::yield();
+  for (std::size_t i = 0; i < SupervisorOptions().queue_limit; ++i)
+    ASSERT_TRUE(update("update-" + std::to_string(i)));
+  const auto refused = update("too many");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(supervisor_->stop("a", {}, "stop"));
+  EXPECT_TRUE(supervisor_->kill("a", "kill"));
+  EXPECT_TRUE(supervisor_->remove("a", "remove"));
+  ASSERT_TRUE(engine().setHung(id, false));
+  for (const char* operation : {"stop", "kill", "remove"}) {
+    const auto end = observer_.waitForEnd(operation);
+    ASSERT_TRUE(end) << operation;
+    EXPECT_FALSE(end->error) << operation << ": " << end->error->message;
+  }
+}
+
 TEST_F(SupervisorTest, StopThatOvertakesARestartBeforeItsSignalSendsIt) {
   createAndStart("a", serverThat({{"mock.on_signal.TERM", "exit:42"}}));
   const ContainerId id = idOf("a");
