@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/actions/stop_unasked.h"
 #include "agent/log.h"
 #include "agent/panel/refusal.h"
 
@@ -23,12 +24,13 @@ bool runs(control::EntryState state) {
 
 }  // namespace
 
-void requireRoom(Services& services, const std::string& server_id, std::int64_t bytes) {
-  services.reserve.require(services.config.data_dir, bytes);
+void requireRoom(Services& services, const std::string& server_id, std::int64_t bytes,
+                 std::int64_t to_come) {
+  services.reserve.require(services.config.data_dir, bytes + to_come);
   DiskUse use = services.notes.disk(server_id);
   const std::int64_t limit = use.limit_bytes.value_or(0);
   if (limit > 0 && !use.enforced) {
-    const auto fits = [&] { return bytes <= limit - *use.used_bytes; };
+    const auto fits = [&] { return bytes + to_come <= limit - *use.used_bytes; };
     // Files may have gone since it was measured last.
     if ((!use.used_bytes || !fits()) && services.disk.measure(server_id, kMeasurePatience))
       use = services.notes.disk(server_id);
@@ -73,21 +75,7 @@ bool onDiskExceeded(Services& services, const std::string& server_id, const Disk
     data.set("limitBytes", *use.limit_bytes).set("action", stop ? "stop" : "event");
     services.out.event("disk_limit_exceeded", std::move(data));
   }
-  if (!stop) return true;
-  Operation operation;
-  operation.action = "stop_server";
-  operation.server_id = server_id;
-  try {
-    const std::string id = services.operations.begin(std::move(operation));
-    control::StopOptions options;
-    options.timeout = services.notes.stopTimeout(server_id);
-    if (const auto stopping = services.supervisor.stop(server_id, options, id); !stopping) {
-      (void)services.operations.take(id);
-      log::warning("disk", server_id + ": cannot be stopped: " + stopping.error().message);
-    }
-  } catch (const Refusal& refusal) {  // too much is in progress: at the next measurement then
-    log::warning("disk", server_id + ": cannot be stopped: " + refusal.message());
-  }
+  if (stop) stopUnasked(services, server_id, "disk");
   return true;
 }
 

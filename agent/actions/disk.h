@@ -9,9 +9,10 @@
 
 namespace agent {
 
-/// Before `bytes` are written to a server's files. DISK_FULL (Refusal): they would pass its limit,
-/// for which it is measured anew, or eat what is the host's.
-void requireRoom(Services& services, const std::string& server_id, std::int64_t bytes);
+/// Before `bytes` are written to a server's files. DISK_FULL (Refusal): with what is `to_come`
+/// after them they would pass its limit, for which it is measured anew, or eat what is the host's.
+void requireRoom(Services& services, const std::string& server_id, std::int64_t bytes,
+                 std::int64_t to_come = 0);
 /// How much may be written to them now: as far as its limit goes, and the host's reserve.
 std::int64_t limitRoomOf(Services& services, const std::string& server_id);
 std::int64_t roomOf(Services& services, const std::string& server_id);

@@ -170,7 +170,9 @@ Json uploadFile(Services& services, const Command& command, std::stop_token stop
   const bool whole = !size && !last && !offset;
   piece.last = last.value_or(whole || (size && piece.offset + length == *size));
   const ServerRoot root = openFiles(services, command);
-  if (length > 0) requireRoom(services, command.server_id, length);
+  // The rest may be refused before it is sent; of a later piece much of it may be there already.
+  const std::int64_t to_come = size && piece.offset == 0 ? *size - length : 0;
+  if (length > 0) requireRoom(services, command.server_id, length, to_come);
   const files::Uploaded done = files::upload(root, path, piece, quick(std::move(stop)));
   Json data = answerFor(command, path);
   const bool complete = piece.bytes && piece.last;

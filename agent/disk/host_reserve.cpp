@@ -26,8 +26,8 @@ std::int64_t HostReserve::room(const std::string& path) const {
 void HostReserve::require(const std::string& path, std::int64_t bytes) const {
   if (bytes <= room(path)) return;
   throw Refusal("DISK_FULL",
-                "the host's disk is nearly full, and what is left of it is kept for the host; "
-                "remove files or servers, or ask its operator for room");
+                "the host's disk has no room for it beyond what is kept for the host; remove files "
+                "or servers, or ask its operator for room");
 }
 
 void ReserveMeter::passed(std::int64_t bytes) {

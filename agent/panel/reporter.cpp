@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "agent/actions/stop_unasked.h"
 #include "agent/disk/disk_watch.h"
 #include "agent/log.h"
 #include "agent/panel/message.h"
@@ -59,9 +60,10 @@ void Reporter::onTransition(const control::Transition& transition) {
     if (shown.failed) legacy.set("error", text.error);
     out_.legacy("server_status", std::move(legacy));
   });
-  if (Services* const services = services_;
-      services != nullptr && transition.current == control::EntryState::kRunning)
-    services->disk.changed(transition.entry);
+  Services* const services = services_;
+  if (services == nullptr || transition.current != control::EntryState::kRunning) return;
+  services->disk.changed(transition.entry);
+  stopIfSuspended(*services, transition.entry);
 }
 
 /// A pull of its own names the image; a server's is the one that it is made from.

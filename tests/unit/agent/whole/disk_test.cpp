@@ -70,6 +70,8 @@ TEST_F(AgentWithFullDisks, TellsOfAServerThatTakesMoreThanItsLimitAndLetsItRun) 
   EXPECT_EQ(write("small", 1000), "ok");
   grow(2 * kMebibyte);
   EXPECT_EQ(write("small", 400'000), "DISK_FULL");  // measured for it
+  const Json first = on("upload_file", R"({"path":"large","content":"AAAA","size":400000})");
+  EXPECT_EQ(outcomeOf(first), "DISK_FULL") << "before the rest of it is sent";
   EXPECT_FALSE(exceeded(before).isNull());
 }
 

@@ -107,6 +107,22 @@ TEST_F(OpenAgent, RefusesToStartASuspendedServerEvenAfterARestart) {
   EXPECT_EQ(at(finish("start_server", R"("serverId":"a")"), "data.success"), "true");
 }
 
+TEST_F(OpenAgent, StopsASuspendedServerThatRunsAllTheSame) {
+  run("a");
+  agent_->onMessage(R"({"type":"server_suspend","messageId":"m1","data":{"serverId":"a"}})");
+  EXPECT_EQ(at(panel_.change("a", "stopped"), "data.currentStatus"), "stopped");
+  const control::ContainerId id{at(ask("get_status", R"("serverId":"a")"), "data.containerId")};
+  // Somebody else starts it: while the agent is there, and while it is not.
+  ASSERT_TRUE(runtime_->start(id, soon()));
+  EXPECT_TRUE(runtime_->wait(id, soon()));
+  agent_->close();
+  ASSERT_TRUE(runtime_->start(id, soon()));
+  open();
+  EXPECT_TRUE(runtime_->wait(id, soon()));
+  agent_->onMessage(R"({"type":"server_unsuspend","messageId":"m2","data":{"serverId":"a"}})");
+  EXPECT_EQ(at(finish("start_server", R"("serverId":"a")"), "data.success"), "true");
+}
+
 TEST_F(OpenAgent, MakesTheContainerAnewOnReinstallAndKeepsTheFiles) {
   run("a");
   const std::string before = at(ask("get_status", R"("serverId":"a")"), "data.containerId");
