@@ -43,6 +43,8 @@ struct Action {
   /// It works on the server's files: result() runs there in its turn, instead of `waits`.
   bool on_files = false;
   ServerWork::Pace pace = ServerWork::Pace::kQuick;
+  /// Commands that take longer than others of this action; may be null.
+  bool (*slow_when)(const Command& command) = nullptr;
   /// The type of message that answers a legacy one.
   std::string_view legacy_answer = "server_status";
 };

@@ -9,6 +9,7 @@
 #include "agent/actions/quiet_server.h"
 #include "agent/files/backup.h"
 #include "agent/files/tree.h"
+#include "agent/panel/failure.h"
 #include "agent/panel/message.h"
 
 namespace agent {
@@ -119,11 +120,12 @@ control::Result<void> beginBackupWork(Services& services, const Command& command
     Outcome outcome{.success = true};
     Json result;
     try {
+      files::requireWanted(stop);
       result = work(std::move(stop));
-    } catch (const Refusal& refusal) {
-      outcome = {.success = false, .code = refusal.code(), .message = refusal.message()};
-    } catch (const std::exception& defect) {
-      outcome = {.success = false, .code = "INTERNAL_ERROR", .message = defect.what()};
+    } catch (const std::exception&) {
+      Failure failure = currentFailure(command.action);
+      outcome = {
+          .success = false, .code = std::move(failure.code), .message = std::move(failure.message)};
     }
     data.set("success", outcome.success);
     data.set("durationMs",
@@ -206,6 +208,11 @@ void requireStillAtRest(const Services& services, const Command& command,
     patience.check();
   }
   requireAtRest(services, command);
+  // Work on its files that came before; what comes now is refused.
+  while (services.server_work.isBusy(command.server_id)) {
+    patience.wait(std::chrono::milliseconds(20));
+    patience.check();
+  }
 }
 
 /// From acceptance to end, so that no start comes in between.
@@ -247,7 +254,8 @@ control::Result<void> restoreBackup(Services& services, const Command& command,
         const files::RestoreTo place{
             .data_dir = data_dir,
             .quota = services.files.quota(),
-            .limit_bytes = services.notes.disk(command.server_id).limit_bytes.value_or(0)};
+            .limit_bytes = services.notes.disk(command.server_id).limit_bytes.value_or(0),
+            .replaced = [&services](const std::string& name) { removeReplaced(services, name); }};
         const files::Archived done =
             backupsOf(services, command).restore(id, place, restoring, [&](int restored) {
               requireWithinLimit(services, command.server_id, restored);

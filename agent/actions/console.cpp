@@ -106,14 +106,12 @@ struct Chosen {
   bool match;
 };
 
-/// Those that match, with the lines around them.
-control::Result<std::vector<Chosen>> choose(const std::vector<ConsoleLine>& lines,
-                                            const LogRequest& request,
-                                            const std::stop_token& stop) {
+/// Where the lines are that match; without a search all do.
+control::Result<std::vector<std::size_t>> matches(const std::vector<ConsoleLine>& lines,
+                                                  const LogRequest& request,
+                                                  const std::stop_token& stop) {
   const auto until = std::chrono::steady_clock::now() + kSearchTimeout;
-  std::vector<Chosen> chosen;
-  std::size_t after = 0;
-  std::size_t next = 0;  // the first that is not chosen yet
+  std::vector<std::size_t> found;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (stop.stop_requested())
       return control::Error{.code = control::ErrorCode::kCancelled,
@@ -125,29 +123,35 @@ control::Result<std::vector<Chosen>> choose(const std::vector<ConsoleLine>& line
                                        " s and was given up; use a simpler payload.search, or a "
                                        "later payload.since"};
     const bool is_gap = lines[i].source == control::OutputSource::kGap;
-    const bool match = !request.search || (!is_gap && request.search->matches(lines[i].text));
-    if (match) {
-      const std::size_t first = i > request.before ? i - request.before : 0;
-      for (std::size_t j = std::max(first, next); j < i && request.search; ++j)
-        chosen.push_back({&lines[j], false});
-      after = request.after;
-    } else if (after > 0) {
-      --after;
-    } else {
-      continue;
-    }
-    chosen.push_back({&lines[i], match});
-    next = i + 1;
+    if (!request.search || (!is_gap && request.search->matches(lines[i].text))) found.push_back(i);
+  }
+  return found;
+}
+
+/// Those of `found` with the lines around them.
+std::vector<Chosen> withContext(const std::vector<ConsoleLine>& lines,
+                                std::span<const std::size_t> found, const LogRequest& request) {
+  const std::size_t before = request.search ? request.before : 0;
+  const std::size_t after = request.search ? request.after : 0;
+  std::vector<Chosen> chosen;
+  std::size_t next = 0;  // the first that is not chosen yet
+  for (std::size_t k = 0; k < found.size(); ++k) {
+    const std::size_t match = found[k];
+    const std::size_t behind = k + 1 < found.size() ? found[k + 1] : lines.size();
+    for (std::size_t i = std::max(next, match - std::min(match, before)); i < match; ++i)
+      chosen.push_back({&lines[i], false});
+    chosen.push_back({&lines[match], true});
+    next = std::min(behind, match + 1 + after);
+    for (std::size_t i = match + 1; i < next; ++i) chosen.push_back({&lines[i], false});
   }
   return chosen;
 }
 
-/// As many as fit, from the end or from the beginning.
-std::span<const Chosen> limited(const std::vector<Chosen>& chosen, const LogRequest& request) {
-  const bool newest = !request.since;
+/// As many as an answer holds, from the end or from the beginning.
+std::span<const Chosen> limited(const std::vector<Chosen>& chosen, bool newest) {
   std::size_t bytes = 0;
   std::size_t count = 0;
-  while (count < chosen.size() && count < request.lines) {
+  while (count < std::min(chosen.size(), static_cast<std::size_t>(kMostLines))) {
     const ConsoleLine& line = *chosen[newest ? chosen.size() - 1 - count : count].line;
     bytes += kEntryBytes + encodedBytes(line.text);
     if (bytes > kMostAnswer && count > 0) break;
@@ -172,21 +176,30 @@ control::Result<Json> readLogs(Services& services, const std::string& server_id,
                                                             .text_bytes = kMostKept,
                                                             .newest = !request.since});
   if (!page) return page.error();
-  const auto found = choose(page->lines, request, stop);
+  const auto found = matches(page->lines, request, stop);
   if (!found) return found.error();
-  const std::vector<Chosen>& chosen = *found;
-  const std::span<const Chosen> given = limited(chosen, request);
+  const std::size_t count = std::min(found->size(), request.lines);
+  const std::span<const std::size_t> all(*found);
+  const std::span<const std::size_t> wanted = request.since ? all.first(count) : all.last(count);
+  const std::vector<Chosen> chosen = withContext(page->lines, wanted, request);
+  const std::span<const Chosen> given = limited(chosen, !request.since);
   Json lines = Json::array();
   for (const Chosen& one : given) lines.add(encodeLog(one, request.search != nullptr));
   Json data;
   data.set("serverId", server_id).set("lines", std::move(lines));
   data.set("firstSeq", page->first).set("lastSeq", page->last);
-  data.set("hasMore", given.size() < chosen.size());
-  // With this as `since` the lines follow on these.
-  const bool more = request.since && given.size() < chosen.size();
-  data.set("nextSince", more ? given.back().line->number : page->last);
-  if (request.since && page->first > *request.since + 1)
-    data.set("dropped", page->first - *request.since - 1);
+  const bool cut = given.size() < chosen.size();
+  data.set("hasMore", cut || count < all.size());
+  // With this as `since` the lines follow on these; what stands around a match may come once more.
+  std::uint64_t next = page->last;
+  if (request.since && cut)
+    next = given.back().line->number;
+  else if (request.since && count < all.size())
+    next = page->lines[wanted.back()].number;
+  data.set("nextSince", next);
+  if (request.since)
+    if (const auto dropped = control::linesBetween(*request.since, page->first).value_or(0))
+      data.set("dropped", dropped);
   if (!page->problem.empty())
     data.set("problem", withoutHostPaths(page->problem, server_id, services.paths()));
   return data;

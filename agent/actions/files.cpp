@@ -26,9 +26,9 @@ constexpr double kMostSearchSeconds = 60;
 Patience quick(std::stop_token stop) { return {std::move(stop), kQuickFilesTimeout}; }
 Patience slow(std::stop_token stop) { return {std::move(stop), kSlowFilesTimeout}; }
 
-/// Others of the server's quick commands wait for it.
-std::string checksumOf(const ServerRoot& root, const CheckedPath& path, std::stop_token stop) {
-  return files::sha256(root, path, quick(std::move(stop)));
+/// It reads the whole file.
+bool wantsChecksum(const Command& command) {
+  return command.fields().boolean("checksum").value_or(false);
 }
 
 Json listFiles(Services& services, const Command& command, std::stop_token stop) {
@@ -78,12 +78,12 @@ Json downloadFile(Services& services, const Command& command, std::stop_token st
   const std::int64_t offset = fields.integer("offset", 0, INT64_MAX).value_or(0);
   const std::int64_t length = fields.integer("length", 1, kMostContent).value_or(kMostContent);
   const std::optional<std::string> version = fields.text("version");
-  const bool checksum = fields.boolean("checksum").value_or(false);
+  const bool checksum = wantsChecksum(command);
   const Encoding encoding = readEncoding(fields).value_or(Encoding::kBase64);
   const ServerRoot root = openFiles(services, command);
   const files::Piece piece = files::read(root, path, offset, length, version);
   Json data = encodePiece(command, path, piece);
-  if (checksum) data.set("sha256", checksumOf(root, path, std::move(stop)));
+  if (checksum) data.set("sha256", files::sha256(root, path, slow(std::move(stop))));
   setContent(data, piece.bytes, encoding, fields);
   return data;
 }
@@ -91,7 +91,7 @@ Json downloadFile(Services& services, const Command& command, std::stop_token st
 Json getFileInfo(Services& services, const Command& command, std::stop_token stop) {
   const Fields fields = command.fields();
   const CheckedPath path = readPath(fields);
-  const bool checksum = fields.boolean("checksum").value_or(false);
+  const bool checksum = wantsChecksum(command);
   const ServerRoot root = openFiles(services, command);
   const files::EntryInfo entry = files::info(root, path);
   Json data = encodeEntry(entry);
@@ -99,7 +99,7 @@ Json getFileInfo(Services& services, const Command& command, std::stop_token sto
   data.set("owner", static_cast<std::int64_t>(entry.user));
   data.set("group", static_cast<std::int64_t>(entry.group)).set("links", entry.links);
   data.setIf("target", files::linkTarget(root, path));
-  if (checksum) data.set("sha256", checksumOf(root, path, std::move(stop)));
+  if (checksum) data.set("sha256", files::sha256(root, path, slow(std::move(stop))));
   return data;
 }
 
@@ -194,7 +194,9 @@ Json deleteFile(Services& services, const Command& command, std::stop_token stop
   const Fields fields = command.fields();
   const CheckedPath path = readPath(fields);
   const bool recursive = fields.boolean("recursive").value_or(true);
-  files::remove(openFiles(services, command), path, recursive, slow(std::move(stop)));
+  const Patience patience(std::move(stop), kSlowFilesTimeout,
+                          "a part of it may be gone, the rest is still there");
+  files::remove(openFiles(services, command), path, recursive, patience);
   Json data = answerFor(command, path);
   data.set("deleted", true);
   return data;
@@ -301,10 +303,10 @@ constexpr std::array kFileActions = {
     fileAction("rename_file", renameFile, kQuick, false),
     fileAction("copy_file", copyFile, kSlow, false),
     fileAction("move_file", moveFile, kQuick, false),
-    fileAction("get_file_info", getFileInfo, kQuick, true),
+    fileAction("get_file_info", getFileInfo, kQuick, true, wantsChecksum),
     fileAction("search_files", searchFiles, kSlow, true),
     fileAction("upload_file", uploadFile, kQuick, false),
-    fileAction("download_file", downloadFile, kQuick, true),
+    fileAction("download_file", downloadFile, kQuick, true, wantsChecksum),
     fileAction("get_file_permissions", getPermissions, kQuick, true),
     fileAction("set_file_permissions", setPermissions, kQuick, false),
 };

@@ -32,13 +32,15 @@ class ProgressEvents {
 };
 
 constexpr Action fileAction(std::string_view name, decltype(Action::result) result,
-                            ServerWork::Pace pace, bool only_reads) {
+                            ServerWork::Pace pace, bool only_reads,
+                            decltype(Action::slow_when) slow_when = nullptr) {
   Action action{.name = name};
   action.needs_server = true;
   action.result = result;
   action.only_reads = only_reads;
   action.on_files = true;
   action.pace = pace;
+  action.slow_when = slow_when;
   action.legacy_answer = "file_content";
   return action;
 }

@@ -3,6 +3,7 @@
 #include "agent/actions/action.h"
 #include "agent/actions/create_payload.h"
 #include "agent/actions/registry_auth.h"
+#include "agent/panel/message.h"
 
 namespace agent {
 namespace {
@@ -81,16 +82,27 @@ Json pruneImages(Services& services, const Command&, std::stop_token stop) {
   control::ImageStore& store = storeOf(services);
   const control::CallContext context = contextOf(services, std::move(stop));
   Json removed = Json::array();
-  Json kept = Json::array();
+  Json in_use = Json::array();
+  Json failed = Json::array();
+  std::optional<Refusal> first;
   for (const std::string& image : services.pulled.all()) {
     const auto outcome = store.removeImage(image, context);
-    if (!outcome && outcome.error().code != ErrorCode::kWrongState)
-      throw requestRefusal(outcome.error(), "", services.paths());
+    const bool is_used = !outcome && outcome.error().is(ErrorCode::kWrongState);
+    if (!outcome && !is_used) {
+      const Refusal refusal = requestRefusal(outcome.error(), "", services.paths());
+      Json one;
+      one.set("image", image).set("error", encodeError(refusal.code(), refusal.message()));
+      failed.add(std::move(one));
+      if (!first) first = refusal;
+      continue;
+    }
     if (outcome) services.pulled.forget(image);
-    (outcome ? removed : kept).add(image);
+    (outcome ? removed : in_use).add(image);
   }
+  if (first && removed.elements()->empty() && in_use.elements()->empty()) throw *first;
   Json data;
-  data.set("removed", std::move(removed)).set("inUse", std::move(kept));
+  data.set("removed", std::move(removed)).set("inUse", std::move(in_use));
+  if (first) data.set("failed", std::move(failed));
   return data;
 }
 

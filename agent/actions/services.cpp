@@ -7,10 +7,12 @@
 
 #include "agent/actions/create_payload.h"
 #include "agent/disk/disk_watch.h"
+#include "agent/files/backup.h"
 #include "agent/files/left_overs.h"
 #include "agent/files/patience.h"
 #include "agent/log.h"
 #include "agent/panel/command.h"
+#include "agent/panel/refusal.h"
 
 namespace agent {
 namespace {
@@ -221,6 +223,19 @@ void removeLeftOvers(Services& services) {
 }
 
 }  // namespace
+
+void removeReplaced(Services& services, const std::string& name) {
+  // Not posted: the agent is being shut down, and the next one does it.
+  (void)services.removals.post([&services, name](const std::stop_token& stop) {
+    try {
+      files::removeReplaced(services.config.data_dir, services.files.quota(), name,
+                            files::Patience(stop, kRemovalTimeout));
+    } catch (const Refusal& refusal) {
+      if (!stop.stop_requested())
+        log::warning("files", "'" + name + "' cannot be removed: " + refusal.message());
+    }
+  });
+}
 
 void clearAway(Services& services) {
   resumeRemovals(services);

@@ -136,6 +136,9 @@ void removeFiles(Services& services, const std::string& server_id,
 /// what was in the making for others. Before the engine said what servers there are, nothing.
 void clearAway(Services& services);
 
+/// Behind the scenes: what a restored backup took the place of.
+void removeReplaced(Services& services, const std::string& name);
+
 /// The limit of a server's disk counts at once, and stands in the labels of the container that is
 /// made next: an agent before this one may have taken the change.
 void learnWaitingLimit(Services& services, const std::string& server_id);

@@ -135,7 +135,7 @@ void dressAsBefore(int fd, const ArchiveEntry& entry) {
 }
 
 void removeTree(int directory, const DiskQuota& quota, const std::string& name,
-                const Patience& patience = {}) {
+                const Patience& patience) {
   if (quota.remove(directory, name.c_str()) != 0) removeEntry(directory, name.c_str(), patience);
 }
 
@@ -171,10 +171,13 @@ void removeLoneDescriptions(int directory) {
 /// The directory that takes a server's place, beside it.
 class Replacement {
  public:
-  Replacement(const RestoreTo& to, const std::string& server_id)
-      : server_id_(server_id), quota_(to.quota), all_(openOwnDirectory(to.data_dir)) {
+  Replacement(const RestoreTo& to, const std::string& server_id, const Patience& patience)
+      : server_id_(server_id),
+        quota_(to.quota),
+        replaced_(to.replaced),
+        all_(openOwnDirectory(to.data_dir)) {
     if (!all_) refuseErrno(errno, "/");
-    removeUnfinishedRestores(all_.get(), quota_, server_id, {});
+    removeUnfinishedRestores(all_.get(), quota_, server_id, patience);
     name_ = temporaryName(kRestoring + server_id + '-');
     if (const int error = quota_.make(all_.get(), name_.c_str()); error != 0)
       refuseErrno(error, "/");
@@ -184,7 +187,7 @@ class Replacement {
       most_ = to.limit_bytes;
   }
   /// Whatever is in it now: what was made, or what was there before.
-  ~Replacement() { removeTree(all_.get(), quota_, name_); }
+  ~Replacement() { replaced_(name_); }
   Replacement(const Replacement&) = delete;
   Replacement& operator=(const Replacement&) = delete;
 
@@ -212,6 +215,7 @@ class Replacement {
  private:
   const std::string server_id_;
   const DiskQuota& quota_;
+  const std::function<void(const std::string&)>& replaced_;
   Descriptor all_;
   std::string name_;
   Descriptor made_;
@@ -224,6 +228,12 @@ void removeUnfinishedRestores(int data_dir, const DiskQuota& quota, const std::s
                               const Patience& patience) {
   for (const std::string& name : leftOvers(data_dir, kRestoring + server_id + '-'))
     removeTree(data_dir, quota, name, patience);
+}
+
+void removeReplaced(const std::string& data_dir, const DiskQuota& quota, const std::string& name,
+                    const Patience& patience) {
+  if (const Descriptor all = openOwnDirectory(data_dir))
+    removeTree(all.get(), quota, name, patience);
 }
 
 void removeUnfinishedBackups(int directory) {
@@ -365,7 +375,7 @@ Archived Backups::restore(const std::string& id, const RestoreTo& to, const Arch
                           const std::function<void(int directory)>& before_exchange) {
   const BackupInfo info = find(id);
   const Descriptor archive = open(id);
-  Replacement replacement(to, server_id_);
+  Replacement replacement(to, server_id_, work.patience);
   if (info.taken > replacement.most()) refuseTaken("the backup", replacement.most());
   if (sha256(archive.get(), "the backup", work.patience) != info.sha256)
     throw Refusal("INVALID_STATE", "the backup '" + id +

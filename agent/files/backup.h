@@ -37,7 +37,13 @@ struct RestoreTo {
   const std::string& data_dir;
   const DiskQuota& quota;
   std::int64_t limit_bytes = 0;  ///< of the server; 0: none
+  /// Given the name, in the data folder, of what was there before or was not finished; for
+  /// removeReplaced(), which may take long. What it does not do, the next agent does.
+  std::function<void(const std::string& name)> replaced;
 };
+
+void removeReplaced(const std::string& data_dir, const DiskQuota& quota, const std::string& name,
+                    const Patience& patience);
 
 /// Removes what agents before this one had begun and not finished. `directory`: of a server's
 /// backups.
@@ -68,8 +74,8 @@ class Backups {
   void keepNewest(std::size_t most, const std::string& spared);
   Piece read(const std::string& id, std::int64_t offset, std::int64_t length) const;
   /// Unpacks a backup, whose checksum must be right, beside the server's directory and exchanges
-  /// the two; what was there is removed then. The server must not run: `before_exchange`, given
-  /// what was unpacked, is called last and refuses when it does, and nothing is changed then.
+  /// the two; what was there is left to `to.replaced`. The server must not run: `before_exchange`,
+  /// given what was unpacked, is called last and refuses when it does, and nothing is changed then.
   /// DISK_FULL: it takes more than the server may; told before it is unpacked, or on the way.
   Archived restore(const std::string& id, const RestoreTo& to, const ArchiveWork& work,
                    const std::function<void(int directory)>& before_exchange);

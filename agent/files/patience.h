@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
+#include <string>
+#include <utility>
 
 #include "agent/panel/refusal.h"
 
@@ -16,12 +18,13 @@ class Patience {
   using Clock = std::chrono::steady_clock;
 
   Patience() = default;
-  Patience(std::stop_token stop, Clock::duration most)
-      : stop_(std::move(stop)), deadline_(Clock::now() + most) {}
+  /// `left`: what has become of the work when it is given up.
+  Patience(std::stop_token stop, Clock::duration most, const char* left = kNothing)
+      : stop_(std::move(stop)), deadline_(Clock::now() + most), left_(left) {}
 
   /// The same, for a part of the work that may take no longer than `most`.
   Patience atMost(Clock::duration most) const {
-    Patience part(stop_, most);
+    Patience part(stop_, most, left_);
     part.deadline_ = std::min(part.deadline_, deadline_);
     return part;
   }
@@ -37,13 +40,23 @@ class Patience {
   }
   /// INVALID_STATE: stopped. TIMEOUT: late.
   void check() const {
-    if (stopped()) throw Refusal("INVALID_STATE", "it was cancelled; nothing of it was kept");
-    if (late()) throw Refusal("TIMEOUT", "it took too long and was given up; nothing was kept");
+    if (stopped()) throw Refusal("INVALID_STATE", std::string("it was cancelled; ") + left_);
+    if (late())
+      throw Refusal("TIMEOUT", std::string("it took too long and was given up; ") + left_);
   }
 
  private:
+  static constexpr const char* kNothing = "nothing of it was kept";
+
   std::stop_token stop_{};
   Clock::time_point deadline_ = Clock::time_point::max();
+  const char* left_ = kNothing;
 };
+
+/// INVALID_STATE (Refusal): told to stop before it began.
+inline void requireWanted(const std::stop_token& stop) {
+  if (stop.stop_requested())
+    throw Refusal("INVALID_STATE", "it was cancelled before it began; nothing was done");
+}
 
 }  // namespace agent::files

@@ -132,7 +132,8 @@ double ConsoleFeed::sendNew(const std::string& server_id, Server& server, double
   double used = legacy_ ? sendLegacy(server_id, *page, server.sent) : 0;
   for (const control::ConsoleLine& line : page->lines) {
     const bool is_gap = line.source == control::OutputSource::kGap;
-    const std::uint64_t missing = is_gap ? 0 : line.number - server.sent - 1;
+    const std::uint64_t missing =
+        is_gap ? 0 : control::linesBetween(server.sent, line.number).value_or(0);
     if (missing > 0) sendGap(server_id, line.number - 1, missing, kTooMuchOutput);
     if (is_gap)
       sendGap(server_id, line.number, 0, line.text);

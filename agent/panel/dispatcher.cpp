@@ -1,15 +1,12 @@
 #include "agent/panel/dispatcher.h"
 
-#include <cstdio>
-
 #include <algorithm>
-#include <array>
-#include <atomic>
 
 #include "agent/actions/create_payload.h"
 #include "agent/actions/policy.h"
 #include "agent/disk/disk_watch.h"
 #include "agent/log.h"
+#include "agent/panel/failure.h"
 #include "agent/panel/message.h"
 
 namespace agent {
@@ -18,17 +15,6 @@ namespace {
 /// Types that the panel sends and that ask for nothing.
 bool needsNoAnswer(const std::string& type) {
   return type == "pong" || type == "error" || type == "response" || type == "event";
-}
-
-/// Logs a defect and returns the words under which it can be found.
-std::string reportDefect(const Command& command, const char* what) {
-  static std::atomic<unsigned> last{0};
-  std::array<char, 32> reference{};
-  std::snprintf(reference.data(), reference.size(), "D%d-%04u",
-                static_cast<int>(::time(nullptr) & 0xFFFFF), ++last);
-  log::error("protocol",
-             std::string("defect ") + reference.data() + " in " + command.action + ": " + what);
-  return std::string("a defect of the agent; its log says more under ") + reference.data();
 }
 
 std::size_t runningServers(const control::Supervisor& supervisor) {
@@ -177,10 +163,9 @@ template <class Work>
 void Dispatcher::guarded(const Command& command, Work work) {
   try {
     work();
-  } catch (const Refusal& refusal) {
-    fail(command, refusal.code(), refusal.message());
-  } catch (const std::exception& defect) {
-    fail(command, "INTERNAL_ERROR", reportDefect(command, defect.what()));
+  } catch (const std::exception&) {
+    const Failure failure = currentFailure(command.action);
+    fail(command, failure.code, failure.message);
   }
 }
 
@@ -230,11 +215,16 @@ void Dispatcher::accept(const Action& action, const Command& command) {
 
 void Dispatcher::answerOnWorker(const Action& action, const Command& command) {
   auto task = [this, &action, command](std::stop_token stop) {
-    guarded(command, [&] { answer(action, command, std::move(stop)); });
+    guarded(command, [&] {
+      if (action.on_files) files::requireWanted(stop);
+      answer(action, command, std::move(stop));
+    });
     if (action.on_files && !action.only_reads) services_.disk.changed(command.server_id);
   };
+  const bool slow = action.slow_when != nullptr && action.slow_when(command);
+  const ServerWork::Pace pace = slow ? ServerWork::Pace::kSlow : action.pace;
   const bool posted = action.on_files
-                          ? services_.server_work.post(command.server_id, action.pace, command.id,
+                          ? services_.server_work.post(command.server_id, pace, command.id,
                                                        std::move(task), command.bytes())
                           : services_.workers.post(std::move(task));
   if (!posted)

@@ -58,15 +58,23 @@ bool ServerWork::cancel(const std::string& server_id, const std::string& id) {
   return false;
 }
 
+/// With mutex_ held.
+void ServerWork::stop(Queue& queue) {
+  if (queue.running) queue.running->stopping.request_stop();
+  for (const auto& item : queue.waiting) item->stopping.request_stop();
+}
+
 void ServerWork::cancelAll(const std::string& server_id) {
   std::unique_lock lock(mutex_);
-  for (const Pace pace : kPaces) {
-    const auto found = queues_.find({server_id, pace});
-    if (found == queues_.end()) continue;
-    if (found->second.running) found->second.running->stopping.request_stop();
-    for (const auto& item : found->second.waiting) item->stopping.request_stop();
-  }
-  ended_.wait(lock, [&] { return closed_ || idleLocked(server_id); });
+  for (const Pace pace : kPaces)
+    if (const auto found = queues_.find({server_id, pace}); found != queues_.end())
+      stop(found->second);
+  ended_.wait(lock, [&] { return isIdle(server_id); });
+}
+
+bool ServerWork::isBusy(const std::string& server_id) {
+  const std::lock_guard lock(mutex_);
+  return queues_.contains({server_id, Pace::kQuick}) || queues_.contains({server_id, Pace::kSlow});
 }
 
 void ServerWork::close() {
@@ -74,21 +82,15 @@ void ServerWork::close() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    ready_.clear();
-    waiting_ = 0;
-    waiting_bytes_ = 0;
-    for (auto& [key, queue] : queues_) {
-      queue.waiting.clear();
-      if (queue.running) queue.running->stopping.request_stop();
-    }
+    for (auto& [key, queue] : queues_) stop(queue);
     threads.swap(threads_);
   }
   wake_.notify_all();
-  ended_.notify_all();
   for (std::thread& thread : threads) thread.join();
 }
 
-bool ServerWork::idleLocked(const std::string& server_id) const {
+/// With mutex_ held.
+bool ServerWork::isIdle(const std::string& server_id) const {
   return std::none_of(kPaces.begin(), kPaces.end(), [&](Pace pace) {
     return queues_.contains({server_id, pace});
   });
@@ -112,9 +114,11 @@ void ServerWork::run() {
   for (;;) {
     auto turn = queues_.end();
     ++idle_;
-    wake_.wait(lock, [&] { return closed_ || (turn = takeReady()) != queues_.end(); });
+    wake_.wait(lock, [&] {
+      return (turn = takeReady()) != queues_.end() || (closed_ && queues_.empty());
+    });
     --idle_;
-    if (closed_) return;
+    if (turn == queues_.end()) return;
     const bool slow = turn->first.second != Pace::kQuick;
     const bool backup = turn->first.second == Pace::kBackup;
     Queue& queue = turn->second;

@@ -17,13 +17,13 @@ namespace agent {
 
 /// Work on the files of servers. What is quick, what is slow and backups of one server each run in
 /// the order in which it came, one at a time; different servers never wait for each other as long
-/// as there are threads. Slow work gets half of the threads at most, and backups, which can take
+/// as there are threads. Slow work gets a part of the threads at most, and backups, which can take
 /// hours, half of that.
 ///
 /// Threads: any. Blocking: close() only, until the work that runs has ended.
 class ServerWork {
  public:
-  static constexpr std::size_t kThreads = 16;
+  static constexpr std::size_t kThreads = 48;
   static constexpr std::size_t kMostSlow = 8;
   static constexpr std::size_t kMostBackups = 4;
   static constexpr std::size_t kMostWaiting = 64;  ///< of one server and pace
@@ -47,7 +47,9 @@ class ServerWork {
   bool cancel(const std::string& server_id, const std::string& id);
   /// The same for all work of the server, and waits until none runs.
   void cancelAll(const std::string& server_id);
-  /// Drops what waits, asks what runs to stop, and waits for it.
+  /// Whether work of the server runs or waits, other than backups.
+  bool isBusy(const std::string& server_id);
+  /// The same as cancelAll() for the work of all servers; from now on nothing is taken.
   void close();
 
  private:
@@ -66,7 +68,8 @@ class ServerWork {
   bool addThread();
   void run();
   std::map<Key, Queue>::iterator takeReady();
-  bool idleLocked(const std::string& server_id) const;
+  static void stop(Queue& queue);
+  bool isIdle(const std::string& server_id) const;
 
   std::mutex mutex_;
   std::condition_variable wake_;

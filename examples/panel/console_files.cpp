@@ -46,7 +46,7 @@ std::string nameOf(const std::string& path) { return path.substr(path.rfind('/')
 std::string row(const Object& file) {
   std::ostringstream line;
   line << text(file, "permissions") << ' ' << std::setw(12) << text(file, "size") << "  "
-       << text(file, "modified") << "  " << text(file, "name");
+       << text(file, "modified") << "  " << printable(text(file, "name"));
   if (text(file, "type") == "directory") line << '/';
   if (text(file, "type") == "symlink") line << " (link)";
   return line.str();
@@ -72,7 +72,7 @@ std::string Console::cat(const Words& arguments) {
   const Reply reply = panel_.ask("read_file", arguments[0], payload, node_);
   if (!reply.error.empty()) return reply.error;
   std::istringstream content(text(reply.data, "content"));
-  for (std::string line; std::getline(content, line);) screen_.line(line);
+  for (std::string line; std::getline(content, line);) screen_.line(printable(line));
   return {};
 }
 

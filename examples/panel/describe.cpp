@@ -32,11 +32,18 @@ Object inner(const Object& object, const std::string& key) {
 }
 
 std::string printable(const std::string& line) {
+  const auto byteAt = [&](std::size_t i) {
+    return i < line.size() ? static_cast<unsigned char>(line[i]) : 0U;
+  };
   std::string shown;
-  for (const char c : line) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7F) shown += c;
-    if (c == '\t') shown += "    ";
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    // U+0080 to U+009F, which terminals obey too.
+    if (byteAt(i) == 0xC2 && byteAt(i + 1) >= 0x80 && byteAt(i + 1) < 0xA0) {
+      ++i;
+      continue;
+    }
+    if (byteAt(i) >= 0x20 && byteAt(i) != 0x7F) shown += line[i];
+    if (line[i] == '\t') shown += "    ";
   }
   return shown;
 }

@@ -42,7 +42,7 @@ std::string Console::talk(const std::string& line) {
     return {};
   }
   Object payload = new Poco::JSON::Object;
-  payload->set("command", line);
+  payload->set("command", line.empty() ? "\n" : line);
   return panel_.ask("send_command", talks_to_, payload, node_).error;
 }
 

@@ -15,7 +15,7 @@ namespace control {
 /// was lost.
 struct ConsoleLine {
   /// Counts up within the entry and is never used again. It may jump; numbers that are missing
-  /// belong to lines that are no longer kept, except in front of a gap.
+  /// belong to lines that are no longer kept, except in front of a gap (linesBetween).
   std::uint64_t number = 0;
   std::uint32_t run = 0;  ///< runs of the entry that were read, counted from 1
   OutputSource source = OutputSource::kStdout;
@@ -25,6 +25,10 @@ struct ConsoleLine {
   std::string text{};
   bool cut = false;  ///< longer than 16 KiB: it goes on in the next line of this source
 };
+
+/// How many lines stood between those of two numbers of one console, of which `before` is the
+/// lesser. Nothing: nobody knows, since some were lost uncounted.
+std::optional<std::uint64_t> linesBetween(std::uint64_t before, std::uint64_t after) noexcept;
 
 /// Which lines of a console: those after number `after`, and of more than the limits allow the
 /// newest, or the oldest. One line is always given, however long.

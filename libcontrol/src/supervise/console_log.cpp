@@ -20,6 +20,7 @@ constexpr Duration kEarlyOutput = std::chrono::milliseconds(50);
 /// After lines that were numbered and not saved, and that are no longer in the log, nobody knows
 /// what their numbers were: the next ones are beyond all that they can have been.
 constexpr std::uint64_t kStride = std::uint64_t{1} << 32;
+constexpr std::uint64_t beyond(std::uint64_t number) { return (number / kStride + 1) * kStride; }
 
 bool isUpTo(WallTime end, const std::optional<WallTime>& at) {
   if (!at) return false;
@@ -102,6 +103,11 @@ ConsoleLine lineOf(const ConsoleRing::Line& line) {
 
 }  // namespace
 
+std::optional<std::uint64_t> linesBetween(std::uint64_t before, std::uint64_t after) noexcept {
+  if (before / kStride != after / kStride) return std::nullopt;
+  return after > before ? after - before - 1 : 0;
+}
+
 LogOptions ConsoleLog::request(const ContainerId& container, bool follow) const {
   LogOptions options{.follow = follow, .timestamps = true};
   if (container == container_) {
@@ -117,7 +123,7 @@ void ConsoleLog::open(const ContainerId& container, const std::optional<RunId>& 
   if (container != container_) {
     endRun();
     if (std::exchange(loaded_, false)) {
-      next_ = (next_ / kStride + 1) * kStride;
+      next_ = beyond(next_);
       putGap("the container was replaced, and its last output may not have been read");
     }
     position_.reset();
@@ -163,7 +169,7 @@ void ConsoleLog::accept(Output output) {
   const LogPosition::Verdict verdict = position_.take(output);
   if (verdict == LogPosition::Verdict::kSeen) return;
   if (verdict == LogPosition::Verdict::kNewLost) {
-    if (loaded_) next_ = (next_ / kStride + 1) * kStride;
+    if (loaded_) next_ = beyond(next_);
     putGap("output was written faster than the engine keeps it, or its log was cleared");
   }
   loaded_ = loaded_ && position_.resuming();

@@ -160,7 +160,7 @@ TEST_F(PanelTest, OpensAConsole) {
   };
   ASSERT_EQ(runAnswered("console web", agent,
                         R"("success":true,"data":{"lastSeq":2,"lines":[{"message":"first"},)"
-                        R"({"message":"\u001b[31msecond"}]})"),
+                        R"({"message":"\u001b[31msec\u009bond"}]})"),
             "");
   line("web", 2, "second again");
   line("other", 3, "of another server");

@@ -191,6 +191,19 @@ TEST(ConsoleLog, RefusesFilesThatAreNotItsOwn) {
   EXPECT_TRUE(other.load(saved));
 }
 
+TEST(ConsoleLog, LinesBetweenTwoNumbersAreCountedUnlessNobodyKnows) {
+  EXPECT_EQ(linesBetween(0, 1), 0U);
+  EXPECT_EQ(linesBetween(3, 9), 5U);
+  EXPECT_EQ(linesBetween(9, 3), 0U);
+  ConsoleLog before(64 * 1024);
+  before.open(kContainer, runAt(1));
+  before.accept(line(1, "saved"));
+  ConsoleLog after(64 * 1024);
+  ASSERT_TRUE(after.load(before.save()));
+  after.open({"another"}, runAt(2));
+  EXPECT_EQ(linesBetween(1, after.last()), std::nullopt);
+}
+
 TEST(ConsoleLog, KeepsSoManyBytesAndTheEndOfTheRunBefore) {
   ConsoleLog log(64 * 1024);
   log.open(kContainer, runAt(1));

@@ -1,12 +1,25 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "agent/files/backup.h"
 #include "unit/agent/files/file_agent_fixture.h"
 
 namespace agent {
+
+/// For the server's directory below `data_dir`, which must live on.
+inline files::RestoreTo placeIn(const std::string& data_dir, std::int64_t limit_bytes = 0) {
+  static const std::unique_ptr<DiskQuota> none = noDiskQuota();
+  return {.data_dir = data_dir,
+          .quota = *none,
+          .limit_bytes = limit_bytes,
+          .replaced = [&data_dir](const std::string& name) {
+            files::removeReplaced(data_dir, *none, name, {});
+          }};
+}
 
 /// Makes and restores backups of the server.
 class Backups : public OnFilesOfA {

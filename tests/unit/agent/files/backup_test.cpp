@@ -86,10 +86,16 @@ TEST_F(BackupTest, BringsBackWhatWasThere) {
   EXPECT_FALSE(fs::exists(path("new")));
   EXPECT_EQ(fs::status(agent_.root()).permissions(), fs::perms(0775));
   EXPECT_EQ(agent_.fingerprintOfOutside(), outside);
-  for (const fs::directory_entry& entry : fs::directory_iterator(agent_.root() + "/.."))
-    EXPECT_THAT(entry.path().filename().string(), testing::Not(HasSubstr("restoring")));
   EXPECT_EQ(outcome(agent_.ask("list_files", "{}")), "ok");
   EXPECT_EQ(outcome(agent_.ask("start_server", "{}")), "ok");
+  const auto isReplaced = [](const fs::directory_entry& entry) {
+    return entry.path().filename().string().starts_with(".restoring-");
+  };
+  const auto replacedIsThere = [&] {
+    const fs::directory_iterator all(agent_.root() + "/..");
+    return std::any_of(begin(all), end(all), isReplaced);
+  };
+  while (replacedIsThere()) std::this_thread::yield();  // it goes behind the scenes
 }
 
 TEST_F(BackupTest, SweepsWhatItLeftItselfAndNothingOfOtherServers) {
@@ -320,13 +326,55 @@ TEST_F(BackupTest, ServerThatComesBackByItselfWaitsUntilItIsRestored) {
   EXPECT_TRUE(isTold("a", "running", "restored"));
 }
 
+/// Whether this process has the file open.
+bool isOpen(const std::string& file) {
+  std::error_code gone;
+  for (const fs::directory_entry& one : fs::directory_iterator("/proc/self/fd"))
+    if (fs::read_symlink(one.path(), gone) == file) return true;
+  return false;
+}
+
+TEST_F(BackupTest, RestoreWaitsForWorkOnTheFilesThatBeganBefore) {
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  writeFileAt(path("endless"), "");
+  fs::resize_file(path("endless"), std::uintmax_t{1} << 40);
+  const std::string work = agent_.send("get_file_info", R"({"path":"endless","checksum":true})");
+  while (!isOpen(path("endless"))) std::this_thread::yield();
+  // A checksum keeps nothing waiting that is quick.
+  EXPECT_EQ(outcome(agent_.ask("list_files", "{}")), "ok");
+  const std::size_t ended = agent_.events("command_completed").size();
+  const std::string restore = agent_.send("restore_backup", R"({"backupId":"b"})");
+  ASSERT_EQ(outcome(agent_.response(restore)), "ok");
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // long enough to restore so little
+  EXPECT_EQ(agent_.events("command_completed").size(), ended);
+  EXPECT_TRUE(fs::exists(path("endless")));
+  EXPECT_EQ(outcome(agent_.ask("cancel_operation", R"({"commandId":")" + work + "\"}")), "ok");
+  EXPECT_EQ(outcome(agent_.response(work)), "INVALID_STATE");
+  EXPECT_EQ(at(agent_.completed(restore), "data.success"), "true");
+  EXPECT_FALSE(fs::exists(path("endless")));
+}
+
+/// What was accepted is told to have come to nothing, instead of being left open.
+TEST_F(BackupTest, OnesThatWaitAreToldWhenTheAgentEnds) {
+  agent_.limitBackups(1000);
+  agent_.restart();
+  writeFileAt(path("noise"), readFileAt("/proc/self/exe").substr(0, 400'000));
+  const std::string runs = agent_.send("create_backup", "{}");
+  const std::string waits = agent_.send("create_backup", "{}");
+  ASSERT_EQ(outcome(agent_.response(waits)), "ok");
+  agent_.restart();
+  EXPECT_EQ(at(agent_.completed(runs), "data.success"), "false");
+  EXPECT_EQ(at(agent_.completed(waits), "data.error.code"), "INVALID_STATE");
+  EXPECT_THAT(at(agent_.completed(waits), "data.error.message"), HasSubstr("nothing was done"));
+}
+
 TEST_F(BackupTest, LeavesEverythingWhenTheLastLookRefuses) {
   ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
   writeFileAt(path("server.properties"), "motd=after");
   files::Backups backups(agent_.backups(), "a");
   const std::string data_dir = fs::path(agent_.root()).parent_path().string();
   EXPECT_EQ(refused([&] {
-              backups.restore("b", {.data_dir = data_dir, .quota = *noDiskQuota()}, {},
+              backups.restore("b", placeIn(data_dir), {},
                               [](int) { throw Refusal("INVALID_STATE", "it runs"); });
             }),
             "INVALID_STATE it runs");

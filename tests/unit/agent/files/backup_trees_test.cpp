@@ -59,10 +59,8 @@ class RestoreWithinALimit : public Backups {
     std::int64_t unpacked = 0;
     files::ArchiveWork work;
     work.progress = [&](const files::ArchiveProgress& progress) { unpacked = progress.bytes; };
-    const std::string why = refused([&] {
-      backups.restore(id, {.data_dir = data, .quota = *noDiskQuota(), .limit_bytes = limit}, work,
-                      [](int) {});
-    });
+    const std::string why =
+        refused([&] { backups.restore(id, placeIn(data, limit), work, [](int) {}); });
     EXPECT_LE(unpacked, content);
     EXPECT_EQ(fs::exists(path("one")), why.empty());
     for (const fs::directory_entry& entry : fs::directory_iterator(data_dir))

@@ -165,16 +165,35 @@ TEST(ServerWorkTest, CancelsAllOfAServerAndWaitsForIt) {
   EXPECT_TRUE(ended);
 }
 
-TEST(ServerWorkTest, CloseStopsWhatRunsAndDropsWhatWaits) {
-  Held held;
-  std::atomic<bool> ran{false};
+TEST(ServerWorkTest, CloseStopsWhatRunsAndTellsWhatWaits) {
+  std::vector<Held> held(ServerWork::kMostBackups);
+  std::atomic<int> told{0};
   ServerWork work;
-  ASSERT_TRUE(work.post("a", Pace::kQuick, "", held.task()));
-  ASSERT_TRUE(work.post("a", Pace::kQuick, "", [&](const std::stop_token&) { ran = true; }));
-  ASSERT_TRUE(held.began());
+  const auto tell = [&](const std::stop_token& stop) { told += stop.stop_requested() ? 1 : 0; };
+  for (std::size_t i = 0; i < held.size(); ++i)
+    ASSERT_TRUE(work.post("s" + std::to_string(i), Pace::kBackup, "", held[i].task()));
+  for (Held& one : held) ASSERT_TRUE(one.began());
+  ASSERT_TRUE(work.post("s0", Pace::kBackup, "", tell));
+  ASSERT_TRUE(work.post("s0", Pace::kBackup, "", tell));
+  ASSERT_TRUE(work.post("other", Pace::kBackup, "", tell));
   work.close();
-  EXPECT_FALSE(ran);
-  EXPECT_FALSE(work.post("a", Pace::kQuick, "", [](const std::stop_token&) {}));
+  EXPECT_EQ(told, 3);
+  EXPECT_FALSE(work.post("a", Pace::kQuick, "", tell));
+}
+
+TEST(ServerWorkTest, KnowsWhetherThereIsOtherWorkThanBackups) {
+  Held backup;
+  Held other;
+  ServerWork work;
+  EXPECT_FALSE(work.isBusy("a"));
+  ASSERT_TRUE(work.post("a", Pace::kBackup, "", backup.task()));
+  ASSERT_TRUE(backup.began());
+  EXPECT_FALSE(work.isBusy("a"));
+  ASSERT_TRUE(work.post("a", Pace::kSlow, "", other.task()));
+  EXPECT_TRUE(work.isBusy("a"));
+  EXPECT_FALSE(work.isBusy("b"));
+  other.letGo();
+  backup.letGo();
 }
 
 }  // namespace

@@ -181,6 +181,14 @@ TEST_F(RunningConsole, SearchesLines) {
   EXPECT_THAT(logs(R"({"search":"player","before":1,"after":1})"),
               ElementsAre("[INFO] Player Ann joined", "x", "z", "[INFO] player Bob left"));
   EXPECT_THAT(logs(R"({"search":"player","lines":1})"), ElementsAre("[INFO] player Bob left"));
+  // So many that match; what stands around them comes on top.
+  EXPECT_THAT(logs(R"({"search":"player","lines":1,"before":1})"),
+              ElementsAre("z", "[INFO] player Bob left"));
+  const Json first = ask("get_server_logs", R"({"search":"player","lines":1,"after":5,"since":0})");
+  EXPECT_EQ(at(first, "data.hasMore"), "true");
+  EXPECT_EQ(at(first, "data.nextSince"), "1");
+  EXPECT_THAT(logs(R"({"search":"player","lines":1,"since":1})"),
+              ElementsAre("[INFO] player Bob left"));
   EXPECT_THAT(logs(R"({"search":"nothing like it"})"), ElementsAre());
   const Json answer = ask("get_server_logs", R"({"search":"(","regex":true})");
   EXPECT_EQ(at(answer, "error.code"), "INVALID_PAYLOAD");
