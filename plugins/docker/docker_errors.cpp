@@ -15,7 +15,8 @@ bool speaksOfPorts(std::string_view text) {
 
 bool speaksOfCredentials(std::string_view text) {
   return containsAny(text, {"unauthorized", "authentication required", "no basic auth credentials",
-                            "denied", "incorrect username or password"});
+                            "denied", "incorrect username or password", "401 Unauthorized",
+                            "403 Forbidden", "authorization failed"});
 }
 
 bool speaksOfMissingImage(std::string_view text) {

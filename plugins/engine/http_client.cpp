@@ -38,6 +38,9 @@ Result<void> exchangeHead(Connection& connection, const HttpRequest& request,
     } else if (auto fed = reader.feed(bytes, body); !fed) {
       return fed;
     }
+    if (reader.headComplete()) break;
+    // A peer that never pauses is never waited for.
+    if (auto ended = scope.check(); !ended) return ended;
   }
   return {};
 }
@@ -52,6 +55,8 @@ Result<void> readBody(Connection& connection, WaitScope& scope, HttpReader& read
     if (!more) return more.error();
     if (!*more) return reader.finish();
     if (auto fed = reader.feed(bytes, body); !fed) return fed;
+    if (reader.complete()) break;
+    if (auto ended = scope.check(); !ended) return ended;
   }
   return {};
 }
@@ -108,6 +113,8 @@ Result<void> HttpStream::awaitHead(const CallContext& context) {
     if (!more) return more.error();
     if (!*more) return reader_.finish();
     if (auto fed = reader_.feed(bytes, early_); !fed) return fed;
+    if (reader_.headComplete()) break;
+    if (auto ended = scope.check(); !ended) return ended;
   }
   if (!early_.empty() || reader_.complete()) keepReadable(true);
   return {};
@@ -132,9 +139,15 @@ Result<bool> HttpStream::read(std::string& out, const CallContext& context) {
       return false;
     }
     if (auto fed = reader_.feed(bytes, out); !fed) return fed.error();
-    if (reader_.complete() && out.size() == before) return false;
+    if (out.size() > before) break;
+    if (reader_.complete()) return false;
+    if (auto ended = scope.check(); !ended) return ended.error();
   }
   return true;
+}
+
+Result<void> HttpStream::check(const CallContext& context) const {
+  return WaitScope(connection_->wakeup(), context, clock_).check();
 }
 
 Result<std::string> HttpStream::readAll(const CallContext& context) {

@@ -118,7 +118,7 @@ void OutputReader::keepReadable(bool on) noexcept {
 }
 
 Result<std::optional<Output>> OutputReader::next(const CallContext& context) {
-  for (;;) {
+  for (bool fed = false;; fed = true) {
     if (http_->cancelled()) return cancelledError();
     auto item = decoder_.next();
     if (!item || *item || ended_) {
@@ -126,6 +126,8 @@ Result<std::optional<Output>> OutputReader::next(const CallContext& context) {
       return item;
     }
     keepReadable(false);
+    if (fed)
+      if (auto goes_on = http_->check(context); !goes_on) return goes_on.error();
     std::string bytes;
     auto more = http_->read(bytes, context);
     if (!more) {

@@ -140,13 +140,15 @@ class EnginePull final : public PullStream {
         heard_at_(clock.now()) {}
 
   Result<std::optional<PullProgress>> next(const CallContext& context) override {
-    for (;;) {
+    for (bool fed = false;; fed = true) {
       if (http_->cancelled()) return cancelledError();
       if (problem_) return *problem_;
       if (auto step = takeStep(); !step || *step) return step;
       if (problem_) continue;
       if (ended_ && !finished_) return cutShort();
       if (ended_) return std::optional<PullProgress>();
+      if (fed)
+        if (auto goes_on = http_->check(context); !goes_on) return goes_on.error();
       if (auto got = readMore(context); !got) return got.error();
     }
   }

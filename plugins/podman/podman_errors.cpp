@@ -17,7 +17,8 @@ bool speaksOfPorts(std::string_view text) {
 
 bool speaksOfCredentials(std::string_view text) {
   return containsAny(text, {"unauthorized", "authentication required", "access denied",
-                            "invalid username/password", "requested access to the resource"});
+                            "invalid username/password", "requested access to the resource",
+                            "401 Unauthorized", "403 Forbidden"});
 }
 
 bool speaksOfMissingImage(std::string_view text) {

@@ -126,7 +126,8 @@ struct ExecSpec {
   bool standard_input = false;
 };
 
-/// A process run beside process 1 of a container.
+/// A process run beside process 1 of a container. Destroying a session before its output has ended
+/// ends the process: the engine is asked which it is, and for 2 s at most where it does not answer.
 class ExecSession : public Console {
  public:
   /// The exit code, once the output has ended (next() returned nullopt).

@@ -161,6 +161,11 @@ TEST(DockerPull, FindsTheErrorInTheStream) {
   EXPECT_EQ(failed->error, "manifest unknown");
   EXPECT_EQ(pullError(failed->error).code, ErrorCode::kImageNotFound);
   EXPECT_EQ(pullError("unauthorized: authentication required").code, ErrorCode::kPermissionDenied);
+  // The same of an engine that keeps its images in containerd.
+  EXPECT_EQ(pullError("failed to resolve reference \"localhost:5000/a:1\": unexpected status from "
+                      "HEAD request to http://localhost:5000/v2/a/manifests/1: 401 Unauthorized")
+                .code,
+            ErrorCode::kPermissionDenied);
   EXPECT_EQ(pullError("dial tcp: i/o timeout").code, ErrorCode::kUnavailable);
   const auto step = parsePullStep(
       R"({"status":"Downloading","progressDetail":{"current":5,"total":9},"id":"ab"})");

@@ -176,6 +176,40 @@ TEST(DockerTransport, CallsGarbageInternal) {
   }
 }
 
+/// Sends it for as long as nobody ought to listen.
+void repeatForLong(Peer& peer, std::string_view bytes) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(4);
+  while (std::chrono::steady_clock::now() < end) peer.send(bytes);
+}
+
+TEST(DockerTransport, AnEngineThatNeverPausesHoldsNobodyBeyondTheDeadline) {
+  ScriptedEngine engine(dockerScript("1.41", [](const Request& request, Peer& peer) {
+    if (has(request, "/abc/json")) return peer.reply(200, kExited), true;
+    if (has(request, "/images/") && has(request, "/json")) return peer.reply(404, "{}"), true;
+    peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const bool framed = has(request, "/logs");
+    repeatForLong(peer, framed ? std::string_view("8\r\n\1\0\0\0\0\0\0\0\r\n", 13) : "1\r\n\n\r\n");
+    return false;
+  }));
+  const auto runtime = opened(engine.uri());
+  const auto isLate = [&](const char* what, const auto& call) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto outcome = call(soon(milliseconds(200)));
+    const auto took = std::chrono::steady_clock::now() - begin;
+    ASSERT_FALSE(outcome) << what;
+    EXPECT_EQ(outcome.error().code, ErrorCode::kDeadlineExceeded) << what;
+    EXPECT_GE(took, milliseconds(200)) << what;
+    EXPECT_LT(took, std::chrono::seconds(2)) << what;
+  };
+  isLate("list", [&](const CallContext& context) { return runtime->list({}, context); });
+  const auto logs = runtime->logs({"abc"}, {.follow = true}, soon());
+  ASSERT_TRUE(logs) << logs.error().message;
+  isLate("logs", [&](const CallContext& context) { return (*logs)->next(context); });
+  const auto pull = runtime->pull("game:1", {}, soon());
+  ASSERT_TRUE(pull) << pull.error().message;
+  isLate("pull", [&](const CallContext& context) { return (*pull)->next(context); });
+}
+
 TEST(DockerTransport, AHungEngineHoldsNobodyBeyondDeadlineOrCancellation) {
   ScriptedEngine engine(
       dockerScript("1.41", [](const Request&, Peer& peer) { return peer.waitForClose(), false; }));
