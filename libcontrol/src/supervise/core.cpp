@@ -96,6 +96,16 @@ CallContext Supervisor::Core::callContext(std::stop_token token) const {
           .cancellation = std::move(token)};
 }
 
+/// For what the entry's job only looks at: others of the entry wait for it.
+CallContext Supervisor::Core::lookContext(Entry& entry) const {
+  std::stop_token token;
+  {
+    const std::lock_guard lock(entry.mutex);
+    if (entry.active) token = entry.active->cancel.get_token();
+  }
+  return callContext(std::move(token)).capped(kLookTimeout, clock());
+}
+
 Result<EntryPtr> Supervisor::Core::find(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   if (const auto found = entries_.find(name); found != entries_.end()) return found->second;
@@ -196,6 +206,9 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
       job.reset();
     }
     const JobPtr& active = (*entry)->active;
+    // What it would have seen is looked at afterwards.
+    if (is_stop && job && job->kill_requested && active && active->isLook() && (*entry)->container)
+      active->cancel.request_stop();
     if (job && job->type == Job::Type::kRemove && active && active->type == Job::Type::kCreate)
       active->cancel.request_stop();
     // Under the same lock, or the last to be done would not be the last that was wanted.
@@ -367,7 +380,9 @@ void Supervisor::Core::setState(Entry& entry, EntryState state, std::optional<Re
   {
     const std::lock_guard lock(entry.mutex);
     transition.previous = entry.state;
-    if (entry.state == state && !transition.failed) return;
+    const bool is_news = entry.state != state || transition.failed ||
+                         (reason == Reason::kRemoved && entry.reason != reason);
+    if (!is_news) return;
     entry.state = state;
     entry.reason = reason;
     if (!transition.container) transition.container = entry.container;

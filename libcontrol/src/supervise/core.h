@@ -73,6 +73,9 @@ class Supervisor::Core {
   /// Names of entries that were forgotten since a list was asked for, which may still show them.
   using Forgotten = std::shared_ptr<std::set<std::string>>;
 
+  /// An answer that does not come holds up whatever waits behind a look.
+  static constexpr Duration kLookTimeout = std::chrono::seconds(10);
+
   // core.cpp
   Result<EntryPtr> find(const std::string& name) const;
   static bool push(Entry& entry, JobPtr job);
@@ -85,6 +88,7 @@ class Supervisor::Core {
   void forget(const EntryPtr& entry);
   CallContext callContext(std::stop_token token) const;
   CallContext callContext() const { return callContext(stopping_.get_token()); }
+  CallContext lookContext(Entry& entry) const;
 
   // lifecycle.cpp
   Result<void> doCreate(const EntryPtr& entry, Job& job);
@@ -162,6 +166,7 @@ class Supervisor::Core {
   void watchFired(std::uint64_t token);
   void observeExit(const EntryPtr& entry);
   void reconcile(const EntryPtr& entry);
+  void learn(Entry& entry);
   void adopt(Entry& entry, const ContainerInfo& info);
   /// With the entry's mutex held: takes over what its container is made from.
   void describe(Entry& entry, const ContainerSpec& spec) const;

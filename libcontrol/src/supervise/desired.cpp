@@ -23,12 +23,17 @@ std::string_view toText(Wanted wanted) {
       return "running";
     case Wanted::kFailed:
       return "failed";
+    case Wanted::kMade:
+      return "made";
+    case Wanted::kGone:
+      return "gone";
   }
   return "stopped";
 }
 
 std::optional<Wanted> wantedFrom(std::string_view text) {
-  for (const Wanted one : {Wanted::kStopped, Wanted::kRunning, Wanted::kFailed})
+  for (const Wanted one :
+       {Wanted::kStopped, Wanted::kRunning, Wanted::kFailed, Wanted::kMade, Wanted::kGone})
     if (text == toText(one)) return one;
   return std::nullopt;
 }

@@ -15,7 +15,14 @@
 
 namespace control {
 
-enum class Wanted { kStopped, kRunning, kFailed };
+enum class Wanted {
+  kStopped,
+  kRunning,
+  kFailed,
+  // In the file alone, of what may end before there is a container, or after there was one.
+  kMade,  ///< and then running
+  kGone,
+};
 
 /// What somebody wants of one entry.
 struct Desired {

@@ -17,7 +17,7 @@ constexpr Duration kRelistWithoutEvents = std::chrono::seconds(2);
 /// A hung engine keeps its connections: only a question shows it.
 constexpr Duration kPingInterval = std::chrono::seconds(15);
 constexpr Duration kPingTimeout = std::chrono::seconds(10);
-constexpr Duration kListTimeout = std::chrono::seconds(30);
+constexpr Duration kListTimeout = std::chrono::seconds(15);
 /// Containers that are looked at side by side after a list, and when one more may join them because
 /// those before are stuck.
 constexpr std::size_t kLookers = 4;
@@ -252,6 +252,19 @@ std::optional<std::vector<EntryPtr>> Supervisor::Core::compare(
     (void)entryOf(name, true);
     kept_next_.erase(name);
   }
+  // Their containers went while nobody looked; others were not made yet, or were to go.
+  std::erase_if(kept_, [this](const auto& one) {
+    const Wanted wanted = one.second.wanted;
+    const bool may_be_absent = wanted == Wanted::kMade || wanted == Wanted::kGone;
+    const bool stands = !may_be_absent && isEntryName(one.first);
+    if (!stands) desired_.erase(one.first);
+    return !stands;
+  });
+  while (!kept_.empty()) {
+    const std::string name = kept_.begin()->first;
+    (void)entryOf(name, true);
+    kept_.erase(name);
+  }
   for (const auto& [name, entry] : entries_) {
     const std::lock_guard entry_lock(entry->mutex);
     if (present.contains(name)) continue;
@@ -350,6 +363,8 @@ EntryPtr Supervisor::Core::entryOf(const std::string& name, bool make) {
   entry->in_doubt = true;
   if (const auto kept = kept_.find(name); kept != kept_.end()) {
     entry->desired = kept->second;
+    if (entry->desired.wanted == Wanted::kMade) entry->desired.wanted = Wanted::kRunning;
+    if (entry->desired.wanted == Wanted::kGone) entry->desired.wanted = Wanted::kStopped;
     entry->is_desire_known = true;
     kept_.erase(kept);
   }

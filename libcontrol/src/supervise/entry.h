@@ -78,6 +78,7 @@ struct Entry {
   std::optional<RunId> stopped_by_others;  ///< another client sent this run a stop signal
   TimePoint run_began{};
   int restarts = 0;                      ///< automatic ones since the last requested start
+  int failed_starts = 0;                 ///< by itself, in a row, for an engine in trouble
   bool restart_planned = false;          ///< a crash is to be followed by a restart
   bool restores = false;                 ///< waits for its turn to be started again
   std::uint64_t restart_generation = 0;  ///< a restart that was planned before this is off

@@ -16,7 +16,8 @@ EntryState Supervisor::Core::fail(const EntryPtr& entry, const Job& job, Operati
   EntryState state = EntryState::kUnknown;
   bool unwatched = false;
   if (entry->container) {
-    const auto info = runtime_->inspect(*entry->container, callContext());
+    const auto info =
+        runtime_->inspect(*entry->container, callContext().capped(kLookTimeout, clock()));
     if (info && info->running()) {
       // A start whose answer was lost: what runs is ours to watch.
       state = EntryState::kRunning;
@@ -53,7 +54,7 @@ void Supervisor::Core::keepCreation(Entry& entry, bool start) {
     const std::lock_guard lock(entry.mutex);
     if (entry.is_desire_known) return;
     if (start)
-      desired_.set(entry.name, {.wanted = Wanted::kRunning});
+      desired_.set(entry.name, {.wanted = Wanted::kMade});
     else
       desired_.erase(entry.name);
   }
@@ -191,6 +192,7 @@ Result<void> Supervisor::Core::startContainer(const EntryPtr& entry, Job& job) {
     entry->run_began = clock().now();
     entry->own_stop_signal = info->spec.stop_signal.value_or(Signal::term());
     entry->sent_signal.reset();
+    entry->failed_starts = 0;
     entry->forgetStats();
     restarted(*entry);
   }

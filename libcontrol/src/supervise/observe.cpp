@@ -7,9 +7,6 @@ namespace control {
 namespace {
 
 constexpr Duration kLookAgainDelay = std::chrono::seconds(2);
-/// A stranger's container is looked at within that, or at the next list.
-constexpr Duration kMeetTimeout = std::chrono::seconds(10);
-
 }  // namespace
 
 // ---- exits ----
@@ -60,10 +57,11 @@ void Supervisor::Core::disarmWatch(Entry& entry) {
 
 void Supervisor::Core::rearmForRun(const EntryPtr& entry) {
   const ContainerId id = *entry->container;
-  auto watch = runtime_->watchExit(id, callContext());
+  const CallContext context = lookContext(*entry);
+  auto watch = runtime_->watchExit(id, context);
   if (!watch) return;
   // Only a container that still is in its run after the new watch was armed lets go of the old one.
-  const auto info = runtime_->inspect(id, callContext());
+  const auto info = runtime_->inspect(id, context);
   if (!info || !info->running() || !entry->run ||
       info->started_at.value_or(WallTime{}) != entry->run->started_at)
     return;
@@ -83,7 +81,7 @@ void Supervisor::Core::observeExit(const EntryPtr& entry) {
     watcher_.rearm(watch->pollFd(), entry->watch_token);
     return;
   }
-  const auto exit = noticed ? watch->exited(callContext()) : noticed;
+  const auto exit = noticed ? watch->exited(lookContext(*entry)) : noticed;
   if (exit) {
     runEnded(entry, *exit);
     // Somebody may have started it again, and that may have been told before we knew of the end.
@@ -136,16 +134,21 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
   if (!reachable_ || (in_doubt && !together)) return;
   const bool by_name = !entry->container;
   const ContainerId id = entry->container.value_or(ContainerId{options_.name_prefix + entry->name});
-  const auto info = runtime_->inspect(id, callContext());
+  const CallContext context = lookContext(*entry);
+  const auto info = runtime_->inspect(id, context);
   const bool anothers = by_name && info && !isOurs(*info);
   if (!info || anothers) {
     if (!anothers && !info.error().is(ErrorCode::kNotFound)) return lookLater(entry);
     std::unique_lock lock(entry->mutex);
-    // Its creation failed, and an engine that was lost since made nothing of it either.
+    // Its creation failed, and an engine that was lost since made nothing of it either; or it was
+    // gone when this process began.
     if (!entry->container && !entry->next) {
       entry->in_doubt = false;
+      Reason why = entry->desired.reason.value_or(Reason::kAdopted);
+      if (entry->is_desire_known && entry->desired.wanted != Wanted::kFailed)
+        why = Reason::kRemoved;
       lock.unlock();
-      return setState(*entry, EntryState::kFailed, Reason::kAdopted, nullptr);
+      return setState(*entry, EntryState::kFailed, why, nullptr);
     }
     const bool never_seen = entry->state == EntryState::kUnknown && !entry->is_desire_known &&
                             !entry->run && !entry->next;
@@ -159,10 +162,10 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
   const bool known_run = entry->run && info->started_at == entry->run->started_at;
   if (info->running()) {
     if (known_run && entry->watch && entry->state == EntryState::kRunning && !in_doubt) return;
-    auto watch = runtime_->watchExit(info->id, callContext());
+    auto watch = runtime_->watchExit(info->id, context);
     if (!watch) return lookLater(entry);
     // It may have ended before the watch was armed, which then waits for the next run.
-    const auto still = runtime_->inspect(info->id, callContext());
+    const auto still = runtime_->inspect(info->id, context);
     if (!still) return lookLater(entry);
     if (!still->running() || still->started_at != info->started_at) return look(entry);
     adopt(*entry, *info);
@@ -184,6 +187,15 @@ void Supervisor::Core::describe(Entry& entry, const ContainerSpec& spec) const {
     entry.restart = RestartPolicy::parse(label->second).value_or(RestartPolicy{});
   if (const auto label = labels.find(options_.stop_ladder_label); label != labels.end())
     entry.ladder = StopLadder::parse(label->second).value_or(StopLadder{});
+}
+
+/// What a stop goes by, of one that could not be looked at yet.
+void Supervisor::Core::learn(Entry& entry) {
+  if (!entry.container || !entry.image.empty()) return;
+  const auto info = runtime_->inspect(*entry.container, lookContext(entry));
+  if (!info) return;
+  const std::lock_guard lock(entry.mutex);
+  describe(entry, info->spec);
 }
 
 /// Takes over what the engine knows of a container. Reads only.
@@ -243,7 +255,7 @@ void Supervisor::Core::meet(const Event& event) {
     if (!meeting_.insert(event.container).second) return;
   }
   executor_.submit([this, id = event.container] {
-    const auto info = runtime_->inspect(id, callContext().capped(kMeetTimeout, clock()));
+    const auto info = runtime_->inspect(id, callContext().capped(kLookTimeout, clock()));
     EntryPtr entry;
     {
       const std::lock_guard lock(mutex_);

@@ -12,6 +12,15 @@ constexpr std::size_t kRestoredAtOnce = 4;
 constexpr Duration kLongestTurn = std::chrono::seconds(10);
 /// Before one that may not start now is asked for again.
 constexpr Duration kAskAgainDelay = std::chrono::seconds(1);
+/// Between starts that an engine in trouble could not make: it may be well again any time.
+constexpr Duration kLongestPause = std::chrono::seconds(30);
+
+/// `first`, twice that, four times that and so on, up to `longest`.
+Duration backOff(Duration first, int before, Duration longest) {
+  const double wanted = static_cast<double>(first.count()) * std::pow(2.0, before);
+  return Duration(
+      static_cast<Duration::rep>(std::min(wanted, static_cast<double>(longest.count()))));
+}
 
 /// Says nothing about the server: trying again may help.
 bool isEngineTrouble(const Error& error) {
@@ -68,6 +77,7 @@ void Supervisor::Core::wantAs(Entry& entry, Job& job) {
   entry.unasked_end.reset();
   entry.restores = false;
   want(entry, {.wanted = job.isStart() ? Wanted::kRunning : Wanted::kStopped});
+  if (job.type == Job::Type::kRemove) desired_.set(entry.name, {.wanted = Wanted::kGone});
 }
 
 // ---- ends that nobody asked for ----
@@ -143,10 +153,10 @@ void Supervisor::Core::planRestart(const EntryPtr& entry, bool counts) {
     Desired desired = entry->desired;
     desired.wanted = Wanted::kRunning;
     const int retries_before = counts ? desired.retries++ : std::max(desired.retries - 1, 0);
-    const double factor = std::pow(2.0, retries_before);
-    const double wanted = static_cast<double>(entry->restart.first_delay.count()) * factor;
-    const auto longest = static_cast<double>(entry->restart.longest_delay.count());
-    delay = Duration(static_cast<Duration::rep>(std::min(wanted, longest)));
+    const RestartPolicy& policy = entry->restart;
+    delay = backOff(policy.first_delay, retries_before, policy.longest_delay);
+    if (entry->failed_starts > 0)
+      delay = std::max(delay, backOff(policy.first_delay, entry->failed_starts - 1, kLongestPause));
     want(*entry, desired);
     generation = ++entry->restart_generation;
     entry->restart_planned = true;
@@ -231,7 +241,14 @@ void Supervisor::Core::startFailed(const EntryPtr& entry, Job& job, const Error&
   const EntryState state = fail(entry, job, OperationKind::kStart, reason, error,
                                 again ? EntryState::kCrashed : EntryState::kFailed);
   if (job.cancel.stop_requested()) return;
-  if (state == EntryState::kCrashed) return planRestart(entry, false);
+  if (state == EntryState::kCrashed) {
+    {
+      const std::lock_guard lock(entry->mutex);
+      ++entry->failed_starts;
+      if (job.type == Job::Type::kAutoRestart) --entry->restarts;
+    }
+    return planRestart(entry, false);
+  }
   const std::lock_guard lock(entry->mutex);
   if (state == EntryState::kUnknown) entry->restart_planned = true;
   // Its container was taken away; it is wanted all the same once it is made again.
@@ -248,6 +265,7 @@ void Supervisor::Core::loseSight(const EntryPtr& entry) {
   {
     const std::lock_guard lock(entry->mutex);
     entry->doubt(clock().now());
+    entry->failed_starts = 0;
   }
   setState(*entry, EntryState::kUnknown, Reason::kEngineLost, nullptr);
 }

@@ -144,6 +144,7 @@ Result<StopOptions> Supervisor::Core::nextStopAttempt(Entry& entry, Job& job) {
 
 Result<Stopped> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
   if (!entry.container) return Stopped{};
+  if (!job.kill_requested) learn(entry);
   std::unique_lock ladder_lock(entry.mutex);
   const bool climbs = entry.climbs(job.stop);
   ladder_lock.unlock();

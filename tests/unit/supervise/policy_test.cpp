@@ -173,6 +173,20 @@ TEST_F(Policy, RestartDuringAShortageIsTriedAgain) {
   EXPECT_THAT(observer_.states("a"), Not(Contains(EntryState::kFailed)));
 }
 
+TEST_F(Policy, RestartsInALongShortageComeLessAndLessOften) {
+  createAndStart("a", withPolicy(RestartPolicy::Mode::kAlways));
+  const ErrorCode code = ErrorCode::kResourceExhausted;
+  control().failNext(Primitive::kStart, {.code = code, .message = "too many open files"}, 1000);
+  const std::size_t before = callsOf(Primitive::kStart);
+  ASSERT_TRUE(control().crash(idOf("a"), 3));
+  const TimePoint end = clock().now() + 10min;
+  ASSERT_TRUE(passUntil([&] { return clock().now() >= end; }));
+  const std::size_t tries = callsOf(Primitive::kStart) - before;
+  EXPECT_LE(tries, 26U);  // 1, 2, 4, 8, 16 and then every 30 s
+  EXPECT_GE(tries, 20U);
+  EXPECT_EQ(supervisor_->status("a")->restarts, 0);
+}
+
 TEST_F(Policy, EndThatWasGivenUpIsNotTakenBackByALaterLook) {
   // None ran when the engine was found.
   createAndStart("a");

@@ -90,6 +90,21 @@ TEST_F(SupervisorTest, WhatEndsAnEntryIsNeverOneTooMany) {
   }
 }
 
+TEST_F(SupervisorTest, KillDoesNotWaitForALookThatIsNotAnswered) {
+  createAndStart("a", serverThat());
+  engine().engineDown(true);
+  ASSERT_TRUE(observer_.waitFor("a", EntryState::kUnknown));
+  ASSERT_TRUE(engine().inject({.when = {.primitive = testing::Primitive::kInspect, .times = 1},
+                               .then = {.hang = testing::CallPhase::kAfter}}));
+  engine().engineDown(false);
+  while (!isAsked(testing::Primitive::kInspect)) std::this_thread::yield();
+  ASSERT_TRUE(supervisor_->kill("a", "kill"));
+  const auto end = observer_.waitForEnd("kill");
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->error) << end->error->message;
+  EXPECT_LT(end->elapsed, 5s);
+}
+
 TEST_F(SupervisorTest, StopThatOvertakesARestartBeforeItsSignalSendsIt) {
   createAndStart("a", serverThat({{"mock.on_signal.TERM", "exit:42"}}));
   const ContainerId id = idOf("a");

@@ -37,6 +37,45 @@ TEST_F(UnseenEnds, ServerThatWasStoppedPastUsWhileTheDaemonWasDownIsStartedAgain
   EXPECT_TRUE(becomesInTime("a", EntryState::kRunning));
 }
 
+TEST_F(UnseenEnds, ContainerThatWentWhileTheDaemonWasDownIsMissed) {
+  open();
+  createAndStart("a");
+  createAndStart("b");
+  create("c");
+  const ContainerId ids[] = {idOf("a"), idOf("c")};
+  close();
+  for (const ContainerId& id : ids) ASSERT_TRUE(control().removeBehind(id));
+  for (int run = 0; run < 2; ++run) {  // it is told each time until somebody deletes it
+    from_ = observer_.position();
+    reopen();
+    for (const char* name : {"a", "c"}) {
+      ASSERT_EQ(stateOf(name), EntryState::kFailed) << name;
+      EXPECT_EQ(since(name).back().reason, Reason::kRemoved) << name;
+    }
+    EXPECT_EQ(stateOf("b"), EntryState::kRunning);
+  }
+  ASSERT_TRUE(supervisor_->remove("a", "remove"));
+  ASSERT_FALSE(observer_.waitForEnd("remove")->error);
+  ASSERT_TRUE(supervisor_->create("c", server(), "again"));
+  ASSERT_FALSE(observer_.waitForEnd("again")->error);
+  reopen();
+  EXPECT_EQ(stateOf("a"), EntryState::kDeleted);
+  EXPECT_EQ(stateOf("c"), EntryState::kCreated);
+}
+
+TEST_F(UnseenEnds, ServerThatWasNeverMadeIsNotMissed) {
+  open();
+  ASSERT_TRUE(control().inject({.when = {.primitive = Primitive::kCreate, .times = 1},
+                                .then = {.hang = testing::CallPhase::kBefore}}));
+  auto spec = server();
+  spec.start = true;
+  ASSERT_TRUE(supervisor_->create("a", std::move(spec), "create"));
+  ASSERT_TRUE(eventually([&] { return callsOf(Primitive::kCreate) == 1; }));
+  kill();
+  open();
+  EXPECT_EQ(stateOf("a"), EntryState::kDeleted);
+}
+
 TEST_F(UnseenEnds, StopThatTheDaemonDidNotSeeTheEndOfStaysAStop) {
   open();
   auto spec = server({{"mock.on_signal.TERM", "exit:1"}, {"mock.ignore_signals", "INT"}});
