@@ -230,10 +230,12 @@ Result<StatsSample> PodmanEngine::readStats(const RunState& run, const CallConte
     if (!info->ownsCgroups()) error.code = ErrorCode::kUnsupported;
     return error;
   }
+  // On cgroups of version 1 Podman 5 tells what is resident, which is no figure of ours.
+  const bool is_resident = info->cgroup_version == 1 && version->atLeast(5, 0);
   auto sample = parseStats(std::move(*text), {run.id, run.started_at.value_or(WallTime{})},
                            {.network_swapped = !version->atLeast(4, 4),
                             .host_network = run.host_network,
-                            .cgroup_version = info->cgroup_version,
+                            .cgroup_version = is_resident ? 0 : info->cgroup_version,
                             .host_memory_bytes = info->memory_bytes});
   if (sample) sample->taken_at = clock().now();
   return sample;

@@ -72,9 +72,9 @@ Result<void> parseRemoved(std::string text);
 
 /// What the engine's statistics mean that differs between versions.
 struct StatsDialect {
-  bool network_swapped = false;         ///< up to 4.3 NetInput is what was sent
-  bool host_network = false;            ///< the container has none of its own to count
-  int cgroup_version = 0;               ///< 2: the memory in use comes without page cache
+  bool network_swapped = false;  ///< up to 4.3 NetInput is what was sent
+  bool host_network = false;     ///< the container has none of its own to count
+  int cgroup_version = 0;  ///< 2: the memory in use comes without page cache; 0: it is not known
   std::uint64_t host_memory_bytes = 0;  ///< what the limit shows where there is none
 };
 /// One container of a /stats. `taken_at` is left to the caller. kNotFound: it is not in the answer.

@@ -154,7 +154,7 @@ void Supervisor::Core::connect(const CallContext& context, bool wait) {
   }
   const Generation asked_in = generation();
   const bool streams = openStream(context);
-  const auto listed = relist(context.capped(kListTimeout, clock()), wait);
+  const auto listed = relist(context, wait);
   if (!listed) engineLost(listed.error(), asked_in);
   bool again = false;
   {
@@ -178,7 +178,7 @@ void Supervisor::Core::keepLooking() {
       const auto every = std::max<Duration::rep>(options_.relist_interval / interval, 1);
       Result<void> answer;
       if (reachable_ && ++looks_ % every == 0) {
-        answer = relist(callContext().capped(kListTimeout, clock()));
+        answer = relist(callContext());
       } else if (reachable_) {
         const auto info = runtime_->info(context);
         if (!info) answer = info.error();
@@ -202,8 +202,9 @@ Result<void> Supervisor::Core::relist(const CallContext& context, bool wait) {
     std::erase_if(lists_under_way_, [](const auto& one) { return one.expired(); });
     lists_under_way_.push_back(forgotten);
   }
-  const auto listed = runtime_->list(
-      {.labels = {{options_.managed_label.first, options_.managed_label.second}}}, context);
+  const auto listed =
+      runtime_->list({.labels = {{options_.managed_label.first, options_.managed_label.second}}},
+                     context.capped(kListTimeout, clock()));
   if (!listed) return listed.error();
   auto suspects = compare(*listed, *forgotten, asked_in);
   if (!suspects || !tellEngine(true, "", asked_in))

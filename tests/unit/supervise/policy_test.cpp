@@ -121,6 +121,7 @@ TEST_F(Policy, PausesDoubleFromOneSecondToFiveMinutes) {
   Duration expected = 1s;
   for (const Duration pause : pauses) {
     EXPECT_GE(pause, expected);
+    EXPECT_LE(pause, expected + 100ms);
     expected = std::min<Duration>(2 * expected, 5min);
   }
   ASSERT_TRUE(control().crash(idOf("a"), 1));
