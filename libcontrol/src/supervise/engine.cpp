@@ -17,6 +17,8 @@ constexpr Duration kRelistWithoutEvents = std::chrono::seconds(2);
 /// A hung engine keeps its connections: only a question shows it.
 constexpr Duration kPingInterval = std::chrono::seconds(15);
 constexpr Duration kPingTimeout = std::chrono::seconds(10);
+/// A subscription that takes longer must not keep the list waiting that tells as much.
+constexpr Duration kSubscribeTimeout = std::chrono::seconds(2);
 constexpr Duration kListTimeout = std::chrono::seconds(15);
 /// Containers that are looked at side by side after a list, and when one more may join them because
 /// those before are stuck.
@@ -134,7 +136,7 @@ std::optional<bool> Supervisor::Core::diedTogether() const {
 bool Supervisor::Core::openStream(const CallContext& context) {
   auto stream =
       runtime_->events({.labels = {{options_.managed_label.first, options_.managed_label.second}}},
-                       context.capped(kPingTimeout, clock()));
+                       context.capped(kSubscribeTimeout, clock()));
   if (!stream || (*stream)->pollFd() < 0) return false;
   {
     const std::lock_guard lock(mutex_);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
+#include <future>
 #include <regex>
 
 #include <Poco/JSON/Object.h>
@@ -24,8 +26,12 @@ using Clock = std::chrono::steady_clock;
 
 class Source : public HealthSource {
  public:
-  HealthReport report() const override { return current; }
+  HealthReport report() const override {
+    if (before) before();
+    return current;
+  }
 
+  std::function<void()> before{};
   HealthReport current = [] {
     HealthReport report;
     report.timestamp = std::chrono::system_clock::time_point(milliseconds(1'767'323'045'678));
@@ -184,6 +190,23 @@ TEST_F(Health, SaysWhetherItsThreadTurns) {
     while (!server_.turns() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
     EXPECT_LT(std::chrono::steady_clock::now(), until);
   }
+}
+
+TEST_F(Health, SaysThatItsThreadDoesNotTurn) {
+  std::promise<void> stuck;
+  std::promise<void> let_go;
+  source_.before = [&] {
+    source_.before = nullptr;
+    stuck.set_value();
+    let_go.get_future().wait();
+  };
+  Client client(server_.port());
+  ASSERT_TRUE(client.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n"));
+  stuck.get_future().wait();
+  (void)server_.turns();
+  EXPECT_FALSE(server_.turns());
+  EXPECT_FALSE(server_.turns());
+  let_go.set_value();
 }
 
 TEST_F(Health, AnswersHeadAsGetWithoutTheBody) {

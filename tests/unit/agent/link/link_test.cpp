@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -25,6 +26,33 @@ TEST_F(Link, SaysWhetherItsThreadTurns) {
     ASSERT_LT(Clock::now(), deadline);
     std::this_thread::yield();
   }
+}
+
+/// The first thing that is asked of its listener comes to no end.
+class StuckLink : public Link {
+ protected:
+  void TearDown() override {
+    let_go_.set_value();
+    Link::TearDown();
+  }
+  std::vector<std::string> greeting() override {
+    if (std::exchange(asked_, true)) return {};
+    stuck_.set_value();
+    let_go_.get_future().wait();
+    return {};
+  }
+
+  bool asked_ = false;
+  std::promise<void> stuck_;
+  std::promise<void> let_go_;
+};
+
+TEST_F(StuckLink, SaysThatItsThreadDoesNotTurn) {
+  const WsConnection connection = connected();
+  stuck_.get_future().wait();
+  (void)link_->turns();
+  EXPECT_FALSE(link_->turns());
+  EXPECT_FALSE(link_->turns());
 }
 
 TEST_F(Link, PingsASilentPanelAndDropsItWhenItStaysSilent) {
