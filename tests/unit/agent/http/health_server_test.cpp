@@ -12,6 +12,7 @@
 #include <functional>
 #include <future>
 #include <regex>
+#include <utility>
 
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
@@ -27,11 +28,11 @@ using Clock = std::chrono::steady_clock;
 class Source : public HealthSource {
  public:
   HealthReport report() const override {
-    if (before) before();
+    if (const auto hold = std::exchange(before_next, nullptr)) hold();
     return current;
   }
 
-  std::function<void()> before{};
+  mutable std::function<void()> before_next{};
   HealthReport current = [] {
     HealthReport report;
     report.timestamp = std::chrono::system_clock::time_point(milliseconds(1'767'323'045'678));
@@ -195,8 +196,7 @@ TEST_F(Health, SaysWhetherItsThreadTurns) {
 TEST_F(Health, SaysThatItsThreadDoesNotTurn) {
   std::promise<void> stuck;
   std::promise<void> let_go;
-  source_.before = [&] {
-    source_.before = nullptr;
+  source_.before_next = [&] {
     stuck.set_value();
     let_go.get_future().wait();
   };
