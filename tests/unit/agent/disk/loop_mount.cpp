@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/loop.h>
-#include <sched.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -15,6 +14,7 @@
 #include <system_error>
 
 #include "agent/descriptor.h"
+#include "support/own_mounts.h"
 
 namespace agent {
 namespace {
@@ -26,13 +26,6 @@ bool kernelKnows(const std::string& type) {
   for (std::string word; known >> word;)
     if (word == type) return true;
   return false;
-}
-
-/// Mounts of this process are seen by no other and go with it.
-bool apart() {
-  static const bool done = ::unshare(CLONE_NEWNS) == 0 &&
-                           ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-  return done;
 }
 
 bool run(const std::vector<std::string>& command) {
@@ -87,7 +80,7 @@ std::unique_ptr<LoopMount> LoopMount::make(const std::string& type,
   mkfs.insert(mkfs.end(), mkfs_options.begin(), mkfs_options.end());
   mkfs.push_back(image);
   if (!run(mkfs)) return missing("mkfs." + type + " is not there or does not work");
-  if (!apart()) return missing("this process gets no mounts of its own");
+  if (const std::string why = test_support::ownMounts(); !why.empty()) return missing(why);
   const Descriptor file(::open(image.c_str(), O_RDWR | O_CLOEXEC));
   Descriptor device;
   const std::string path = attach(file.get(), device);
