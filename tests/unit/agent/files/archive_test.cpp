@@ -307,5 +307,61 @@ TEST_F(Archives, TellHowFarTheyAreAndCanBeCancelled) {
   EXPECT_EQ(tree(), before_);
 }
 
+class LargeArchives : public Archives {
+ protected:
+  static constexpr int kMembers = 60'000;
+
+  void craftMany() {
+    std::vector<Member> members;
+    for (int i = 0; i < kMembers; ++i)
+      members.push_back({.path = "many/" + std::to_string(i), .content = "x"});
+    craft(path("evil.tar"), members);
+  }
+  /// Milliseconds between two messages that came on one day.
+  static std::int64_t between(const Json& one, const Json& next) {
+    const auto since = [](const Json& message) {
+      const std::string time = at(message, "timestamp");  // 2026-11-30T16:59:49.286Z
+      const auto digits = [&](std::size_t from, std::size_t count) {
+        return std::stoll(time.substr(from, count));
+      };
+      return ((digits(11, 2) * 60 + digits(14, 2)) * 60 + digits(17, 2)) * 1000 + digits(20, 3);
+    };
+    constexpr std::int64_t kDay = std::int64_t{24} * 3600 * 1000;
+    return (since(next) - since(one) + kDay) % kDay;
+  }
+};
+
+TEST_F(LargeArchives, TellWhichPartOfThemIsUnpacked) {
+  craftMany();
+  ASSERT_EQ(outcome(extract("evil.tar")), "ok");
+  const std::vector<Json> told = agent_.events("archive_progress");
+  ASSERT_GE(told.size(), 2U);
+  for (const Json& event : told) {
+    const double part = 100.0 * std::stod(at(event, "data.entries")) / kMembers;
+    EXPECT_NEAR(std::stod(at(event, "data.percentage")), part, 5) << event.write();
+  }
+}
+
+TEST_F(LargeArchives, ThatAreCancelledLeaveNothing) {
+  craftMany();
+  const std::string id = agent_.send("extract_archive", R"({"path":"evil.tar"})");
+  while (agent_.events("archive_progress").empty()) std::this_thread::yield();
+  const Json cancelled = agent_.ask("cancel_operation", R"({"commandId":")" + id + "\"}");
+  EXPECT_EQ(at(cancelled, "data.cancelled"), "true") << cancelled.write();
+  EXPECT_EQ(outcome(agent_.response(id)), "INVALID_STATE");
+  EXPECT_TRUE(tree() == before_);  // neither is short enough to be shown
+}
+
+TEST_F(LargeArchives, AreToldOfFourTimesASecondAtMost) {
+  fs::resize_file((writeFileAt(path("big"), "x"), path("big")), std::uintmax_t{60} << 30);
+  const std::string id =
+      agent_.send("create_archive", R"({"path":"big","destination":"evil.zip"})");
+  while (agent_.events("archive_progress").size() < 4) std::this_thread::yield();
+  agent_.ask("cancel_operation", R"({"commandId":")" + id + "\"}");
+  const std::vector<Json> told = agent_.events("archive_progress");
+  for (std::size_t i = 1; i < told.size(); ++i)
+    EXPECT_GE(between(told[i - 1], told[i]), 230) << told[i].write();
+}
+
 }  // namespace
 }  // namespace agent

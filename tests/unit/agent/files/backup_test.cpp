@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -122,6 +123,15 @@ TEST_F(BackupTest, PermissionsOfDirectoriesComeBack) {
   EXPECT_EQ(fs::status(path("world/region")).permissions(), fs::perms(0555));
   EXPECT_EQ(readFileAt(path("world/region/r.0.0")), std::string(300'000, 'r'));
   ASSERT_EQ(::chmod(path("world/region").c_str(), 0755), 0);
+}
+
+TEST_F(BackupTest, SetIdBitsDoNotComeBack) {
+  ASSERT_EQ(::chmod(path("world/session.lock").c_str(), 06755), 0);
+  ASSERT_EQ(::chmod(path("world").c_str(), 03775), 0);
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  ASSERT_EQ(at(finish("restore_backup", R"({"backupId":"b"})"), "data.success"), "true");
+  EXPECT_EQ(fs::status(path("world/session.lock")).permissions(), fs::perms(0755));
+  EXPECT_EQ(fs::status(path("world")).permissions(), fs::perms(0775));
 }
 
 TEST_F(BackupTest, TheirFolderIsMadeWithTheFirst) {
@@ -399,6 +409,22 @@ TEST_F(BackupTest, AFullDiskLeavesNoHalfBackupAndRestoresNothing) {
   EXPECT_THAT(ids(), testing::ElementsAre("good", "noisy"));
   EXPECT_EQ(stored(), before_files + 2);
   EXPECT_TRUE(fs::exists(path("noise")));
+}
+
+/// Noise that no compression makes smaller.
+TEST_F(BackupTest, TakesTheTimeThatItsRateSays) {
+  using namespace std::chrono_literals;
+  std::mt19937_64 any(1);
+  std::string noise(3 << 20, '\0');
+  for (char& byte : noise) byte = static_cast<char>(any());
+  writeFileAt(path("noise"), noise);
+  agent_.limitBackups(2 << 20);
+  agent_.restart();
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_EQ(at(create(R"({"backupId":"b"})"), "data.success"), "true");
+  const auto took = std::chrono::steady_clock::now() - began;
+  EXPECT_GE(took, 1400ms);
+  EXPECT_LE(took, 6000ms);
 }
 
 TEST_F(BackupTest, WritesNoFasterThanItMayAndIsCancelled) {
