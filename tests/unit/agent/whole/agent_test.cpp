@@ -240,6 +240,43 @@ TEST_F(AgentTest, ReportsResourcesAtEveryInterval) {
   EXPECT_EQ(at(panel_.waitFor(isUpdate), "data.serverId"), "a");
 }
 
+/// Counters go on from what they are set to.
+TEST_F(AgentTest, TellsTheFiguresOfTheEngineEachUnderItsName) {
+  constexpr std::uint64_t kReceived = 7'000'000'000;
+  constexpr std::uint64_t kSent = 3'000'000'000;
+  config_.stats_interval = std::chrono::milliseconds(50);
+  open();
+  run("a");
+  const control::ContainerId id{at(ask("get_status", R"("serverId":"a")"), "data.containerId")};
+  ASSERT_TRUE(runtime_->extension<control::testing::MockControl>()->setStats(
+      id, {.memory_bytes = 77 << 20,
+           .pids = 9,
+           .network_rx_bytes = kReceived,
+           .network_tx_bytes = kSent}));
+  const auto isNew = [](const Json& m) {
+    return at(m, "event") == "resource_update" && at(m, "data.resources.pids") == "9";
+  };
+  const auto counts = [](const Json& message, const std::string& figure, std::uint64_t from) {
+    const std::string text = at(message, figure);
+    EXPECT_TRUE(text != "-" && std::stoull(text) >= from && std::stoull(text) < from + 1'000'000)
+        << figure << " is " << text;
+  };
+  const Json update = panel_.waitFor(isNew);
+  for (const Json& message : {update, ask("get_status", R"("serverId":"a")")}) {
+    counts(message, "data.resources.network.rx", kReceived);
+    counts(message, "data.resources.network.tx", kSent);
+    EXPECT_EQ(at(message, "data.resources.blockIo.read"), std::to_string(1 << 20));
+    counts(message, "data.resources.blockIo.write", 0);
+    EXPECT_EQ(at(message, "data.resources.pids"), "9");
+    EXPECT_EQ(at(message, "data.resources.memory.usedBytes"), std::to_string(77 << 20));
+  }
+  const Json legacy = *readJsonObject(agent_->greeting().back()).value;
+  EXPECT_EQ(at(legacy, "type"), "server_status");
+  EXPECT_EQ(at(legacy, "data.stats.memory"), std::to_string(77 << 20));
+  counts(legacy, "data.stats.network.in", kReceived);
+  counts(legacy, "data.stats.network.out", kSent);
+}
+
 TEST_F(OpenAgent, TellsThatTheEngineIsGone) {
   run("a");
   runtime_->extension<control::testing::MockControl>()->engineDown(true);

@@ -83,6 +83,14 @@ TEST_F(RunningConsole, SendsWhatIsWritten) {
   EXPECT_EQ(at(legacy, "data.serverId"), "a");
 }
 
+TEST_F(ConsoleAgentTest, SaysWhatIsAnError) {
+  open();
+  run(R"(,"labels":{"mock.stderr":"bad\\n"})");
+  const Json error = event("server_log", "message", "bad");
+  EXPECT_EQ(at(error, "data.stream"), "stderr");
+  EXPECT_EQ(at(error, "data.logLevel"), "ERROR");
+}
+
 TEST_F(RunningConsole, CommandsReachStdinAndComeBack) {
   const Json answer = ask("send_command", R"({"command":"say hi"})");
   EXPECT_EQ(at(answer, "success"), "true");
