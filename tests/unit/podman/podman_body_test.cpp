@@ -74,6 +74,16 @@ TEST(PodmanCreateBody, AsksForNoLimitWhereTheEngineHasOneOfItsOwn) {
   EXPECT_EQ(document.root()["resource_limits"]["pids"]["limit"].integer(), -1);
 }
 
+TEST(PodmanCreateBody, KeepsALimitedLogInAFile) {
+  ContainerSpec spec = plain();
+  spec.log_limit_bytes = 5 << 20;
+  const JsonDocument document = bodyOf(spec);
+  const auto log = document.root()["log_configuration"];
+  EXPECT_EQ(log["driver"].string(), "k8s-file");
+  EXPECT_EQ(log["size"].integer(), 5 << 20);
+  EXPECT_TRUE(log["options"].isMissing()) << "it knows no mode and keeps one file";
+}
+
 TEST(PodmanCreateBody, ReadsTheSizeOfALog) {
   ContainerSpec spec = plain();
   spec.log_options = {{"max-size", "5m"}};
