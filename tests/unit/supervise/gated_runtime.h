@@ -43,6 +43,10 @@ class GatedRuntime final : public ContainerRuntime {
   using OnInput = std::function<void(const ContainerId&, std::string_view)>;
   void onInput(OnInput told) { on_input_ = std::move(told); }
 
+  /// What pulls tell before the engine's own, until it is nothing; set before there is one.
+  using MoreProgress = std::function<std::optional<PullProgress>()>;
+  void onPulls(MoreProgress more) { more_progress_ = std::move(more); }
+
   /// The next answer of that primitive.
   std::shared_ptr<Gate> hold(Primitive primitive) {
     const std::lock_guard lock(mutex_);
@@ -105,7 +109,10 @@ class GatedRuntime final : public ContainerRuntime {
   }
   Result<std::unique_ptr<PullStream>> pull(const std::string& reference, const PullOptions& options,
                                            const CallContext& context) override {
-    return inner_->pull(reference, options, context);
+    auto pull = inner_->pull(reference, options, context);
+    if (!pull || !more_progress_) return pull;
+    return std::unique_ptr<PullStream>(
+        std::make_unique<LongPull>(*std::move(pull), more_progress_));
   }
   Result<ImageInfo> findImage(const std::string& reference, const CallContext& context) override {
     return inner_->findImage(reference, context);
@@ -137,6 +144,22 @@ class GatedRuntime final : public ContainerRuntime {
     const OnInput told_;
   };
 
+  class LongPull final : public PullStream {
+   public:
+    LongPull(std::unique_ptr<PullStream> inner, MoreProgress more)
+        : inner_(std::move(inner)), more_(std::move(more)) {}
+    Result<std::optional<PullProgress>> next(const CallContext& context) override {
+      if (auto progress = more_()) return progress;
+      return inner_->next(context);
+    }
+    int pollFd() const noexcept override { return -1; }
+    void cancel() noexcept override { inner_->cancel(); }
+
+   private:
+    const std::unique_ptr<PullStream> inner_;
+    const MoreProgress more_;
+  };
+
   static HostContext hostOf(const std::shared_ptr<ContainerRuntime>& inner) {
     HostContext host;
     host.clock = std::shared_ptr<Clock>(inner, &inner->clock());
@@ -160,6 +183,7 @@ class GatedRuntime final : public ContainerRuntime {
 
   const std::shared_ptr<ContainerRuntime> inner_;
   OnInput on_input_;
+  MoreProgress more_progress_;
   std::mutex mutex_;
   std::map<Primitive, std::shared_ptr<Gate>> gates_;
 };

@@ -27,10 +27,10 @@ struct Special {
   mode_t kind;
   dev_t device;
 };
-/// A device that every read of would give something of, and one that there is none of.
+/// A device that anybody can read and write, and one that there is none of.
 const Special kSpecial[] = {{"fifo", S_IFIFO, 0},
                             {"socket", S_IFSOCK, 0},
-                            {"char", S_IFCHR, makedev(1, 5)},
+                            {"char", S_IFCHR, makedev(1, 3)},
                             {"block", S_IFBLK, makedev(240, 1048575)}};
 
 /// Made where only root makes devices: false where this process may not.

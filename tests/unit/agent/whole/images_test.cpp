@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
 #include "unit/agent/whole/agent_on_mock.h"
+#include "unit/supervise/gated_runtime.h"
 
 namespace agent {
 namespace {
@@ -100,6 +102,38 @@ TEST_F(ImagesOfTheHost, OfRegistriesThatAskForCredentialsComeWithThoseOfTheHost)
   EXPECT_THAT(at(refused, "error.message"), Not(HasSubstr(directory_.path())));
   std::filesystem::permissions(config_.registry_auth_file, std::filesystem::perms(0600));
   EXPECT_EQ(at(pull(), "data.success"), "true");
+}
+
+class ALongPull : public AgentOnMock {
+ protected:
+  ALongPull() : AgentOnMock(std::make_shared<control::test::GatedRuntime>(mockRuntime())) {}
+};
+
+TEST_F(ALongPull, IsToldOfFourTimesASecondAtMost) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kPull{900};
+  Clock::time_point end{};
+  std::int64_t bytes = 0;
+  static_cast<control::test::GatedRuntime&>(*runtime_).onPulls(
+      [&]() -> std::optional<control::PullProgress> {
+        if (bytes == 0) end = Clock::now() + kPull;
+        if (Clock::now() >= end) return std::nullopt;
+        return control::PullProgress{
+            .layer = "l", .status = "Downloading", .current_bytes = ++bytes};
+      });
+  open();
+  const Clock::time_point begun = Clock::now();
+  const auto isProgress = [](const Json& message) {
+    return at(message, "event") == "image_pull_progress";
+  };
+  ASSERT_EQ(at(finish("pull_image", R"("payload":{"image":"pullable:1"})"), "data.success"),
+            "true");
+  const auto quarters = (Clock::now() - begun) / std::chrono::milliseconds(250);
+  const std::vector<Json> all = panel_.all();
+  const auto told = std::count_if(all.begin(), all.end(), isProgress);
+  EXPECT_GT(bytes, 10);
+  EXPECT_GE(told, 2);
+  EXPECT_LE(told, quarters + 2);  // the first, and at the end what was not told yet
 }
 
 }  // namespace
