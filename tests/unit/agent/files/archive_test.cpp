@@ -309,7 +309,7 @@ TEST_F(Archives, TellHowFarTheyAreAndCanBeCancelled) {
 
 class LargeArchives : public Archives {
  protected:
-  static constexpr int kMembers = 60'000;
+  static constexpr int kMembers = 30'000;
 
   void craftMany() {
     std::vector<Member> members;
