@@ -18,6 +18,7 @@
 
 #include "agent/files/digest.h"
 #include "agent/files/ignored.h"
+#include "agent/files/mounts.h"
 #include "agent/files/pack.h"
 #include "agent/files/staging.h"
 #include "agent/files/temporary_name.h"
@@ -177,6 +178,7 @@ class Replacement {
         replaced_(to.replaced),
         all_(openOwnDirectory(to.data_dir)) {
     if (!all_) refuseErrno(errno, "/");
+    refuseMounts();
     removeUnfinishedRestores(all_.get(), quota_, server_id, patience);
     name_ = temporaryName(kRestoring + server_id + '-');
     if (const int error = quota_.make(all_.get(), name_.c_str()); error != 0)
@@ -196,6 +198,7 @@ class Replacement {
   std::int64_t most() const { return most_; }
 
   void exchange() {
+    refuseMounts();
     struct stat before {};
     const bool there = statusIn(all_.get(), server_id_.c_str(), before);
     if (there) {
@@ -213,6 +216,13 @@ class Replacement {
   }
 
  private:
+  /// They would go along with what is replaced.
+  void refuseMounts() const {
+    if (hasMounts(all_.get(), server_id_))
+      throw Refusal("PATH_FORBIDDEN",
+                    "something is mounted in the server's folder; unmount it first");
+  }
+
   const std::string server_id_;
   const DiskQuota& quota_;
   const std::function<void(const std::string&)>& replaced_;

@@ -162,8 +162,12 @@ TEST_F(MountedTest, BackupsNeitherHoldNorReplaceWhatIsMounted) {
   const Json made = finish("create_backup", R"({"backupId":"b"})");
   EXPECT_EQ(at(made, "data.error.code"), "PATH_FORBIDDEN") << made.write();
   EXPECT_EQ(fs::exists(agent_.backups() + "/a/b.tar.zst"), false);
-  EXPECT_EQ(at(finish("restore_backup", R"({"backupId":"before"})"), "data.success"), "true");
+  const Json restored = finish("restore_backup", R"({"backupId":"before"})");
+  EXPECT_EQ(at(restored, "data.error.code"), "PATH_FORBIDDEN") << restored.write();
+  EXPECT_TRUE(fs::exists(agent_.root() + "/folder/in/mounted/secret"));
   expectUntouched("a restore");
+  mounts_.clear();
+  EXPECT_EQ(at(finish("restore_backup", R"({"backupId":"before"})"), "data.success"), "true");
 }
 
 TEST_F(MountedTest, AServerThatIsDeletedTakesNothingOfItAlong) {
