@@ -16,6 +16,18 @@ std::string requiredEnvelopeText(const Json& message, std::string_view name) {
   return *value;
 }
 
+std::string requiredId(const Json& message) {
+  std::string id = requiredEnvelopeText(message, "id");
+  if (id.size() > kMaximumIdLength)
+    throw Refusal("INVALID_COMMAND",
+                  "id is longer than " + std::to_string(kMaximumIdLength) + " bytes");
+  if (std::any_of(id.begin(), id.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; }))
+    throw Refusal("INVALID_COMMAND",
+                  "id must not hold control characters (U+0000 to U+001F and U+007F); 1 to " +
+                      std::to_string(kMaximumIdLength) + " bytes of any others are taken");
+  return id;
+}
+
 void checkAgent(const Json& message, std::string_view node_id) {
   const Json* agent = message.find("agentId");
   if (agent == nullptr || agent->isNull()) return;
@@ -53,10 +65,7 @@ std::size_t Command::bytes() const { return bytesIn(payload); }
 
 Command decodeCommand(const Json& message, std::string_view node_id) {
   Command command;
-  command.id = requiredEnvelopeText(message, "id");
-  if (command.id.size() > kMaximumIdLength)
-    throw Refusal("INVALID_COMMAND",
-                  "id is longer than " + std::to_string(kMaximumIdLength) + " bytes");
+  command.id = requiredId(message);
   command.action = requiredEnvelopeText(message, "action");
   checkAgent(message, node_id);
   if (const Json* payload = message.find("payload")) command.payload = *payload;

@@ -70,6 +70,17 @@ TEST(Command, NamesANulInItsIdOrAction) {
             "INVALID_COMMAND action must not hold a NUL character");
 }
 
+TEST(Command, IsInvalidWithControlCharactersInItsId) {
+  for (const char* id : {R"(\u0001)", R"(a\n)", R"(\tb)", R"(a\u001fb)", R"(a\u007f)"}) {
+    const std::string text = R"({"type":"command","action":"a","id":")" + std::string(id) + "\"}";
+    EXPECT_THAT(refusal(text), StartsWith("INVALID_COMMAND id must not hold control characters"))
+        << id;
+  }
+  for (const char* id : {"a b", "\u00e4\u0080", "~"})
+    EXPECT_EQ(refusal(R"({"type":"command","action":"a","id":")" + std::string(id) + "\"}"), "")
+        << id;
+}
+
 TEST(Command, IsInvalidWithAnIdThatIsTooLong) {
   const std::string text =
       R"({"type":"command","action":"a","id":")" + std::string(257, 'x') + "\"}";

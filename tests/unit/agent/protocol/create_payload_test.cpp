@@ -139,15 +139,45 @@ TEST(CreatePayload, NamesThePortThatIsWrong) {
 }
 
 TEST(CreatePayload, RefusesWhatReachesOutOfTheContainer) {
-  for (const char* field :
-       {R"("privileged":true)", R"("Privileged":true)", R"("capAdd":["SYS_ADMIN"])",
-        R"("cap_add":["ALL"])", R"("devices":["/dev/kmsg"])", R"("binds":["/:/host"])",
-        R"("mounts":[{"source":"/"}])", R"("volumes":{"/":"/host"})", R"("networkMode":"host")",
-        R"("hostNetwork":true)", R"("pidMode":"host")", R"("ipcMode":"host")",
-        R"("usernsMode":"host")", R"("securityOpt":["seccomp=unconfined"])", R"("runtime":"x")",
-        R"("cgroupParent":"/")", R"("sysctls":{"a":"b"})", R"("HostConfig":{"a":1})",
-        R"("oomKillDisable":true)"})
+  for (const char* field : {R"("privileged":true)",
+                            R"("Privileged":true)",
+                            R"("capAdd":["SYS_ADMIN"])",
+                            R"("cap_add":["ALL"])",
+                            R"("devices":["/dev/kmsg"])",
+                            R"("binds":["/:/host"])",
+                            R"("mounts":[{"source":"/"}])",
+                            R"("volumes":{"/":"/host"})",
+                            R"("networkMode":"host")",
+                            R"("hostNetwork":true)",
+                            R"("pidMode":"host")",
+                            R"("ipcMode":"host")",
+                            R"("usernsMode":"host")",
+                            R"("securityOpt":["seccomp=unconfined"])",
+                            R"("runtime":"x")",
+                            R"("cgroupParent":"/")",
+                            R"("sysctls":{"a":"b"})",
+                            R"("HostConfig":{"a":1})",
+                            R"("oomKillDisable":true)",
+                            R"("pid":"host")",
+                            R"("netns":{"nsmode":"host"})",
+                            R"("rootfs":"/")",
+                            R"("oci_runtime":"/x")",
+                            R"("unmask":["ALL"])",
+                            R"("env_host":true)",
+                            R"("securityContext":{"a":1})",
+                            R"("hostPath":{"path":"/"})",
+                            R"("cgroups":"disabled")"})
     EXPECT_THAT(refusalOf(with(field)), StartsWith("POLICY_VIOLATION payload.")) << field;
+}
+
+TEST(CreatePayload, RefusesToTakeAwayWhatKeepsAContainerIn) {
+  for (const char* field :
+       {R"("MaskedPaths":[])", R"("maskedPaths":[])", R"("masked_paths":["/proc/kcore"])",
+        R"("ReadonlyPaths":[])", R"("readonly-paths":false)", R"("NoNewPrivileges":false)",
+        R"("no_new_privileges":false)", R"("seccomp":false)", R"("seccomp":"")",
+        R"("apparmor":false)", R"("selinux":false)"})
+    EXPECT_THAT(refusalOf(with(field)), StartsWith("POLICY_VIOLATION payload.")) << field;
+  EXPECT_EQ(refusalOf(with(R"("MaskedPaths":null,"ReadonlyPaths":null,"seccomp":null)")), "");
 }
 
 TEST(CreatePayload, LosesNothingThatStandsBesideEggConfig) {
