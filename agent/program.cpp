@@ -170,8 +170,10 @@ class Daemon : public HealthSource {
  public:
   Daemon(const Config& config, std::shared_ptr<ContainerRuntime> runtime)
       : config_(config),
-        agent_(config, std::move(runtime),
-               [this](Outbound message) { link_.send(std::move(message)); }),
+        agent_(
+            config, std::move(runtime),
+            [this](Outbound message) { link_.send(std::move(message)); },
+            [this] { return link_.keptBytes(); }),
         link_(linkSettings(config), agent_),
         health_(*this) {}
 

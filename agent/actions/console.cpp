@@ -207,6 +207,9 @@ control::Result<Json> readLogs(Services& services, const std::string& server_id,
 
 control::Result<Json> tryToReadLogs(Services& services, const std::string& server_id,
                                     const LogRequest& request, const std::stop_token& stop) {
+  if (services.out.isFull())
+    return control::Error{.code = control::ErrorCode::kResourceExhausted,
+                          .message = Outgoing::kReadAnswers};
   try {
     return readLogs(services, server_id, request, stop);
   } catch (const std::bad_alloc&) {

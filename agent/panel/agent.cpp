@@ -52,10 +52,11 @@ AgentIdentity makeIdentity(const Config& config) {
 /// Members are destroyed from the last: first whoever uses the others.
 class Agent::Core {
  public:
-  Core(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send)
+  Core(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send,
+       Unsent unsent)
       : config_(config),
         runtime_(std::move(runtime)),
-        out_(std::move(send)),
+        out_(std::move(send), std::move(unsent)),
         files_(config.data_dir),
         suspended_(config.state_dir + "/suspended"),
         removing_(config.state_dir + "/removing"),
@@ -269,8 +270,10 @@ class Agent::Core {
   bool closed_ = false;
 };
 
-Agent::Agent(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send)
-    : core_(std::make_unique<Core>(config, std::move(runtime), std::move(send))) {}
+Agent::Agent(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send,
+             Unsent unsent)
+    : core_(
+          std::make_unique<Core>(config, std::move(runtime), std::move(send), std::move(unsent))) {}
 Agent::~Agent() = default;
 
 void Agent::open() { core_->open(); }

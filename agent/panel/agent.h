@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 
 #include "agent/config.h"
 #include "agent/panel/link.h"
+#include "agent/panel/outgoing.h"
 
 namespace agent {
 
@@ -31,10 +31,12 @@ struct AgentStatus {
 /// Blocking: open() until the engine was listed, at most 10 s; close().
 class Agent : public LinkListener {
  public:
-  using Send = std::function<void(Outbound message)>;
+  using Send = Outgoing::Send;
+  using Unsent = Outgoing::Unsent;
 
-  /// `send` may be called from any thread between open() and the end of close().
-  Agent(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send);
+  /// `send` and `unsent` may be called from any thread between open() and the end of close().
+  Agent(const Config& config, std::shared_ptr<control::ContainerRuntime> runtime, Send send,
+        Unsent unsent);
   ~Agent() override;
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;

@@ -145,7 +145,7 @@ bool Dispatcher::isNew(const Command& command) {
     case AnsweredIds::Verdict::kNew:
       return true;
     case AnsweredIds::Verdict::kRepeat:
-      services_.out.result(std::move(check.response));
+      sendAgain(command, check.response);
       if (const auto ended = services_.ends.untold(command.id))
         tellEnd(services_, *ended, *ended->outcome);
       return false;
@@ -244,6 +244,7 @@ void Dispatcher::answerLater(const Action& action, const Command& command) {
 }
 
 void Dispatcher::answer(const Action& action, const Command& command, std::stop_token stop) {
+  if (action.only_reads && services_.out.isFull()) throw Refusal("BUSY", Outgoing::kReadAnswers);
   const Json data = action.result(services_, command, std::move(stop));
   const Outgoing::Hold hold(services_.out);
   succeed(command, data);
@@ -334,7 +335,16 @@ void Dispatcher::send(const Command& command, const std::string& response) {
     const std::lock_guard lock(mutex_);
     repeats = answered_.answered(command.id, response, action != nullptr && action->only_reads);
   }
-  for (std::size_t i = 0; i <= repeats; ++i) services_.out.result(response);
+  services_.out.result(response);
+  for (; repeats > 0; --repeats) sendAgain(command, response);
+}
+
+void Dispatcher::sendAgain(const Command& command, const std::string& response) {
+  const Action* const action = findAction(command.action);
+  const bool reads = action != nullptr && action->only_reads;
+  services_.out.result(reads && services_.out.isFull()
+                           ? writeFailure(command.id, "BUSY", Outgoing::kReadAnswers)
+                           : response);
 }
 
 }  // namespace agent

@@ -52,6 +52,7 @@ class Dispatcher {
   void succeed(const Command& command, Json data);
   void fail(const Command& command, const std::string& code, const std::string& message);
   void send(const Command& command, const std::string& response);
+  void sendAgain(const Command& command, const std::string& response);
 
   Services services_;
   InheritedCommands inherited_;

@@ -66,6 +66,8 @@ class PanelLink::Worker {
     wake_up_.raise();
   }
 
+  std::size_t keptBytes() const { return outbox_.keptBytes(); }
+
   bool turns() noexcept {
     const bool turned = !started_ || pulse_.ask();
     wake_up_.raise();
@@ -179,6 +181,7 @@ PanelLink::~PanelLink() = default;
 void PanelLink::start() { worker_->start(); }
 void PanelLink::stop() { worker_->stop(); }
 void PanelLink::send(Outbound message) { worker_->send(std::move(message)); }
+std::size_t PanelLink::keptBytes() const { return worker_->keptBytes(); }
 bool PanelLink::turns() noexcept { return worker_->turns(); }
 LinkStatus PanelLink::status() const { return worker_->status(); }
 

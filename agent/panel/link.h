@@ -83,6 +83,8 @@ class PanelLink {
     send({.text = std::move(text), .delivery = delivery});
   }
   LinkStatus status() const;
+  /// See Outbox.
+  std::size_t keptBytes() const;
   /// Whether its thread turned since the last call; a dial takes up to 30 s. True before start().
   bool turns() noexcept;
 

@@ -16,7 +16,7 @@ namespace agent {
 /// Results come out first, the rest in the order it went in. When a limit is reached, measurements
 /// go first; then console lines, the oldest first, or changes of state that a newer one stands for,
 /// whichever there is more of. Results and outcomes are never dropped and do not count: how many
-/// there can be is bounded by the commands in progress.
+/// there can be is bounded by the commands in progress, and how large by Outgoing::kMostUnsent.
 ///
 /// Threads: any. Blocking: none. Errors: none.
 class Outbox {

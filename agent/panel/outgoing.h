@@ -20,11 +20,25 @@ namespace agent {
 class Outgoing {
  public:
   using Send = std::function<void(Outbound message)>;
+  /// What results and ends of commands take that wait to be sent, in bytes.
+  using Unsent = std::function<std::size_t()>;
 
-  explicit Outgoing(Send send) : send_(std::move(send)) {}
+  /// With so much of it nothing more is read for the panel. Results are never dropped, and what
+  /// reads is the one thing whose results are large: a panel that stands still would otherwise have
+  /// the agent hold those of all commands that it had sent before.
+  static constexpr std::size_t kMostUnsent = 16 * 1024 * 1024;
+
+  /// What a panel is told then; the code is BUSY.
+  static constexpr const char* kReadAnswers =
+      "so many answers wait to be read that nothing more is read for now; read them, and then send "
+      "this again";
+
+  Outgoing(Send send, Unsent unsent) : send_(std::move(send)), unsent_(std::move(unsent)) {}
 
   /// A response or error: at once, in front of events that are kept back.
   void result(std::string text);
+  /// Whether kMostUnsent wait.
+  bool isFull() const { return unsent_() >= kMostUnsent; }
   /// What the protocol knows better is not asked for: changes of state stand for older ones of the
   /// same server, server_log is kConsole, command_completed kOutcome.
   void event(std::string_view name, Json data, Delivery delivery = Delivery::kState);
@@ -50,6 +64,7 @@ class Outgoing {
   void emit(Outbound message);
 
   Send send_;
+  Unsent unsent_;
   std::mutex mutex_;
   std::uint64_t sequence_ = 0;
   int held_ = 0;

@@ -15,6 +15,9 @@ import { World, inWorld, programs, uniqueId } from '../lib/world.mjs';
 const kFaketime = ['/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
   '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1'].find((file) => fs.existsSync(file));
 
+/** MiB: answers that a panel does not read, and what reads them. */
+const kMostHeld = 64;
+
 /** Sets the soft limit of a running process. */
 const limit = (agent, what, value) =>
   execFileSync('prlimit', ['--pid', String(agent.pid), `--${what}=${value}:`]);
@@ -206,6 +209,32 @@ export function scarcityScenarios() {
       await link.command('kill_server', id).done();
     }).finally(() => fs.rmSync(path.dirname(file), { recursive: true }));
   });
+
+  itAsShipped('a panel that asks for a thousand files and stands still is not read for without end', () => inWorld({}, async (world) => {
+    const { agent, link } = world;
+    const servers = [];
+    for (let i = 0; i < 16; i++) servers.push(await world.create('still'));
+    const last = await world.run('stopped-meanwhile', { startup: programs.stubborn });
+    for (const id of servers) fs.writeFileSync(path.join(agent.dataDir, id, 'world'), 'x'.repeat(512 << 10));
+    const most = () => Number(/VmHWM:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${agent.pid}/status`, 'utf8'))[1]) / 1024;
+    const read = (id) => link.command('read_file', id, { path: 'world' });
+    const before = most();
+    link.socket.pause();
+    const asked = Array.from({ length: 1024 }, (nothing, i) => read(servers[i % servers.length]));
+    const kill = link.command('kill_server', last);
+    // Less than what the agent gives a panel that reads nothing.
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    const grown = most() - before;
+    link.socket.resume();
+    const responses = await Promise.all(asked.map((one) => one.response(60_000)));
+    console.log(`${grown.toFixed(0)} MiB more, ${responses.filter((r) => r.success).length} files read`);
+    assert.ok(grown < kMostHeld, `${grown} MiB more`);
+    for (const response of responses) assert.ok(response.success || response.error.code === 'BUSY', JSON.stringify(response.error));
+    await kill.done();
+    assert.ok(responses.filter((r) => r.success).length > 20);
+    assert.equal((await read(servers[0]).result()).size, 512 << 10);
+    assert.equal(link.connections, 1);
+  }));
 
   itBusily('in little memory it outlives a panel and a server that flood it', () => inWorld({}, async (world) => {
     const { agent, link } = world;

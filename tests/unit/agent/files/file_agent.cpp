@@ -54,8 +54,9 @@ FileAgent::FileAgent() : runtime_(mockRuntime()) {
 FileAgent::~FileAgent() { agent_->close(); }
 
 void FileAgent::open() {
-  agent_ = std::make_unique<Agent>(config_, runtime_,
-                                   [this](const Outbound& message) { receive(message.text); });
+  agent_ = std::make_unique<Agent>(
+      config_, runtime_, [this](const Outbound& message) { receive(message.text); },
+      [] { return std::size_t{0}; });
   agent_->open();
 }
 

@@ -6,12 +6,14 @@
 namespace agent {
 namespace {
 
+std::size_t nothingWaits() { return 0; }
+
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(Outgoing, KeepsEventsBackUntilTheResponseIsSent) {
   std::vector<std::string> sent;
-  Outgoing out([&](Outbound message) { sent.push_back(std::move(message.text)); });
+  Outgoing out([&](Outbound message) { sent.push_back(std::move(message.text)); }, nothingWaits);
   {
     const Outgoing::Hold hold(out);
     out.event("first", Json::object());
@@ -26,7 +28,7 @@ TEST(Outgoing, KeepsEventsBackUntilTheResponseIsSent) {
 
 TEST(Outgoing, NumbersEventsFromOne) {
   std::vector<std::string> sent;
-  Outgoing out([&](Outbound message) { sent.push_back(std::move(message.text)); });
+  Outgoing out([&](Outbound message) { sent.push_back(std::move(message.text)); }, nothingWaits);
   EXPECT_THAT(out.numbered("a", [] { return Json::object(); }), HasSubstr(R"("seq":1)"));
   out.event("b", Json::object());
   EXPECT_THAT(sent, ElementsAre(HasSubstr(R"("seq":2)")));
@@ -34,7 +36,7 @@ TEST(Outgoing, NumbersEventsFromOne) {
 
 TEST(Outgoing, SaysWhatMayBecomeOfAMessageWhileItWaits) {
   std::vector<Outbound> sent;
-  Outgoing out([&](Outbound message) { sent.push_back(std::move(message)); });
+  Outgoing out([&](Outbound message) { sent.push_back(std::move(message)); }, nothingWaits);
   Json data;
   data.set("serverId", "web");
   out.event("server_status_changed", data);

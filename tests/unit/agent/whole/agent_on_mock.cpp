@@ -37,7 +37,8 @@ AgentOnMock::~AgentOnMock() {
 void AgentOnMock::open() {
   agent_.reset();
   agent_ = std::make_unique<Agent>(
-      config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); });
+      config_, runtime_, [this](const Outbound& message) { panel_.receive(message.text); },
+      [] { return std::size_t{0}; });
   agent_->open();
 }
 
