@@ -43,9 +43,22 @@ void InheritedCommands::takeOver(std::vector<JournalEntry> entries) {
       } else {
         answer(entry);
       }
+    } else {
+      ended_.push_back(entry.id);
     }
     std::string id = entry.id;
     entries_.emplace(std::move(id), std::move(entry));
+  }
+  forgetOld();
+}
+
+void InheritedCommands::forgetOld() {
+  const control::WallTime now = services_.runtime.clock().wallNow();
+  while (ended_.size() > AnsweredIds::kIds) {
+    const auto oldest = entries_.find(ended_.front());
+    if (now - oldest->second.at < AnsweredIds::kAge) return;
+    entries_.erase(oldest);
+    ended_.pop_front();
   }
 }
 
@@ -57,6 +70,7 @@ void InheritedCommands::connected() {
 /// Whether an agent before this one began the command; answers it then.
 bool InheritedCommands::answer(const Command& command) {
   if (entries_.empty()) return false;
+  forgetOld();
   const auto entry = entries_.find(command.id);
   if (entry == entries_.end()) return false;
   if (entry->second.fingerprint == fingerprintOf(command.content())) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,7 +14,8 @@ namespace agent {
 void tellEnd(const Services& services, const JournalEntry& entry, const Outcome& outcome);
 
 /// The commands that an agent before this one had begun: under their ids they are answered, and not
-/// executed again.
+/// executed again. Of those that have ended it remembers as many, and as long, as AnsweredIds does
+/// of its own.
 ///
 /// Threads: one at a time.
 class InheritedCommands {
@@ -28,12 +30,14 @@ class InheritedCommands {
   bool answer(const Command& command);
 
  private:
+  void forgetOld();
   void answer(const JournalEntry& entry);
   Json observed(const std::string& server_id) const;
 
   Services& services_;
   std::vector<std::string> untold_;
   std::unordered_map<std::string, JournalEntry> entries_;
+  std::deque<std::string> ended_;  ///< in the order of their beginnings
 };
 
 }  // namespace agent

@@ -9,8 +9,10 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 
+#include "agent/panel/json_plain.h"
 #include "agent/panel/json_text.h"
 
 namespace agent {
@@ -20,7 +22,10 @@ using control::Error;
 using control::ErrorCode;
 using control::Result;
 
-/// Larger than 4,096 commands of usual ids and messages take.
+/// A file is full when it holds what must be remembered; the one before it holds as much.
+constexpr std::size_t kCommands = 4096;
+constexpr auto kAge = std::chrono::minutes(10);
+/// Or when it is so large: more than as many commands of usual ids and messages take.
 constexpr std::size_t kLargestFile = 4 * 1024 * 1024;
 constexpr std::size_t kLongestLine = 8192;
 constexpr std::size_t kLongestKeptMessage = 512;
@@ -61,10 +66,66 @@ std::string idLine(const char* what, const std::string& id) {
   return line.write() + '\n';
 }
 
+/// One line as it is usually written: without escapes and nesting. The parser takes twenty times as
+/// long, and at a start there are thousands of lines.
+class PlainLine {
+ public:
+  explicit PlainLine(std::string_view text) : rest_(text) {}
+
+  /// Absent: the parser may make something of it.
+  std::optional<Json> read() {
+    Json object = Json::object();
+    if (!skip("{")) return std::nullopt;
+    do {
+      const std::optional<std::string_view> name = text();
+      if (!name || !skip(":")) return std::nullopt;
+      std::optional<Json> member = value();
+      if (!member) return std::nullopt;
+      object.set(std::string(*name), *std::move(member));
+    } while (skip(","));
+    if (rest_ != "}") return std::nullopt;
+    return object;
+  }
+
+ private:
+  bool skip(std::string_view token) {
+    if (!rest_.starts_with(token)) return false;
+    rest_.remove_prefix(token.size());
+    return true;
+  }
+
+  std::optional<std::string_view> text() {
+    if (!skip("\"")) return std::nullopt;
+    const std::string_view plain = rest_.substr(0, plainLength(rest_));
+    rest_.remove_prefix(plain.size());
+    if (!skip("\"")) return std::nullopt;
+    return plain;
+  }
+
+  std::optional<Json> value() {
+    if (const auto plain = text()) return Json(*plain);
+    if (skip("true")) return Json(true);
+    if (skip("false")) return Json(false);
+    std::int64_t number = 0;
+    const auto read = std::from_chars(rest_.data(), rest_.data() + rest_.size(), number);
+    if (read.ec != std::errc()) return std::nullopt;
+    rest_.remove_prefix(static_cast<std::size_t>(read.ptr - rest_.data()));
+    return Json(number);
+  }
+
+  std::string_view rest_;
+};
+
+std::optional<Json> readLine(std::string_view text) {
+  std::optional<Json> plain = PlainLine(text).read();
+  return plain ? std::move(plain) : readJsonObject(text).value;
+}
+
 /// What the lines of a journal say of commands, in the order of their beginnings.
 class Reading {
  public:
   void read(const std::string& path) {
+    begun_ = 0;
     std::ifstream file(path, std::ios::binary);
     std::string line;
     while (std::getline(file, line))
@@ -72,6 +133,9 @@ class Reading {
   }
 
   std::size_t unread() const { return unread_; }
+  /// In the file that was read last, and when the first of them was begun.
+  std::size_t begun() const { return begun_; }
+  control::WallTime since() const { return since_; }
   std::vector<JournalEntry> take() {
     std::vector<JournalEntry> known;
     for (JournalEntry& entry : entries_)
@@ -81,9 +145,9 @@ class Reading {
 
  private:
   bool take(const std::string& text) {
-    const JsonReading reading = readJsonObject(text);
-    if (!reading.value) return false;
-    const Json& line = *reading.value;
+    const std::optional<Json> read = readLine(text);
+    if (!read) return false;
+    const Json& line = *read;
     if (line.find("journal") != nullptr) return true;
     if (line.findText("begin") != nullptr) return begin(line);
     if (line.findText("end") != nullptr) return end(line);
@@ -109,8 +173,11 @@ class Reading {
     entry.at = readTime(line);
     if (const std::string* server = line.findText("server")) entry.server_id = *server;
     std::from_chars(content->data(), content->data() + content->size(), entry.fingerprint);
-    // Written again at the top of a new file, or used again after it was forgotten.
-    if (JournalEntry* before = find(entry.id)) before->id.clear();
+    // Written again at the top of a new file.
+    if (JournalEntry* before = find(entry.id))
+      before->id.clear();
+    else if (begun_++ == 0)
+      since_ = entry.at;
     places_[entry.id] = entries_.size();
     entries_.push_back(std::move(entry));
     return true;
@@ -137,6 +204,8 @@ class Reading {
   std::vector<JournalEntry> entries_;
   std::unordered_map<std::string, std::size_t> places_;
   std::size_t unread_ = 0;
+  std::size_t begun_ = 0;
+  control::WallTime since_{};
 };
 
 }  // namespace
@@ -177,6 +246,8 @@ Result<std::vector<JournalEntry>> CommandJournal::open() {
   const std::lock_guard lock(mutex_);
   for (const JournalEntry& entry : entries)
     if (!entry.outcome) open_[entry.id] = beginLine(entry);
+  begun_ = reading.begun();
+  since_ = reading.since();
   if (auto started = startFile(); !started) return started.error();
   syncer_ = std::jthread([this](const std::stop_token& stop) { keepSyncing(stop); });
   return entries;
@@ -194,6 +265,7 @@ Result<void> CommandJournal::startFile() {
   // can; where none is left the writes tell.
   static_cast<void>(::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, kLargestFile));
   if (size_ == 0) {
+    begun_ = 0;
     if (auto written = write(kFirstLine); !written) return written;
     for (const auto& [id, lines] : open_)
       if (auto written = write(lines); !written) return written;
@@ -240,13 +312,19 @@ void CommandJournal::writeNowOrLater(const std::string& line) {
 
 Result<void> CommandJournal::begin(const JournalEntry& entry) {
   const std::lock_guard lock(mutex_);
-  if (!file_ || size_ >= kLargestFile) {
+  if (!file_ || isFull(entry.at)) {
     if (auto ready = file_ ? rotate() : startFile(); !ready) return ready;
   }
   std::string line = beginLine(entry);
   if (auto written = write(line); !written) return written;
   open_[entry.id] = std::move(line);
+  if (begun_++ == 0) since_ = entry.at;
   return {};
+}
+
+/// With mutex_ held.
+bool CommandJournal::isFull(control::WallTime now) const {
+  return size_ >= kLargestFile || (begun_ >= kCommands && now - since_ >= kAge);
 }
 
 void CommandJournal::accepted(const std::string& id) {

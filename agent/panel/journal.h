@@ -38,7 +38,8 @@ struct JournalEntry {
 
 /// What is to be known of commands after the agent died: which were begun, and how they ended. Kept
 /// as lines of JSON in `<directory>/commands.journal`, and what came before in
-/// `commands.journal.old`; together at least the last 4,096 commands.
+/// `commands.journal.old`; together at least the last 4,096 commands and those of the last 10
+/// minutes, as far as 8 MiB hold them.
 ///
 /// A line is written before the command takes effect, so that whatever ends the agent, none runs
 /// twice. What ends the machine can take the last few milliseconds with it.
@@ -73,6 +74,7 @@ class CommandJournal {
   void writeNowOrLater(const std::string& line);
   control::Result<void> startFile();
   control::Result<void> rotate();
+  bool isFull(control::WallTime now) const;
   void keepSyncing(const std::stop_token& stop);
   std::string path(const char* suffix = "") const;
   control::Error failure(const char* doing) const;
@@ -84,6 +86,8 @@ class CommandJournal {
   // Guarded by mutex_.
   Descriptor file_;
   std::size_t size_ = 0;
+  std::size_t begun_ = 0;                    ///< commands in file_
+  control::WallTime since_{};                ///< the first of them
   std::map<std::string, std::string> open_;  ///< id to the lines of commands that have not ended
   std::string unwritten_;                    ///< acceptances and ends of commands
   bool unsynced_ = false;

@@ -164,6 +164,61 @@ TEST_F(JournalTest, StaysSmallAndKeepsTheLast4096AndWhatHasNotEnded) {
   EXPECT_FALSE(open->outcome);
 }
 
+TEST_F(JournalTest, KeepsTheLast4096AndNotMuchMoreOnceTheyAreOld) {
+  for (int run = 0; run < 10; ++run) {
+    CommandJournal journal(directory_);
+    ASSERT_TRUE(journal.open());
+    for (int i = run * 3000; i < (run + 1) * 3000; ++i) {
+      JournalEntry entry = command("cmd-" + std::to_string(i));
+      entry.at = control::WallTime(std::chrono::seconds(i));
+      ASSERT_TRUE(journal.begin(entry));
+      if (i > 0) journal.end(entry.id, {.success = true, .at = entry.at});
+    }
+  }
+  const auto entries = reopened();
+  EXPECT_GE(entries.size(), 4096U);
+  EXPECT_LE(entries.size(), 2 * 4096U + 1);
+  EXPECT_TRUE(std::any_of(entries.begin(), entries.end(), [](const JournalEntry& entry) {
+    return entry.id == "cmd-0" && !entry.outcome;
+  }));
+  EXPECT_EQ(entries.back().id, "cmd-29999");
+}
+
+TEST_F(JournalTest, KeepsTenMinutesWorthHoweverMany) {
+  {
+    CommandJournal journal(directory_);
+    ASSERT_TRUE(journal.open());
+    for (int i = 0; i < 20'000; ++i) {
+      JournalEntry entry = command("cmd-" + std::to_string(i));
+      entry.at = control::WallTime(std::chrono::milliseconds(i * 29));
+      ASSERT_TRUE(journal.begin(entry));
+      journal.end(entry.id, {.success = true, .at = entry.at});
+    }
+  }
+  EXPECT_EQ(reopened().size(), 20'000U);
+}
+
+TEST_F(JournalTest, ReadsWhatItWroteWhateverIdsHold) {
+  const std::vector<std::string> ids = {"a\"b",      "a\\b", "\u00e4\U0001f3ae",
+                                        "{\"x\":1}", ",",    std::string(256, 'x')};
+  {
+    CommandJournal journal(directory_);
+    ASSERT_TRUE(journal.open());
+    for (const std::string& id : ids) {
+      ASSERT_TRUE(journal.begin(command(id)));
+      journal.accepted(id);
+      journal.end(id, {.success = true});
+    }
+  }
+  const auto entries = reopened();
+  EXPECT_EQ(problem_, "");
+  ASSERT_EQ(entries.size(), ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    EXPECT_EQ(entries[i].id, ids[i]);
+    EXPECT_TRUE(entries[i].accepted && entries[i].outcome && entries[i].outcome->success) << ids[i];
+  }
+}
+
 TEST_F(JournalTest, WhereNothingCanBeWrittenItSaysWhatAndWhy) {
   CommandJournal journal("/proc/no/such");
   const auto opened = journal.open();

@@ -103,6 +103,39 @@ TEST_F(Inherited, AnIdWithOtherContentIsAConflict) {
   EXPECT_EQ(containers(), 0U);
 }
 
+TEST_F(Inherited, TheLast4096AreRememberedAndOlderOnesForTenMinutes) {
+  const control::WallTime now = runtime_->clock().wallNow();
+  const auto write = [&](int first, int last, control::WallTime at) {
+    CommandJournal journal(config_.state_dir);
+    ASSERT_TRUE(journal.open());
+    for (int i = first; i < last; ++i) {
+      const std::string id = "old-" + std::to_string(i);
+      ASSERT_TRUE(journal.begin({.id = id, .action = "kill_server", .server_id = "s", .at = at}));
+      // One of them never ended.
+      if (i != 2) journal.end(id, {.success = true, .at = at});
+    }
+  };
+  const auto answer = [&](int i) {
+    const std::size_t from = panel_.count();
+    agent_->onMessage(text("old-" + std::to_string(i), "kill_server", "s", "{}"));
+    // One that is remembered had other content.
+    return at(panel_.response("old-" + std::to_string(i), from), "error.code");
+  };
+  write(0, 5000, now - std::chrono::minutes(11));
+  open();
+  EXPECT_EQ(answer(0), "SERVER_NOT_FOUND");
+  EXPECT_EQ(answer(902), "SERVER_NOT_FOUND");
+  EXPECT_EQ(answer(2), "ID_CONFLICT");
+  EXPECT_EQ(answer(910), "ID_CONFLICT");
+  EXPECT_EQ(answer(4999), "ID_CONFLICT");
+  agent_->close();
+  write(5000, 11'000, now);
+  open();
+  EXPECT_EQ(answer(4999), "SERVER_NOT_FOUND");
+  EXPECT_EQ(answer(5000), "ID_CONFLICT");
+  EXPECT_EQ(answer(10'999), "ID_CONFLICT");
+}
+
 TEST_F(Inherited, AnUnknownOutcomeIsToldOnceAndRemembered) {
   died(create_, true);
   open();
