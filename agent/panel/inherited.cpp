@@ -48,8 +48,8 @@ void InheritedCommands::takeOver(std::vector<JournalEntry> entries) {
     }
     std::string id = entry.id;
     entries_.emplace(std::move(id), std::move(entry));
+    forgetOld();  // at once, so that it takes no room first
   }
-  forgetOld();
 }
 
 void InheritedCommands::forgetOld() {

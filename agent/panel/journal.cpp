@@ -74,17 +74,18 @@ class PlainLine {
 
   /// Absent: the parser may make something of it.
   std::optional<Json> read() {
-    Json object = Json::object();
+    Json::Object members;
+    members.reserve(6);  // as many as there are
     if (!skip("{")) return std::nullopt;
     do {
       const std::optional<std::string_view> name = text();
       if (!name || !skip(":")) return std::nullopt;
       std::optional<Json> member = value();
       if (!member) return std::nullopt;
-      object.set(std::string(*name), *std::move(member));
+      members.emplace_back(*name, *std::move(member));
     } while (skip(","));
     if (rest_ != "}") return std::nullopt;
-    return object;
+    return Json(std::move(members));
   }
 
  private:
