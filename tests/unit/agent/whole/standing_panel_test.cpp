@@ -134,6 +134,29 @@ TEST_F(StandingPanel, IsReadNoMoreForThanABound) {
   EXPECT_TRUE(reads([&] { return answerTo(*busy) == "ok"; }));
 }
 
+TEST_F(StandingPanel, IsToldThatWhateverReadsIsBusyAndStopsItsServers) {
+  for (int read = 0; read < 3; ++read)
+    for (int i = 0; i < kServers; ++i) (void)readWorld(serverOf(i));
+  ASSERT_TRUE(stands(3 * kServers));
+  const std::vector<std::string> reading = {
+      send("get_server_logs", R"("serverId":"s0")"), send("get_status", R"("serverId":"s0")"),
+      send("list_servers"), send("list_files", R"("serverId":"s0","payload":{"path":"/"})")};
+  const std::vector<std::string> acting = {
+      send("kill_server", R"("serverId":"s0")"),
+      send("stop_server", R"("serverId":"s1","payload":{"timeout":0})"),
+      send("restart_server", R"("serverId":"s2","payload":{"timeout":0})")};
+  ASSERT_TRUE(stands(3 * kServers + reading.size() + acting.size()));
+  ASSERT_TRUE(reads([&] {
+    return std::all_of(acting.begin(), acting.end(),
+                       [&](const std::string& id) { return ends_.contains(id); });
+  }));
+  for (const std::string& id : acting) EXPECT_EQ(ends_[id], "true");
+  for (const std::string& id : reading) EXPECT_EQ(answerTo(id), "BUSY");
+  const std::string logs = send("get_server_logs", R"("serverId":"s0")");
+  ASSERT_TRUE(reads([&] { return answers_.contains(logs); }));
+  EXPECT_EQ(answerTo(logs), "ok");
+}
+
 TEST_F(StandingPanel, GetsNoMoreOfRepeatsThanABoundEither) {
   const std::string id = readWorld("s0");
   ASSERT_TRUE(reads([&] { return answers_.contains(id); }));
