@@ -1,5 +1,6 @@
 // The containers of a scenario.
 
+#include <algorithm>
 #include <array>
 
 #include "mock/mock_error.h"
@@ -135,14 +136,19 @@ constexpr std::array<Field<ProcessEnd>, 3> kExitFields{{
      kTrueOrFalse},
 }};
 
+Found readExit(const Json& value, Draft& draft) {
+  if (auto wrong = readFields<ProcessEnd>(value, kExitFields, draft.exit.emplace())) return wrong;
+  const bool has_code = std::any_of(value.members.begin(), value.members.end(),
+                                    [](const auto& one) { return one.name == "exit_code"; });
+  if (draft.exit->signal && has_code)
+    return atLine(value.line, "an exit has an exit_code or a signal, not both");
+  return std::nullopt;
+}
+
 constexpr std::array<Field<Draft>, 2> kStateFields{{
     {"running", [](const Json& value, Draft& draft) { return readBool(value, draft.running); },
      kTrueOrFalse},
-    {"exit",
-     [](const Json& value, Draft& draft) {
-       return readFields<ProcessEnd>(value, kExitFields, draft.exit.emplace());
-     },
-     "an object, as {\"exit_code\": 3}"},
+    {"exit", readExit, "an object, as {\"exit_code\": 3}"},
 }};
 
 constexpr auto kContainerFields = [] {
