@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <span>
@@ -33,6 +34,9 @@ struct Endpoint {
 
   /// kInvalidArgument when the query has a key that is not in `known`; the message lists `known`.
   Result<void> requireKnownQuery(std::span<const std::string_view> known) const;
+  Result<void> requireKnownQuery(std::initializer_list<std::string_view> known) const {
+    return requireKnownQuery(std::span(known.begin(), known.size()));
+  }
 };
 
 }  // namespace control
