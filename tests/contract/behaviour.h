@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -31,6 +32,7 @@ struct Behaviour {
   std::string_view name;
   Level level;
   std::vector<Need> needs;
+  std::function<void()> register_test;  ///< with GoogleTest; needs a working directory
 };
 
 /// All of them, in the order in which they run. Filled before main().

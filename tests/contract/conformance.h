@@ -190,12 +190,14 @@ auto inBackground(Work work) {
   });
 }
 
-/// Registers a behaviour as the test of that name.
+/// A behaviour is the test of that name.
 template <class Test>
 bool registerBehaviour(Behaviour behaviour, const char* file, int line) {
-  ::testing::RegisterTest(std::string(behaviour.group).c_str(), std::string(behaviour.name).c_str(),
-                          nullptr, nullptr, file, line,
-                          [behaviour]() -> Conformance* { return new Test(behaviour); });
+  behaviour.register_test = [group = std::string(behaviour.group),
+                             name = std::string(behaviour.name), behaviour, file, line] {
+    ::testing::RegisterTest(group.c_str(), name.c_str(), nullptr, nullptr, file, line,
+                            [behaviour]() -> Conformance* { return new Test(behaviour); });
+  };
   behaviours().push_back(std::move(behaviour));
   return true;
 }
@@ -203,18 +205,18 @@ bool registerBehaviour(Behaviour behaviour, const char* file, int line) {
 }  // namespace control::conform
 
 /// MUST(Group, name, Capability or Means...) { ... } is the test of the behaviour `name`.
-#define CONTROL_BEHAVIOUR_(base_, level_, group_, name_, ...)                            \
-  class name_ final : public base_ {                                                     \
-   public:                                                                               \
-    using base_::base_;                                                                  \
-                                                                                         \
-   private:                                                                              \
-    void behave() override;                                                              \
-  };                                                                                     \
-  [[maybe_unused]] const bool name_##_is_registered =                                    \
-      ::control::conform::registerBehaviour<name_>(                                      \
-          {#group_, #name_, ::control::conform::Level::level_, {__VA_ARGS__}}, __FILE__, \
-          __LINE__);                                                                     \
+#define CONTROL_BEHAVIOUR_(base_, level_, group_, name_, ...)                                \
+  class name_ final : public base_ {                                                         \
+   public:                                                                                   \
+    using base_::base_;                                                                      \
+                                                                                             \
+   private:                                                                                  \
+    void behave() override;                                                                  \
+  };                                                                                         \
+  [[maybe_unused]] const bool name_##_is_registered =                                        \
+      ::control::conform::registerBehaviour<name_>(                                          \
+          {#group_, #name_, ::control::conform::Level::level_, {__VA_ARGS__}, {}}, __FILE__, \
+          __LINE__);                                                                         \
   void name_::behave()
 #define MUST(group, name, ...) CONTROL_BEHAVIOUR_(Conformance, kMust, group, name, __VA_ARGS__)
 #define SHOULD(group, name, ...) CONTROL_BEHAVIOUR_(Conformance, kShould, group, name, __VA_ARGS__)

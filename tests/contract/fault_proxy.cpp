@@ -1,7 +1,6 @@
 #include "contract/fault_proxy.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,7 +12,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <stdexcept>
 #include <utility>
 
@@ -82,10 +80,7 @@ struct FaultProxy::Connection {
 };
 
 FaultProxy::FaultProxy(std::string engine_socket) : engine_socket_(std::move(engine_socket)) {
-  directory_ = "/tmp/conform-XXXXXX";
-  if (::mkdtemp(directory_.data()) == nullptr)
-    throw std::runtime_error("cannot make a folder in /tmp");
-  path_ = directory_ + "/engine.sock";
+  path_ = folder_.path() + "/engine.sock";
   listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   stop_ = ::eventfd(0, EFD_CLOEXEC);
   const sockaddr_un address = addressOf(path_);
@@ -106,8 +101,6 @@ FaultProxy::~FaultProxy() {
   join(true);
   ::close(listener_);
   ::close(stop_);
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
 }
 
 void FaultProxy::wakeAll() {

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "contract/scratch.h"
+
 namespace control::conform {
 
 /// Connects to a Unix socket; -1 when nobody listens there.
@@ -73,8 +75,8 @@ class FaultProxy {
   void join(bool all);
 
   const std::string engine_socket_;
+  const ScratchFolder folder_{ScratchFolder::For::kSocket};
   std::string path_;
-  std::string directory_;
   int listener_ = -1;
   int stop_ = -1;
   std::mutex mutex_;

@@ -131,16 +131,20 @@ class ProxyFaults final : public Faults {
     return true;
   }
   bool pause(const ContainerId& id) override {
-    return request("POST", "/containers/" + id.value + "/pause");
-  }
-  bool removeVolume(const std::string& name) override {
-    return request("DELETE", "/volumes/" + name);
+    return request(engine_, socket_, "POST", "/containers/" + id.value + "/pause");
   }
   bool multiplyEvents(const std::string& filter_text, int times) override {
     proxy_.multiplyAnswers(filter_text, times);
     return true;
   }
   std::optional<std::string> breakPull(PullCase which) override {
+/// A request of another client, past the proxy.
+bool request(const std::string& engine, const std::string& socket, const std::string& method,
+             const std::string& path) {
+  const std::string api = engine == "podman" ? "/v4.0.0/libpod" : "";
+  return statusOf(socket, method, api + path) / 100 == 2;
+}
+
     const auto canned = cannedPull(engine_, which);
     if (!canned) return std::nullopt;
     proxy_.answer(canned->request, canned->answer,
@@ -154,16 +158,10 @@ class ProxyFaults final : public Faults {
     return reference;
   }
   bool removeImage(const std::string& reference) override {
-    return request("DELETE", "/images/" + reference);
+    return removeImageFromEngine(reference);
   }
 
  private:
-  /// A request of another client, past the proxy.
-  bool request(const std::string& method, const std::string& path) const {
-    const std::string api = engine_ == "podman" ? "/v4.0.0/libpod" : "";
-    return statusOf(socket_, method, api + path) / 100 == 2;
-  }
-
   const std::string engine_;
   const std::string socket_;
   FaultProxy proxy_;
@@ -176,6 +174,7 @@ bool isSocket(const std::string& path) {
 
 /// Where the engine's Unix socket may be.
 std::array<std::string, 2> candidates(const World& world) {
+  bool removeVolume(const std::string& name) override { return removeVolumeFromEngine(name); }
   std::array<std::string, 2> paths{world.info().endpoint, world.endpoint().path};
   for (std::string& path : paths)
     if (const std::size_t scheme = path.find("://"); scheme != std::string::npos)
@@ -212,3 +211,13 @@ std::unique_ptr<Faults> Faults::make(const std::shared_ptr<ContainerRuntime>& ru
 }
 
 }  // namespace control::conform
+bool removeVolumeFromEngine(const std::string& name) {
+  const World& world = World::instance();
+  return request(world.endpoint().engine, socketOf(world), "DELETE", "/volumes/" + name);
+}
+
+bool removeImageFromEngine(const std::string& reference) {
+  const World& world = World::instance();
+  return request(world.endpoint().engine, socketOf(world), "DELETE", "/images/" + reference);
+}
+

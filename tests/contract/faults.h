@@ -80,3 +80,7 @@ class Faults {
 };
 
 }  // namespace control::conform
+/// The same removals for whoever has no Faults, where the engine is behind a Unix socket.
+bool removeVolumeFromEngine(const std::string& name);
+bool removeImageFromEngine(const std::string& reference);
+

@@ -10,8 +10,8 @@
 #include <libcontrol/loader.h>
 
 #include "contract/conformance.h"
+#include "contract/scratch.h"
 #include "fixtures/plugins/memory_runtime.h"
-#include "support/temp_dir.h"
 
 namespace control::conform {
 namespace {
@@ -36,7 +36,7 @@ class Plugins {
   fs::path folder() const { return folder_.path(); }
 
  private:
-  test_support::TempDir folder_;
+  ScratchFolder folder_;
 };
 
 Loaded load(const fs::path& file, const std::string& uri = "good:///") {
@@ -102,7 +102,7 @@ MUST(Loader, missing_file) {
 
 MUST(Loader, relative_path) {
   Plugins plugins;
-  expectRefused(load(fs::relative(plugins.place("good"))), ErrorCode::kInvalidArgument,
+  expectRefused(load(plugins.place("good").relative_path()), ErrorCode::kInvalidArgument,
                 "not absolute");
 }
 

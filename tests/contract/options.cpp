@@ -113,8 +113,12 @@ Result<Options> Options::parse(int count, const char* const* arguments) {
     if (value.empty()) return misused(std::string(option.name) + " needs a value");
     if (!given.insert(option.name).second)
       return misused(std::string(option.name) + " is given twice");
-    options.*option.member =
-        option.is_path ? std::filesystem::absolute(value).string() : std::move(value);
+    std::error_code error;
+    if (option.is_path) value = std::filesystem::absolute(value, error).string();
+    if (error)
+      return misused(std::string(option.name) +
+                     " needs an absolute path: the working directory: " + error.message());
+    options.*option.member = std::move(value);
     return {};
   };
   for (int i = 1; i < count; ++i) {

@@ -8,6 +8,8 @@ source=$2
 mutants=$3
 work=$(mktemp -d "${TMPDIR:-/tmp}/conform-XXXXXX")
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/tmp"
+export TMPDIR="$work/tmp"
 trap 'exit 1' HUP INT TERM
 
 die() { printf 'FAILED: %s\n' "$*" >&2; cat "$work/out" >&2; exit 1; }
@@ -86,6 +88,36 @@ expect 2 'fixtures /no/such/folder: there is no libcontrol-good.so' --runtime "$
 expect 2 '^control-conform: --runtime is given twice' --runtime "$mock" --runtime "$mock"
 expect 2 'limit 0: expected whole seconds' --runtime "$mock" --limit 0
 
+# GoogleTest's variables change nothing: all runs, once, in its order.
+for variable in GTEST_TOTAL_SHARDS=2\ GTEST_SHARD_INDEX=1 GTEST_FILTER=nothing GTEST_REPEAT=0 \
+    GTEST_SHUFFLE=1 GTEST_FAIL_FAST=1 GTEST_LIST_TESTS=1 TESTBRIDGE_TEST_ONLY=nothing \
+    GTEST_OUTPUT="xml:$work/unasked.xml"; do
+  # shellcheck disable=SC2086
+  env $variable "$program" --runtime "$mock" --filter 'Loader.*' >"$work/out" 2>&1 || die "$variable: it fails"
+  awk '/^  [a-z]/ { print $2 }' "$work/out" >"$work/ran"
+  [ -e "$work/in-order" ] || "$program" --list --filter 'Loader.*' | awk '{ print $2 }' >"$work/in-order"
+  diff "$work/in-order" "$work/ran" >&2 || die "$variable: other behaviours ran"
+done
+[ ! -e "$work/unasked.xml" ] || die "it wrote what GTEST_OUTPUT asks for"
+
+# What is not the plugin's fault.
+(TMPDIR=/no/such/folder; expect 2 "cannot make a folder in TMPDIR, '/no/such/folder': No such file" --runtime "$mock")
+expect 2 '^control-conform: cannot write /dev/full: No space left' --runtime "$mock" \
+  --filter inspect_missing_is_not_found --junit /dev/full
+"$program" --runtime "$mock" --filter inspect_missing_is_not_found >&- 2>&- <&- ||
+  die "without stdin, stdout and stderr: exit code $?"
+mkdir "$work/gone"
+(
+  cd "$work/gone"
+  rmdir "$work/gone"
+  expect 0 '^CONFORMS' --runtime "$mock" --filter 'Loader.*:inspect_missing_is_not_found'
+  expect 2 '^control-conform: --junit needs an absolute path' --runtime "$mock" --junit results.xml
+)
+
+# What the mock engine's scenario says twice.
+echo '{"containers": [{"name": "over", "image": "a", "exit": {"exit_code": 3, "signal": "TERM"}}]}' >"$work/twice.json"
+expect 2 'line 1: an exit has an exit_code or a signal, not both' --runtime "mock://$work/twice.json"
+
 # endedBy SIGNAL WANTED-EXIT-CODE: in the middle of a stop that takes 11 s.
 endedBy() {
   ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:handle_segv=0 \
@@ -101,6 +133,7 @@ endedBy() {
   status=0
   wait "$pid" || status=$?
   [ "$status" -eq "$2" ] || die "ended by SIG$1: exit code $status, expected $2"
+  [ -z "$(ls "$TMPDIR")" ] || die "ended by SIG$1 it left files: $(ls "$TMPDIR")"
 }
 endedBy TERM 143
 grep -q '^interrupted in stop_timeout_longer' "$work/out" || die "it did not say what ran"
@@ -121,6 +154,14 @@ grep -q '^these are my last words' "$work/out" || die "what it printed before it
 grep -q 'by signal 6 (Aborted)' "$work/out" || die "it did not say by which signal it died"
 expect 1 "neither info\(\)\.endpoint \('.*'\) nor the path of --runtime \('/extension.*'\) is a" \
   --runtime mutant:///extension_for_any_name --filter hung_container_does_not_block_others
+
+# No image to pull is no excuse where one is named.
+pulled=image_is_visible_at_once_after_pull
+echo "$pulled: no image is named that can be pulled (--pullable)" >"$work/no-image.txt"
+expect 0 "^  skip  $pulled: no image is named" --runtime mutant:///every_image_is_there \
+  --filter "$pulled" --expect "$work/no-image.txt"
+expect 1 "^failed: $pulled" --runtime mutant:///every_image_is_there \
+  --filter "$pulled" --expect "$work/no-image.txt" --pullable registry.test/pullable/image:1
 
 # Calls that never return.
 hangs=inspect_missing_is_not_found
@@ -153,3 +194,4 @@ kill -TERM "$pid"
 status=0
 wait "$pid" || status=$?
 [ "$status" -eq 143 ] || die "ended by a second signal: exit code $status, expected 143"
+[ -z "$(ls "$TMPDIR")" ] || die "files are left: $(ls "$TMPDIR")"

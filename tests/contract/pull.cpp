@@ -82,4 +82,7 @@ MUST(Pull, image_is_visible_at_once_after_pull, Capability::kPull, Means::kFault
 }
 
 }  // namespace
+  if (!isMock())
+    World::instance().owes(*reference, [name = *reference] { removeImageFromEngine(name); });
 }  // namespace control::conform
+  World::instance().owesNoLonger(*reference);

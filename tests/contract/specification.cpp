@@ -6,35 +6,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "contract/scratch.h"
 #include "contract/conformance.h"
 
 namespace control::conform {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// A folder of the host with the file "greeting", readable by everybody.
-class HostFolder {
- public:
-  HostFolder() {
-    std::string pattern = (fs::temp_directory_path() / "control-conform-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) return;
-    path_ = pattern;
-    fs::permissions(path_, fs::perms(0755));
-    std::ofstream(path_ / "greeting") << "hello\n";
-  }
-  ~HostFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  HostFolder(const HostFolder&) = delete;
-  HostFolder& operator=(const HostFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 MUST(Specification, entrypoint_and_command_are_run_as_given) {
   ContainerSpec spec = shell("");
@@ -155,15 +131,14 @@ MUST(Specification, log_limit_keeps_the_latest_output, Capability::kLogs) {
 
 MUST(Specification, mounts_are_where_and_as_asked, Capability::kLogs) {
   if (onlyPlayed()) return;
-  const HostFolder folder;
+  const ScratchFolder folder;
+  std::ofstream(folder.path() + "/greeting") << "hello\n";
   ContainerSpec spec = shell(
       "cat /host/greeting; if echo x > /host/new; then echo written; else echo refused; fi; "
       "echo kept > /scratch/file; cat /scratch/file");
-  spec.mounts = {{.type = Mount::Type::kBind,
-                  .source = folder.path().string(),
-                  .target = "/host",
-                  .read_only = true},
-                 {.type = Mount::Type::kTmpfs, .target = "/scratch"}};
+  spec.mounts = {
+      {.type = Mount::Type::kBind, .source = folder.path(), .target = "/host", .read_only = true},
+      {.type = Mount::Type::kTmpfs, .target = "/scratch"}};
   const auto id = createWith(spec, "mounts");
   if (!id) return;
   const auto mounts = look(*id).spec.mounts;

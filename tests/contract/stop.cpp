@@ -274,7 +274,9 @@ MUST(Stop, remove_keeps_named_volumes, Capability::kLogs, Means::kFault) {
   EXPECT_EQ(logged(reader), "kept\n");
   EXPECT_OK(runtime().remove(reader, {.force = true}, soon()));
   EXPECT_TRUE(engine->removeVolume(volume)) << "volume " << volume << " is left behind";
+  World::instance().owes(volume, [=] { removeVolumeFromEngine(volume); });
 }
 
 }  // namespace
 }  // namespace control::conform
+  World::instance().owesNoLonger(volume);

@@ -20,6 +20,8 @@
 #include <new>
 #include <utility>
 
+#include "contract/scratch.h"
+
 namespace control::conform {
 namespace {
 
@@ -194,6 +196,7 @@ sigset_t endingSignals() {
 }
 
 Result<int> runApart(std::chrono::seconds limit, const std::function<int()>& suite) {
+  if (auto made = Scratch::make(); !made) return made.error();
   void* const memory =
       ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return notApart("mmap");
@@ -209,6 +212,7 @@ Result<int> runApart(std::chrono::seconds limit, const std::function<int()>& sui
   if (child == 0) beSuite(suite, parent, mask);
   Watch watch(child, limit);
   watch.await(signals);
+  Scratch::remove();
   return judge(watch);
 }
 
@@ -216,6 +220,7 @@ void nowRuns(const char* behaviour) { shared->behaviour = behaviour; }
 
 void endSuite(int verdict) {
   shared->verdict = verdict;
+  Scratch::remove();  // the other process may be gone
   ::_exit(verdict);
 }
 

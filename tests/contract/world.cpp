@@ -142,10 +142,36 @@ Result<void> World::readExpected() {
                    .message = expect_file_ + ": there is no behaviour '" + name +
                               "'; control-conform --list shows all"};
   expected_ = std::move(*skips);
+  // The reason that there is none to pull is none where one is named.
+  if (!options_.pullable.empty())
+    for (const Behaviour& one : behaviours())
+      if (std::count(one.needs.begin(), one.needs.end(), Need(Means::kPullable)) > 0)
+        expected_.erase(std::string(one.name));
   return {};
 }
 
 Result<std::size_t> World::sweep() {
+  auto swept = sweepContainers();
+  std::map<std::string, std::function<void()>> owed;
+  {
+    const std::lock_guard lock(mutex_);
+    owed.swap(owed_);
+  }
+  for (const auto& [what, take_back] : owed) take_back();
+  return swept;
+}
+
+void World::owes(const std::string& what, std::function<void()> take_back) {
+  const std::lock_guard lock(mutex_);
+  owed_.emplace(what, std::move(take_back));
+}
+
+void World::owesNoLonger(const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  owed_.erase(what);
+}
+
+Result<std::size_t> World::sweepContainers() {
   const auto runtime = open(options_.runtime, CallContext::within(std::chrono::seconds(30)));
   if (!runtime) return runtime.error();
   const auto context = CallContext::within(std::chrono::seconds(60), (*runtime)->clock());

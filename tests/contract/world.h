@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -35,6 +37,10 @@ class World {
   Result<void> begin(const Options& options);
   /// Removes whatever of this run is left. The number of containers that were.
   Result<std::size_t> sweep();
+  /// What else a behaviour is about to make, and how it is taken back: by sweep(), without a word,
+  /// unless the behaviour has done so itself.
+  void owes(const std::string& what, std::function<void()> take_back);
+  void owesNoLonger(const std::string& what);
 
   Result<std::shared_ptr<ContainerRuntime>> open(const std::string& uri,
                                                  const CallContext& context = {}) const;
@@ -79,6 +85,7 @@ class World {
   Result<void> look(const Options& options);
   Result<void> readExpected();
   Result<void> warmUp();
+  Result<std::size_t> sweepContainers();
 
   Options options_{};
   Endpoint endpoint_{};
@@ -92,7 +99,8 @@ class World {
   std::atomic<int> names_{0};
   std::stop_source interrupted_{};
   mutable std::mutex mutex_{};
-  std::vector<std::string> needlessly_listed_{};  ///< guarded by mutex_
+  std::vector<std::string> needlessly_listed_{};         ///< guarded by mutex_
+  std::map<std::string, std::function<void()>> owed_{};  ///< guarded by mutex_
 };
 
 }  // namespace control::conform
