@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cassert>
 #include <condition_variable>
+#include <csignal>
+#include <cstring>
 #include <mutex>
 #include <stdexcept>
 
@@ -200,6 +202,52 @@ bool Conformance::eventually(const std::function<bool()>& condition) {
   return true;
 }
 
+namespace {
+
+Duration realTimeSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::steady_clock::now() - begin;
+}
+
+}  // namespace
+
+void Conformance::expectInTime(const std::string& what, const std::function<Duration()>& attempt,
+                               Duration at_most) {
+  Duration late = attempt();
+  if (late > at_most && !HasFailure()) late = attempt();
+  const auto milliseconds = [](Duration duration) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) +
+           " ms";
+  };
+  if (late > at_most)
+    ADD_FAILURE() << what << " returned " << milliseconds(late)
+                  << " too late, at the second try too"
+                  << "; " << milliseconds(at_most) << " are let pass";
+}
+
+Duration Conformance::latenessOf(Duration timeout,
+                                 const std::function<void(const CallContext&)>& call) {
+  const CallContext context = within(timeout);
+  const auto begin = std::chrono::steady_clock::now();
+  call(context);
+  // A virtual clock takes no time to come to the deadline.
+  return realTimeSince(begin) - (isVirtual() ? Duration::zero() : timeout);
+}
+
+Duration Conformance::latenessOfCancelled(const std::function<void(const CallContext&)>& call) {
+  std::stop_source stop;
+  CallContext context = soon();
+  context.cancellation = stop.get_token();
+  auto waiting = inBackground([&] {
+    call(context);
+    return std::chrono::steady_clock::now();
+  });
+  // So that it mostly waits already; either way it ends.
+  std::this_thread::sleep_for(isVirtual() ? 5ms : 20ms);
+  const auto cancelled = std::chrono::steady_clock::now();
+  stop.request_stop();
+  return waiting.get() - cancelled;
+}
+
 // ---- Containers ----
 
 ContainerSpec Conformance::shell(const std::string& script) {
@@ -255,6 +303,102 @@ std::optional<ContainerId> Conformance::createWith(const ContainerSpec& spec,
   expectNamed(created, field);
   EXPECT_EQ(listMine().size(), before);
   return std::nullopt;
+}
+
+namespace {
+
+/// A field that an engine may be unable to honour: as its refusal names it.
+struct Field {
+  const char* name;
+  void (*set)(ContainerSpec& spec);
+  void (*unset)(ContainerSpec& spec);
+};
+
+template <auto Member>
+void clear(ContainerSpec& spec) {
+  spec.*Member = {};
+}
+
+constexpr Field kFields[] = {
+    {"working_directory", [](auto& spec) { spec.working_directory = "/proc"; },
+     clear<&ContainerSpec::working_directory>},
+    {"user", [](auto& spec) { spec.user = "1234:2345"; }, clear<&ContainerSpec::user>},
+    {"hostname", [](auto& spec) { spec.hostname = "world-7"; }, clear<&ContainerSpec::hostname>},
+    {"stop_signal", [](auto& spec) { spec.stop_signal = Signal{SIGUSR1}; },
+     clear<&ContainerSpec::stop_signal>},
+    {"stop_timeout", [](auto& spec) { spec.stop_timeout = 7s; },
+     clear<&ContainerSpec::stop_timeout>},
+    {"limits",
+     [](auto& spec) {
+       spec.limits = {.memory_bytes = 64 << 20, .nano_cpus = 500'000'000, .pids = 50};
+     },
+     clear<&ContainerSpec::limits>},
+    {"mounts",
+     [](auto& spec) {
+       spec.mounts = {
+           {.type = Mount::Type::kBind, .source = "/tmp", .target = "/host", .read_only = true},
+           {.type = Mount::Type::kTmpfs, .target = "/scratch"}};
+     },
+     clear<&ContainerSpec::mounts>},
+    {"no_new_privileges", [](auto& spec) { spec.no_new_privileges = true; },
+     clear<&ContainerSpec::no_new_privileges>},
+    {"init", [](auto& spec) { spec.init = true; }, clear<&ContainerSpec::init>},
+    {"read_only_root", [](auto& spec) { spec.read_only_root = true; },
+     clear<&ContainerSpec::read_only_root>},
+    // One that containers usually have, and one that they have not.
+    {"capabilities",
+     [](auto& spec) {
+       spec.drop_capabilities = {"SETPCAP"};
+       spec.add_capabilities = {"NET_ADMIN"};
+     },
+     [](auto& spec) {
+       spec.drop_capabilities = {};
+       spec.add_capabilities = {};
+     }},
+    {"log_limit_bytes", [](auto& spec) { spec.log_limit_bytes = 1'000'000; },
+     clear<&ContainerSpec::log_limit_bytes>},
+};
+
+/// Null: it speaks of none that is set.
+const Field* fieldIn(const std::string& message, const std::vector<const Field*>& set) {
+  const Field* found = nullptr;
+  for (const Field* const one : set)
+    if (message.find(one->name) != std::string::npos &&
+        (found == nullptr || std::string_view(one->name).size() > std::strlen(found->name)))
+      found = one;
+  return found;
+}
+
+}  // namespace
+
+std::pair<ContainerId, ContainerSpec> Conformance::createWithAllItTakes() {
+  ContainerSpec spec = shell("true");
+  spec.entrypoint = {"/bin/sh"};
+  spec.command = {"-c", "true"};
+  spec.environment = {{"KEY", "value = \"1\""}, {"EMPTY", ""}};
+  spec.labels["colour"] = "red";
+  spec.tty = has(Capability::kTty);
+  spec.open_stdin = has(Capability::kAttach);
+  std::vector<const Field*> set;
+  for (const Field& one : kFields) {
+    one.set(spec);
+    set.push_back(&one);
+  }
+  for (;;) {
+    auto created = runtime().create(spec, soon());
+    if (created) {
+      // Some warn of limits that they will not keep.
+      if (!created->warnings.empty()) spec.limits = {};
+      return {created->id, spec};
+    }
+    EXPECT_CODE(created, kUnsupported);
+    const Field* const refused = fieldIn(created.error().message, set);
+    if (refused == nullptr || HasFailure())
+      throw CannotGoOn("no field of the specification is named by the refusal: " +
+                       wordsOf(created.error()));
+    refused->unset(spec);
+    std::erase(set, refused);
+  }
 }
 
 void Conformance::expectPrints(const ContainerSpec& spec, const std::string& field,

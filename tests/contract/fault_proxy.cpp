@@ -289,6 +289,8 @@ void FaultProxy::loseAnswerTo(std::string part) {
 void FaultProxy::answer(std::string part, std::vector<std::string> pieces,
                         std::chrono::milliseconds interval) {
   const std::lock_guard lock(mutex_);
+  std::erase_if(
+      rules_, [&](const Rule& one) { return one.kind == Rule::Kind::kAnswer && one.part == part; });
   rules_.push_back({Rule::Kind::kAnswer, std::move(part), std::move(pieces), interval});
 }
 

@@ -20,6 +20,39 @@ using testing::EngineAction;
 using testing::MockControl;
 using testing::Primitive;
 
+Primitive primitiveOf(ChangingCall call) {
+  switch (call) {
+    case ChangingCall::kCreate:
+      return Primitive::kCreate;
+    case ChangingCall::kStart:
+      return Primitive::kStart;
+    case ChangingCall::kSignal:
+      return Primitive::kSignal;
+    case ChangingCall::kRemove:
+      return Primitive::kRemove;
+    case ChangingCall::kUpdate:
+      return Primitive::kUpdate;
+  }
+  return {};
+}
+
+/// What only such a request has in it, of Docker and of Podman.
+const char* requestOf(ChangingCall call) {
+  switch (call) {
+    case ChangingCall::kCreate:
+      return "/containers/create";
+    case ChangingCall::kStart:
+      return "/start HTTP/1.1";
+    case ChangingCall::kSignal:
+      return "/kill?signal=";
+    case ChangingCall::kRemove:
+      return "DELETE /";
+    case ChangingCall::kUpdate:
+      return "/update HTTP/1.1";
+  }
+  return "";
+}
+
 class MockFaults final : public Faults {
  public:
   MockFaults(std::shared_ptr<ContainerRuntime> runtime, MockControl& control)
@@ -34,8 +67,11 @@ class MockFaults final : public Faults {
   void release(ContainerRuntime&, const ContainerId& id) override {
     (void)control_.setHung(id, false);
   }
-  bool loseAnswerToCreate() override {
-    return inject({.when = {.primitive = Primitive::kCreate, .times = 1},
+  bool hangCalls() override {
+    return inject({.when = {.times = 1}, .then = {.hang = testing::CallPhase::kBefore}});
+  }
+  bool loseAnswerTo(ChangingCall call) override {
+    return inject({.when = {.primitive = primitiveOf(call), .times = 1},
                    .then = {.drop_connection = testing::CallPhase::kAfter}});
   }
   bool inventState(const ContainerId& id) override {
@@ -105,6 +141,13 @@ int statusOf(const std::string& socket, const std::string& method, const std::st
   return status;
 }
 
+/// A request of another client, past the proxy.
+bool request(const std::string& engine, const std::string& socket, const std::string& method,
+             const std::string& path) {
+  const std::string api = engine == "podman" ? "/v4.0.0/libpod" : "";
+  return statusOf(socket, method, api + path) / 100 == 2;
+}
+
 class ProxyFaults final : public Faults {
  public:
   ProxyFaults(std::string engine, const std::string& socket)
@@ -118,8 +161,12 @@ class ProxyFaults final : public Faults {
     return true;
   }
   void release(ContainerRuntime&, const ContainerId&) override { proxy_.release(); }
-  bool loseAnswerToCreate() override {
-    proxy_.loseAnswerTo("/containers/create");
+  bool hangCalls() override {
+    proxy_.hold("");
+    return true;
+  }
+  bool loseAnswerTo(ChangingCall call) override {
+    proxy_.loseAnswerTo(requestOf(call));
     return true;
   }
   bool inventState(const ContainerId&) override {
@@ -133,18 +180,12 @@ class ProxyFaults final : public Faults {
   bool pause(const ContainerId& id) override {
     return request(engine_, socket_, "POST", "/containers/" + id.value + "/pause");
   }
+  bool removeVolume(const std::string& name) override { return removeVolumeFromEngine(name); }
   bool multiplyEvents(const std::string& filter_text, int times) override {
     proxy_.multiplyAnswers(filter_text, times);
     return true;
   }
   std::optional<std::string> breakPull(PullCase which) override {
-/// A request of another client, past the proxy.
-bool request(const std::string& engine, const std::string& socket, const std::string& method,
-             const std::string& path) {
-  const std::string api = engine == "podman" ? "/v4.0.0/libpod" : "";
-  return statusOf(socket, method, api + path) / 100 == 2;
-}
-
     const auto canned = cannedPull(engine_, which);
     if (!canned) return std::nullopt;
     proxy_.answer(canned->request, canned->answer,
@@ -174,7 +215,6 @@ bool isSocket(const std::string& path) {
 
 /// Where the engine's Unix socket may be.
 std::array<std::string, 2> candidates(const World& world) {
-  bool removeVolume(const std::string& name) override { return removeVolumeFromEngine(name); }
   std::array<std::string, 2> paths{world.info().endpoint, world.endpoint().path};
   for (std::string& path : paths)
     if (const std::size_t scheme = path.find("://"); scheme != std::string::npos)
@@ -196,6 +236,16 @@ testing::MockControl* mockOf(ContainerRuntime& runtime) {
   return runtime.extension<MockControl>();
 }
 
+bool removeVolumeFromEngine(const std::string& name) {
+  const World& world = World::instance();
+  return request(world.endpoint().engine, socketOf(world), "DELETE", "/volumes/" + name);
+}
+
+bool removeImageFromEngine(const std::string& reference) {
+  const World& world = World::instance();
+  return request(world.endpoint().engine, socketOf(world), "DELETE", "/images/" + reference);
+}
+
 std::string Faults::whyNone() {
   const auto [told, asked] = candidates(World::instance());
   return "neither info().endpoint ('" + told + "') nor the path of --runtime ('" + asked +
@@ -211,13 +261,3 @@ std::unique_ptr<Faults> Faults::make(const std::shared_ptr<ContainerRuntime>& ru
 }
 
 }  // namespace control::conform
-bool removeVolumeFromEngine(const std::string& name) {
-  const World& world = World::instance();
-  return request(world.endpoint().engine, socketOf(world), "DELETE", "/volumes/" + name);
-}
-
-bool removeImageFromEngine(const std::string& reference) {
-  const World& world = World::instance();
-  return request(world.endpoint().engine, socketOf(world), "DELETE", "/images/" + reference);
-}
-

@@ -22,6 +22,9 @@ testing::MockControl* mockOf(ContainerRuntime& runtime);
 /// What goes wrong with a pull.
 enum class PullCase { kMissingTag, kBadCredentials, kInBandError, kSilentRegistry, kSlowRegistry };
 
+/// What changes something of a container.
+enum class ChangingCall { kCreate, kStart, kSignal, kRemove, kUpdate };
+
 /// How a test makes an engine fail. What an engine gives no means for answers false or nothing:
 /// the behaviour cannot be shown there.
 ///
@@ -46,10 +49,12 @@ class Faults {
 
   /// The engine does not answer calls on this container, until release().
   virtual bool hang(ContainerRuntime& runtime, const ContainerId& id) = 0;
+  /// The engine answers nothing, until release(); on the mock engine that is the next call alone.
+  virtual bool hangCalls() = 0;
   virtual void release(ContainerRuntime& runtime, const ContainerId& id) = 0;
 
-  /// The next create is done, and its caller never hears of it.
-  virtual bool loseAnswerToCreate() = 0;
+  /// The next such call is done, and its caller never hears of it.
+  virtual bool loseAnswerTo(ChangingCall call) = 0;
 
   /// From now on the engine calls the state "running" of this container `sailing`.
   virtual bool inventState(const ContainerId& id) = 0;
@@ -79,8 +84,8 @@ class Faults {
   virtual bool removeImage(const std::string& reference) = 0;
 };
 
-}  // namespace control::conform
 /// The same removals for whoever has no Faults, where the engine is behind a Unix socket.
 bool removeVolumeFromEngine(const std::string& name);
 bool removeImageFromEngine(const std::string& reference);
 
+}  // namespace control::conform

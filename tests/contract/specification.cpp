@@ -1,13 +1,12 @@
 // What a specification asks for is what the process gets. An engine that cannot give something
 // refuses it, and says what: nothing is left out in silence.
 
-#include <stdlib.h>
-
-#include <filesystem>
+#include <algorithm>
+#include <cctype>
 #include <fstream>
 
-#include "contract/scratch.h"
 #include "contract/conformance.h"
+#include "contract/scratch.h"
 
 namespace control::conform {
 namespace {
@@ -154,6 +153,62 @@ MUST(Specification, without_a_network_there_is_only_loopback, Capability::kLogs)
   ContainerSpec spec = shell("ls /sys/class/net");
   spec.network = NetworkMode::kNone;
   expectPrints(spec, "network", "lo\n");
+}
+
+/// As engines may spell them.
+std::vector<std::string> plainCapabilities(std::vector<std::string> names) {
+  for (std::string& name : names) {
+    std::transform(name.begin(), name.end(), name.begin(), ::toupper);
+    if (name.starts_with("CAP_")) name.erase(0, 4);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+MUST(Specification, inspect_tells_each_field_as_it_was_asked_for) {
+  const auto [id, asked] = createWithAllItTakes();
+  const ContainerSpec told = look(id).spec;
+  EXPECT_EQ(told.name, asked.name);
+  EXPECT_TRUE(told.image.ends_with(asked.image)) << told.image;
+  EXPECT_EQ(told.entrypoint, asked.entrypoint);
+  EXPECT_EQ(told.command, asked.command);
+  // An image adds some of its own.
+  for (const auto& variable : asked.environment)
+    EXPECT_EQ(std::count(told.environment.begin(), told.environment.end(), variable), 1)
+        << variable.first;
+  for (const auto& label : asked.labels)
+    EXPECT_EQ(std::count(told.labels.begin(), told.labels.end(), label), 1) << label.first;
+  EXPECT_EQ(told.working_directory, asked.working_directory);
+  EXPECT_EQ(told.user, asked.user);
+  if (!asked.hostname.empty()) {
+    EXPECT_EQ(told.hostname, asked.hostname);
+  }
+  EXPECT_EQ(told.tty, asked.tty);
+  EXPECT_EQ(told.open_stdin, asked.open_stdin);
+  if (asked.stop_signal) {
+    EXPECT_EQ(told.stop_signal, asked.stop_signal);
+  }
+  if (asked.stop_timeout) {
+    EXPECT_EQ(told.stop_timeout, asked.stop_timeout);
+  }
+  if (asked.limits.pids) {
+    EXPECT_EQ(told.limits.memory_bytes, asked.limits.memory_bytes);
+    EXPECT_EQ(told.limits.nano_cpus, asked.limits.nano_cpus);
+    EXPECT_EQ(told.limits.pids, asked.limits.pids);
+  }
+  EXPECT_TRUE(std::is_permutation(told.mounts.begin(), told.mounts.end(), asked.mounts.begin(),
+                                  asked.mounts.end()))
+      << "the mounts are others";
+  EXPECT_EQ(told.network, asked.network);
+  EXPECT_EQ(told.no_new_privileges, asked.no_new_privileges);
+  EXPECT_EQ(told.init, asked.init);
+  EXPECT_EQ(told.read_only_root, asked.read_only_root);
+  EXPECT_EQ(plainCapabilities(told.drop_capabilities), plainCapabilities(asked.drop_capabilities));
+  EXPECT_EQ(plainCapabilities(told.add_capabilities), plainCapabilities(asked.add_capabilities));
+  // The limit as it is, or what was chosen for it.
+  if (asked.log_limit_bytes && !told.log_limit_bytes) {
+    EXPECT_FALSE(told.log_driver.empty() && told.log_options.empty()) << "log_limit_bytes is lost";
+  }
 }
 
 MUST(Specification, update_changes_the_limits_of_a_running_container, Capability::kUpdate,

@@ -164,6 +164,20 @@ MUST(Start, exit_by_signal_reports_the_signal) {
   EXPECT_FALSE(plain.signal) << "an exit code of 137 is no signal";
 }
 
+SHOULD(Start, signal_that_ended_a_run_is_told) {
+  const ContainerId id = create(obedient());
+  const auto armed = watch(id);
+  ASSERT_NE(armed, nullptr);
+  ASSERT_OK(runtime().start(id, soon()));
+  ASSERT_OK(runtime().signal(id, Signal::kill(), soon()));
+  const auto exit = armed->exited(soon());
+  ASSERT_OK(exit);
+  ASSERT_TRUE(exit->signal) << "exit code " << exit->exit_code.value_or(-1)
+                            << " may be the process's own: whoever knows that it was a signal says "
+                               "so in ExitStatus::signal";
+  EXPECT_EQ(exit->signal, Signal::kill());
+}
+
 MUST(Start, sigkill_137_is_not_reported_as_oom) {
   const ContainerId id = run(obedient());
   ASSERT_OK(runtime().signal(id, Signal::kill(), soon()));

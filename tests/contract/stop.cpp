@@ -11,6 +11,33 @@ constexpr int kUsr1 = SIGUSR1;
 constexpr const char* kTwoSignals =
     "trap 'exit 5' USR1; trap 'exit 6' TERM; echo ready; sleep 600 & wait";
 
+class TimedStop : public Conformance {
+ public:
+  using Conformance::Conformance;
+
+ protected:
+  /// Not less than `at_least` on the engine's clock, and not much more.
+  void expectStopTakes(Duration at_least, const ContainerSpec& spec, Duration timeout,
+                       StopOutcome outcome, int exit_code) {
+    expectInTime(
+        "stop",
+        [&] {
+          const ContainerId id = runReady(spec);
+          const TimePoint begin = now();
+          const auto report = runtime().stop(id, {.timeout = timeout}, soon());
+          const Duration took = now() - begin;
+          EXPECT_OK(report);
+          if (!report) return Duration::zero();
+          EXPECT_GE(took, at_least) << "it was killed too early";
+          EXPECT_EQ(report->outcome, outcome);
+          EXPECT_EQ(report->exit.value_or(ExitStatus{}).exit_code, exit_code);
+          EXPECT_OK(runtime().remove(id, {}, soon()));
+          return took - at_least;
+        },
+        slack());
+  }
+};
+
 MUST(Stop, stop_defaults_to_the_containers_stop_signal) {
   ContainerSpec spec = shell(kTwoSignals);
   spec.stop_signal = Signal{kUsr1};
@@ -51,36 +78,17 @@ MUST(Stop, stop_escalates_to_kill_after_timeout) {
   EXPECT_EQ(look(id).state, ContainerState::kExited);
 }
 
-MUST(Stop, stop_returns_early_on_graceful_exit) {
-  const ContainerId id = runReady(obedient());
-  const TimePoint begin = now();
-  const auto report = runtime().stop(id, {.timeout = 300s}, soon());
-  ASSERT_OK(report);
-  EXPECT_LT(now() - begin, slack());
-  EXPECT_EQ(report->outcome, StopOutcome::kStopped);
-  ASSERT_TRUE(report->exit);
-  EXPECT_EQ(report->exit->exit_code, 42);
+MUST_ON(TimedStop, Stop, stop_returns_early_on_graceful_exit) {
+  expectStopTakes(0s, obedient(), 300s, StopOutcome::kStopped, 42);
 }
 
-MUST(Stop, stop_zero_timeout_kills_at_once) {
-  const ContainerId id = runReady(obedient());
-  const TimePoint begin = now();
-  const auto report = runtime().stop(id, {.timeout = 0s}, soon());
-  ASSERT_OK(report);
-  EXPECT_LT(now() - begin, slack());
-  EXPECT_EQ(report->outcome, StopOutcome::kKilled);
-  ASSERT_TRUE(report->exit);
-  EXPECT_EQ(report->exit->exit_code, 137) << "it was given the time to end by itself";
+MUST_ON(TimedStop, Stop, stop_zero_timeout_kills_at_once) {
+  // 137: it was not given the time to end by itself.
+  expectStopTakes(0s, obedient(), 0s, StopOutcome::kKilled, 137);
 }
 
-MUST(Stop, stop_subsecond_timeout_is_honoured) {
-  const ContainerId id = runReady(stubborn());
-  const TimePoint begin = now();
-  const auto report = runtime().stop(id, {.timeout = 700ms}, soon());
-  ASSERT_OK(report);
-  EXPECT_GE(now() - begin, 700ms) << "it was killed too early";
-  EXPECT_LT(now() - begin, 700ms + slack());
-  EXPECT_EQ(report->outcome, StopOutcome::kKilled);
+MUST_ON(TimedStop, Stop, stop_subsecond_timeout_is_honoured) {
+  expectStopTakes(700ms, stubborn(), 700ms, StopOutcome::kKilled, 137);
 }
 
 MUST(Stop, stop_timeout_longer_than_any_transport_timeout_is_honoured) {
@@ -266,6 +274,7 @@ MUST(Stop, remove_keeps_named_volumes, Capability::kLogs, Means::kFault) {
     spec.mounts = {{.type = Mount::Type::kVolume, .source = volume, .target = "/data"}};
     return spec;
   };
+  World::instance().owes(volume, [=] { removeVolumeFromEngine(volume); });
   const ContainerId writer = run(with_volume("echo kept > /data/file"));
   EXPECT_EQ(awaitExit(writer).exit_code, 0);
   EXPECT_OK(runtime().remove(writer, {.force = true, .anonymous_volumes = true}, soon()));
@@ -274,9 +283,8 @@ MUST(Stop, remove_keeps_named_volumes, Capability::kLogs, Means::kFault) {
   EXPECT_EQ(logged(reader), "kept\n");
   EXPECT_OK(runtime().remove(reader, {.force = true}, soon()));
   EXPECT_TRUE(engine->removeVolume(volume)) << "volume " << volume << " is left behind";
-  World::instance().owes(volume, [=] { removeVolumeFromEngine(volume); });
+  World::instance().owesNoLonger(volume);
 }
 
 }  // namespace
 }  // namespace control::conform
-  World::instance().owesNoLonger(volume);

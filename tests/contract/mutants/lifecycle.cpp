@@ -259,6 +259,46 @@ class RemoveKnowsNoNames final : public Decorator {
   }
 };
 
+class ExitTellsNoSignal final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<ExitWatch>> watchExit(const ContainerId& id,
+                                               const CallContext& context) override {
+    return spoil(inner().watchExit(id, context), [](auto wait, const CallContext& asked) {
+      auto exit = wait(asked);
+      if (exit) exit->signal.reset();
+      return exit;
+    });
+  }
+};
+
+template <class AnyResult>
+AnyResult denied(AnyResult answer) {
+  if (!answer) answer.error().effect = Effect::kNone;
+  return answer;
+}
+
+/// Takes what was not answered for not done.
+class LostAnswersDidNothing final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<StartOutcome> start(const ContainerId& id, const CallContext& context) override {
+    return denied(inner().start(id, context));
+  }
+  Result<SignalOutcome> signal(const ContainerId& id, Signal signal,
+                               const CallContext& context) override {
+    return denied(inner().signal(id, signal, context));
+  }
+  Result<RemoveOutcome> remove(const ContainerId& id, const RemoveOptions& options,
+                               const CallContext& context) override {
+    return denied(inner().remove(id, options, context));
+  }
+  Result<void> update(const ContainerId& id, const ResourceLimits& limits,
+                      const CallContext& context) override {
+    return denied(inner().update(id, limits, context));
+  }
+};
+
 class DuplicateCreateReplaces final : public Decorator {
  public:
   using Decorator::Decorator;
@@ -304,6 +344,8 @@ void addLifecycleMutants(std::map<std::string_view, MakeMutant>& all) {
   all.emplace("hang_holds_global_lock", makes<HangHoldsGlobalLock>());
   all.emplace("duplicate_create_replaces", makes<DuplicateCreateReplaces>());
   all.emplace("start_failure_kept_by_name", makes<StartFailureKeptByName>());
+  all.emplace("exit_tells_no_signal", makes<ExitTellsNoSignal>());
+  all.emplace("lost_answers_did_nothing", makes<LostAnswersDidNothing>());
   all.emplace("remove_knows_no_names", makes<RemoveKnowsNoNames>());
   all.emplace("destroy_removes_containers", makes<DestroyRemovesContainers>());
 }

@@ -30,6 +30,7 @@ const std::map<std::string_view, MakeMutant>& mutants() {
   static const auto kMutants = [] {
     std::map<std::string_view, MakeMutant> all{{"none", makes<Decorator>()}};
     addLifecycleMutants(all);
+    addLateMutants(all);
     addSpecificationMutants(all);
     addProcessMutants(all);
     addStreamMutants(all);

@@ -17,6 +17,7 @@ const std::map<std::string_view, MakeMutant>& mutants();
 
 // The same by subject.
 void addLifecycleMutants(std::map<std::string_view, MakeMutant>& all);
+void addLateMutants(std::map<std::string_view, MakeMutant>& all);
 void addSpecificationMutants(std::map<std::string_view, MakeMutant>& all);
 void addProcessMutants(std::map<std::string_view, MakeMutant>& all);
 void addStreamMutants(std::map<std::string_view, MakeMutant>& all);

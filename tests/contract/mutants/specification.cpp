@@ -48,6 +48,33 @@ void withoutHostname(ContainerSpec& spec) { spec.hostname.clear(); }
 void withoutLimits(ContainerSpec& spec) { spec.limits = {}; }
 void withoutLogLimit(ContainerSpec& spec) { spec.log_limit_bytes.reset(); }
 
+void withoutTheCapabilities(ContainerSpec& spec) {
+  spec.drop_capabilities.clear();
+  spec.add_capabilities.clear();
+}
+
+/// Follows the whole specification, and does not show a field of it.
+template <auto Forget>
+class InspectForgets final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<ContainerInfo> inspect(const ContainerId& id, const CallContext& context) override {
+    auto info = inner().inspect(id, context);
+    if (info) Forget(info->spec);
+    return info;
+  }
+};
+
+template <auto Member>
+void clear(ContainerSpec& spec) {
+  spec.*Member = {};
+}
+
+template <auto Member>
+MakeMutant inspectForgets() {
+  return makes<InspectForgets<clear<Member>>>();
+}
+
 /// Says yes, keeps the new limits to show them, and changes nothing.
 class UpdateChangesNothing final : public Decorator {
  public:
@@ -124,6 +151,19 @@ void addSpecificationMutants(std::map<std::string_view, MakeMutant>& all) {
   all["create_forgets_hostname"] = makes<Forgets<withoutHostname>>();
   all["create_forgets_limits"] = makes<Forgets<withoutLimits>>();
   all["create_forgets_log_limit"] = makes<Forgets<withoutLogLimit>>();
+  using Spec = ContainerSpec;
+  all["inspect_forgets_entrypoint"] = inspectForgets<&Spec::entrypoint>();
+  all["inspect_forgets_environment"] = inspectForgets<&Spec::environment>();
+  all["inspect_forgets_working_directory"] = inspectForgets<&Spec::working_directory>();
+  all["inspect_forgets_user"] = inspectForgets<&Spec::user>();
+  all["inspect_forgets_hostname"] = inspectForgets<&Spec::hostname>();
+  all["inspect_forgets_stop_signal"] = inspectForgets<&Spec::stop_signal>();
+  all["inspect_forgets_mounts"] = inspectForgets<&Spec::mounts>();
+  all["inspect_forgets_no_new_privileges"] = inspectForgets<&Spec::no_new_privileges>();
+  all["inspect_forgets_init"] = inspectForgets<&Spec::init>();
+  all["inspect_forgets_read_only_root"] = inspectForgets<&Spec::read_only_root>();
+  all["inspect_forgets_capabilities"] = makes<InspectForgets<withoutTheCapabilities>>();
+  all["inspect_forgets_log_limit"] = inspectForgets<&Spec::log_limit_bytes>();
   all["update_changes_nothing"] = makes<UpdateChangesNothing>();
   all["exec_forgets_user"] = makes<ExecForgetsTheUser>();
   all["ids_are_recycled"] = makes<IdsAreRecycled>();

@@ -1,0 +1,132 @@
+// Calls that end as they should, and too late.
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "contract/mutants/decorator.h"
+#include "contract/mutants/mutants.h"
+
+namespace control::conform {
+namespace {
+
+/// In real time, whatever the engine's clock: as somebody who looks every now and then whether the
+/// time has come.
+template <ErrorCode Code, class AnyResult>
+AnyResult late(AnyResult answer) {
+  if (!answer && answer.error().is(Code)) std::this_thread::sleep_for(std::chrono::seconds(3));
+  return answer;
+}
+
+template <ErrorCode Code>
+struct LateWatch final : WatchDecorator {
+  using WatchDecorator::WatchDecorator;
+  Result<ExitStatus> noticed(const CallContext& context) override {
+    return late<Code>(inner().noticed(context));
+  }
+  Result<ExitStatus> exited(const CallContext& context) override {
+    return late<Code>(inner().exited(context));
+  }
+};
+
+template <ErrorCode Code, class Base, class Item>
+struct LateNext final : Base {
+  using Base::Base;
+  Result<std::optional<Item>> next(const CallContext& context) override {
+    return late<Code>(Base::next(context));
+  }
+};
+
+template <ErrorCode Code>
+class LateWaits final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<ExitWatch>> watchExit(const ContainerId& id,
+                                               const CallContext& context) override {
+    return wrapped<LateWatch<Code>>(inner().watchExit(id, context));
+  }
+};
+
+template <ErrorCode Code>
+class LateStreams final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<LogStream>> logs(const ContainerId& id, const LogOptions& options,
+                                          const CallContext& context) override {
+    return wrapped<LateNext<Code, StreamDecorator<Output>, Output>>(
+        inner().logs(id, options, context));
+  }
+  Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
+                                              const CallContext& context) override {
+    return wrapped<LateNext<Code, StreamDecorator<Event>, Event>>(inner().events(filter, context));
+  }
+};
+
+template <ErrorCode Code>
+class LateCalls final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<SignalOutcome> signal(const ContainerId& id, Signal signal,
+                               const CallContext& context) override {
+    return late<Code>(inner().signal(id, signal, context));
+  }
+};
+
+/// Of a process that reads nothing, with no room for a byte on the way.
+template <ErrorCode Code>
+class LateWrite final : public ConsoleDecorator<Console> {
+ public:
+  LateWrite(std::unique_ptr<Console> inner, Clock& clock)
+      : ConsoleDecorator(std::move(inner)), clock_(clock) {}
+  Result<void> write(std::string_view, const CallContext& context) override {
+    return late<Code>(wait(context));
+  }
+
+ private:
+  Result<void> wait(const CallContext& context) {
+    std::mutex mutex;
+    std::condition_variable wake;
+    const std::stop_callback cancelled(context.cancellation, [&] {
+      const std::lock_guard lock(mutex);
+      wake.notify_all();
+    });
+    std::unique_lock lock(mutex);
+    for (;;) {
+      if (context.cancellation.stop_requested()) return Error{.code = ErrorCode::kCancelled};
+      if (clock_.now() >= context.deadline) return Error{.code = ErrorCode::kDeadlineExceeded};
+      clock_.waitUntil(lock, wake, context.deadline);
+    }
+  }
+
+  Clock& clock_;
+};
+
+template <ErrorCode Code>
+class LateWrites final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<Console>> attach(const ContainerId& id, const AttachOptions& options,
+                                          const CallContext& context) override {
+    auto console = inner().attach(id, options, context);
+    if (!console) return console;
+    return std::unique_ptr<Console>(
+        std::make_unique<LateWrite<Code>>(std::move(*console), clock()));
+  }
+};
+
+}  // namespace
+
+void addLateMutants(std::map<std::string_view, MakeMutant>& all) {
+  using enum ErrorCode;
+  all["waits_end_late"] = makes<LateWaits<kDeadlineExceeded>>();
+  all["waits_are_cancelled_late"] = makes<LateWaits<kCancelled>>();
+  all["streams_end_late"] = makes<LateStreams<kDeadlineExceeded>>();
+  all["streams_are_cancelled_late"] = makes<LateStreams<kCancelled>>();
+  all["calls_end_late"] = makes<LateCalls<kDeadlineExceeded>>();
+  all["calls_are_cancelled_late"] = makes<LateCalls<kCancelled>>();
+  all["writes_end_late"] = makes<LateWrites<kDeadlineExceeded>>();
+  all["writes_are_cancelled_late"] = makes<LateWrites<kCancelled>>();
+}
+
+}  // namespace control::conform
