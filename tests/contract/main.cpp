@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -43,7 +44,11 @@ void cleanUpWhenInterrupted() {
     ::alarm(3 * kCleanUpLimit.count());
     World& world = World::instance();
     world.interrupted().request_stop();
-    const auto swept = world.sweep();
+    auto swept = world.sweep();
+    // The engine may still be at what a call had asked for that was abandoned.
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    if (swept)
+      if (const auto more = world.sweep(); more) *swept += *more;
     if (swept)
       complain("clean-up: " + std::to_string(*swept) + " containers removed\n");
     else
@@ -177,6 +182,11 @@ int main(int count, char** arguments) {
   // In every thread there will be: one of them waits for these.
   const sigset_t signals = endingSignals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  const auto code = runApart(options->limit, [&] { return run(*options); });
+  const auto code = runApart(options->limit, [&] {
+    const int verdict = run(*options);
+    // Whoever cleans up ends the process.
+    while (World::instance().interrupted().stop_requested()) ::pause();
+    return verdict;
+  });
   return code ? *code : fail(code.error());
 }

@@ -120,6 +120,7 @@ expect 2 'line 1: an exit has an exit_code or a signal, not both' --runtime "moc
 
 # endedBy SIGNAL WANTED-EXIT-CODE: in the middle of a stop that takes 11 s.
 endedBy() {
+  : >"$work/out"  # what the run before has said is none of this one
   ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:handle_segv=0 \
     "$program" --runtime "mock:///ended-by-$1?clock=real" --filter 'stop_timeout_longer*' >"$work/out" 2>&1 &
   pid=$!
@@ -177,6 +178,7 @@ expect 1 'Which is: exited' --runtime mutant:///inspect_exited_is_unknown \
   --filter inspect_after_exit_reports_exit_status
 
 # A second signal waits for nothing: the clean-up of this one would take all its time.
+: >"$work/out"
 "$program" --runtime mutant:///list_never_returns_either --filter "$hangs" >"$work/out" 2>&1 &
 pid=$!
 awaitLine() {

@@ -83,12 +83,12 @@ MUST(Pull, image_is_visible_at_once_after_pull, Capability::kPull, Means::kFault
   if (!reference) return skip("no image is named that can be pulled (--pullable)");
   EXPECT_CODE(runtime().findImage(*reference, soon()), kImageNotFound);
   if (!isMock())
-    World::instance().owes(*reference, [name = *reference] { removeImageFromEngine(name); });
+    World::instance().owes(*reference, [name = *reference] { return removeImageFromEngine(name); });
   ASSERT_OK(drain(runtime().pull(*reference, {}, soon()), soon()));
   const auto image = runtime().findImage(*reference, soon());
   ASSERT_OK(image);
   EXPECT_FALSE(image->id.empty());
-  EXPECT_TRUE(engine->removeImage(*reference));
+  ASSERT_TRUE(engine->removeImage(*reference));
   World::instance().owesNoLonger(*reference);
 }
 

@@ -87,8 +87,6 @@ MUST(Start, nonzero_exit_is_not_an_error) {
     ASSERT_OK(exit);
     EXPECT_EQ(exit->exit_code, code);
     EXPECT_EQ(look(id).error, "");
-    if (isVirtual()) continue;
-    if (code != 1) break;  // each costs a real engine half a second
   }
 }
 

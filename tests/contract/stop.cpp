@@ -274,7 +274,7 @@ MUST(Stop, remove_keeps_named_volumes, Capability::kLogs, Means::kFault) {
     spec.mounts = {{.type = Mount::Type::kVolume, .source = volume, .target = "/data"}};
     return spec;
   };
-  World::instance().owes(volume, [=] { removeVolumeFromEngine(volume); });
+  World::instance().owes(volume, [=] { return removeVolumeFromEngine(volume); });
   const ContainerId writer = run(with_volume("echo kept > /data/file"));
   EXPECT_EQ(awaitExit(writer).exit_code, 0);
   EXPECT_OK(runtime().remove(writer, {.force = true, .anonymous_volumes = true}, soon()));
@@ -282,7 +282,7 @@ MUST(Stop, remove_keeps_named_volumes, Capability::kLogs, Means::kFault) {
   EXPECT_EQ(awaitExit(reader).exit_code, 0);
   EXPECT_EQ(logged(reader), "kept\n");
   EXPECT_OK(runtime().remove(reader, {.force = true}, soon()));
-  EXPECT_TRUE(engine->removeVolume(volume)) << "volume " << volume << " is left behind";
+  ASSERT_TRUE(engine->removeVolume(volume)) << "volume " << volume << " is left behind";
   World::instance().owesNoLonger(volume);
 }
 

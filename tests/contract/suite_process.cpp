@@ -75,6 +75,7 @@ sigset_t passedOn() {
   std::cout.flush();
   std::fflush(nullptr);
   shared->verdict = verdict;
+  Scratch::remove();  // the other process may be gone
   std::exit(verdict);
 }
 
@@ -220,7 +221,7 @@ void nowRuns(const char* behaviour) { shared->behaviour = behaviour; }
 
 void endSuite(int verdict) {
   shared->verdict = verdict;
-  Scratch::remove();  // the other process may be gone
+  Scratch::remove();
   ::_exit(verdict);
 }
 

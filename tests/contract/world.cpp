@@ -152,16 +152,17 @@ Result<void> World::readExpected() {
 
 Result<std::size_t> World::sweep() {
   auto swept = sweepContainers();
-  std::map<std::string, std::function<void()>> owed;
+  std::map<std::string, std::function<bool()>> owed;
   {
     const std::lock_guard lock(mutex_);
-    owed.swap(owed_);
+    owed = owed_;
   }
-  for (const auto& [what, take_back] : owed) take_back();
+  for (const auto& [what, take_back] : owed)
+    if (take_back()) owesNoLonger(what);
   return swept;
 }
 
-void World::owes(const std::string& what, std::function<void()> take_back) {
+void World::owes(const std::string& what, std::function<bool()> take_back) {
   const std::lock_guard lock(mutex_);
   owed_.emplace(what, std::move(take_back));
 }

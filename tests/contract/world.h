@@ -38,8 +38,8 @@ class World {
   /// Removes whatever of this run is left. The number of containers that were.
   Result<std::size_t> sweep();
   /// What else a behaviour is about to make, and how it is taken back: by sweep(), without a word,
-  /// unless the behaviour has done so itself.
-  void owes(const std::string& what, std::function<void()> take_back);
+  /// until it succeeds or the behaviour has done so itself.
+  void owes(const std::string& what, std::function<bool()> take_back);
   void owesNoLonger(const std::string& what);
 
   Result<std::shared_ptr<ContainerRuntime>> open(const std::string& uri,
@@ -100,7 +100,7 @@ class World {
   std::stop_source interrupted_{};
   mutable std::mutex mutex_{};
   std::vector<std::string> needlessly_listed_{};         ///< guarded by mutex_
-  std::map<std::string, std::function<void()>> owed_{};  ///< guarded by mutex_
+  std::map<std::string, std::function<bool()>> owed_{};  ///< guarded by mutex_
 };
 
 }  // namespace control::conform
