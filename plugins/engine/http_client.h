@@ -42,7 +42,8 @@ class HttpStream {
   /// kUnavailable: it was cut. kCancelled, kDeadlineExceeded leave the stream usable.
   Result<bool> read(std::string& out, const CallContext& context);
 
-  /// kCancelled, kDeadlineExceeded: the call must end, although bytes that are of no use still come.
+  /// kCancelled, kDeadlineExceeded: the call must end, although bytes that are of no use still
+  /// come.
   Result<void> check(const CallContext& context) const;
 
   /// The rest of the body.
