@@ -5,7 +5,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
+#include <future>
+#include <stop_token>
+#include <thread>
 
 #include <libcontrol/testing/mock_control.h>
 
@@ -66,8 +70,10 @@ class MockFaults final : public Faults {
   }
   void release(ContainerRuntime&, const ContainerId& id) override {
     (void)control_.setHung(id, false);
+    useUp();
   }
   bool hangCalls() override {
+    useUp();
     return inject({.when = {.times = 1}, .then = {.hang = testing::CallPhase::kBefore}});
   }
   bool loseAnswerTo(ChangingCall call) override {
@@ -119,6 +125,20 @@ class MockFaults final : public Faults {
   }
 
  private:
+  /// A call that was cancelled before it began has left its rule to the next one.
+  void useUp() {
+    while (!control_.unusedRules().empty()) {
+      std::stop_source stop;
+      auto info = std::async(std::launch::async, [&] {
+        return runtime_->info({.cancellation = stop.get_token()}).has_value();
+      });
+      while (!control_.unusedRules().empty())
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      stop.request_stop();
+      info.get();
+    }
+  }
+
   bool inject(testing::Rule rule) { return control_.inject(std::move(rule)).has_value(); }
 
   const std::shared_ptr<ContainerRuntime> runtime_;  ///< the owner of control_

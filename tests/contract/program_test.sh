@@ -156,6 +156,11 @@ grep -q 'by signal 6 (Aborted)' "$work/out" || die "it did not say by which sign
 expect 1 "neither info\(\)\.endpoint \('.*'\) nor the path of --runtime \('/extension.*'\) is a" \
   --runtime mutant:///extension_for_any_name --filter hung_container_does_not_block_others
 
+# A skip for want of a capability, which is on no list.
+expect 1 '^  SKIP  stats_of_stopped_is_wrong_state: the engine has not the capability stats' \
+  --runtime mutant:///lists_no_stats --filter stats_of_stopped_is_wrong_state
+grep -q ' 0 failed, 1 skips not listed' "$work/out" || die "the sums are wrong"
+
 # No image to pull is no excuse where one is named.
 pulled=image_is_visible_at_once_after_pull
 echo "$pulled: no image is named that can be pulled (--pullable)" >"$work/no-image.txt"

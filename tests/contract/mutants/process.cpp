@@ -102,6 +102,16 @@ class InfoThrows final : public Decorator {
   Result<RuntimeInfo> info(const CallContext&) override { throw std::runtime_error("no info"); }
 };
 
+class ListsNoStats final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<RuntimeInfo> info(const CallContext& context) override {
+    auto info = Decorator::info(context);
+    if (info) std::erase(info->capabilities, Capability::kStats);
+    return info;
+  }
+};
+
 CallContext patient(CallContext context) {
   context.deadline = TimePoint::max();
   return context;
@@ -198,6 +208,7 @@ void addProcessMutants(std::map<std::string_view, MakeMutant>& all) {
                 std::fputs("these are my last words\n", stderr);
                 std::abort();
               }));
+  all.emplace("lists_no_stats", makes<ListsNoStats>());
   all.emplace("info_throws", makes<InfoThrows>());
   all.emplace("throws", beside([] { throw std::runtime_error("no such luck"); }));
   all.emplace("throws_an_int", beside([] { throw 5; }));
