@@ -25,7 +25,8 @@ std::string randomText() {
 }  // namespace
 
 World& World::instance() {
-  static World world;
+  // Lives for ever: other threads still look at it when a plugin ends the process.
+  static World& world = *new World;
   return world;
 }
 
