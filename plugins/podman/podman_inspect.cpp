@@ -78,6 +78,9 @@ std::vector<std::string> entrypointOf(const JsonValue& root, const JsonValue& co
   if (joined.empty()) return {};
   std::vector<std::string> words = strings(root["Args"]);
   words.insert(words.begin(), root["Path"].stringOrEmpty());
+  // The engine's own init stands in front: "/run/podman-init --".
+  if (root["HostConfig"]["Init"].isTrue() && words.size() > 2 && words[1] == "--")
+    words.erase(words.begin(), words.begin() + 2);
   const bool fits = words.size() > command.size() &&
                     std::equal(command.begin(), command.end(),
                                words.end() - static_cast<std::ptrdiff_t>(command.size()));

@@ -207,7 +207,8 @@ Result<void> Supervisor::Core::accept(const std::string& name, JobPtr job) {
     }
     const JobPtr& active = (*entry)->active;
     // What it would have seen is looked at afterwards.
-    if (is_stop && job && job->kill_requested && active && active->isLook() && (*entry)->container)
+    if (is_stop && job && job->kill_requested && active && active->type == Job::Type::kReconcile &&
+        (*entry)->container)
       active->cancel.request_stop();
     if (job && job->type == Job::Type::kRemove && active && active->type == Job::Type::kCreate)
       active->cancel.request_stop();

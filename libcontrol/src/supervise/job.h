@@ -61,7 +61,6 @@ struct Job {
   bool isStart() const {
     return type == Type::kStart || type == Type::kRestart || isAutomaticStart();
   }
-  bool isLook() const { return type == Type::kReconcile || type == Type::kObserveExit; }
   bool isAutomaticStart() const { return type == Type::kAutoRestart || type == Type::kRestore; }
   std::string operationId() const { return asked.empty() ? "" : asked.front().operation_id; }
 };

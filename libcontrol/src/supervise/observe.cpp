@@ -81,7 +81,8 @@ void Supervisor::Core::observeExit(const EntryPtr& entry) {
     watcher_.rearm(watch->pollFd(), entry->watch_token);
     return;
   }
-  const auto exit = noticed ? watch->exited(lookContext(*entry)) : noticed;
+  // It has ended, and an engine that is slow to say how will be believed: not so soon given up.
+  const auto exit = noticed ? watch->exited(callContext()) : noticed;
   if (exit) {
     runEnded(entry, *exit);
     // Somebody may have started it again, and that may have been told before we knew of the end.

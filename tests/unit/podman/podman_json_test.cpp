@@ -284,6 +284,8 @@ TEST(PodmanInspect, FindsTheWordsOfAnEntrypoint) {
   const std::vector<std::string> expected = {"/a b", "c"};
   EXPECT_EQ(words(R"("/a b c")", R"("Path":"/a b","Args":["c","x","y z"])"), expected);
   EXPECT_EQ(words(R"(["/a b","c"])", R"("Path":"/a b","Args":["c","x","y z"])"), expected);
+  const std::string init = R"("HostConfig":{"Init":true},"Path":"/run/podman-init",)";
+  EXPECT_EQ(words(R"("/a b c")", init + R"("Args":["--","/a b","c","x","y z"])"), expected);
   EXPECT_EQ(words(R"("/a b c")", R"("Path":"/other","Args":[])"),
             std::vector<std::string>{"/a b c"});
 }
