@@ -115,7 +115,7 @@ HEAD
     printf '| %s | %s |' "$name" "$level"
     for column in "${columns[@]}"; do printf ' %s |' "$(cell "$name" "$column")"; done
     printf '\n'
-  done < <("$suite" --list)
+  done < <("$suite" --list | sort --stable --key=1,1)
   for column in "${columns[@]}"; do
     grep -E '^  skip  ' "$work/$column.log" >"$work/skips" || continue
     printf '\n## Skipped on %s\n\n' "$(cat "$work/$column.title")"
