@@ -13,8 +13,8 @@ Error missing(std::string_view what) {
 
 std::string plainErrorText(std::string_view body) {
   while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.remove_suffix(1);
-  constexpr std::size_t kMaxText = 2000;
-  return std::string(body.substr(0, kMaxText));
+  constexpr std::size_t kLongest = 2000;
+  return std::string(body.substr(0, kLongest));
 }
 
 Error refusal(int status, ErrorCode code, const std::string& text) {
