@@ -144,11 +144,12 @@ Result<StopOptions> Supervisor::Core::nextStopAttempt(Entry& entry, Job& job) {
 
 Result<Stopped> Supervisor::Core::stopContainer(Entry& entry, Job& job) {
   if (!entry.container) return Stopped{};
-  if (!job.kill_requested) learn(entry);
-  std::unique_lock ladder_lock(entry.mutex);
-  const bool climbs = entry.climbs(job.stop);
-  ladder_lock.unlock();
-  if (climbs) {
+  const auto locked = [&](const auto& look) {
+    const std::lock_guard lock(entry.mutex);
+    return look();
+  };
+  if (!locked([&] { return job.kill_requested; })) learn(entry);
+  if (locked([&] { return entry.climbs(job.stop); })) {
     auto ended = climb(entry, job);
     if (!ended) return ended.error();
     if (*ended) return **std::move(ended);

@@ -196,9 +196,9 @@ TEST_F(Health, SaysWhetherItsThreadTurns) {
 TEST_F(Health, SaysThatItsThreadDoesNotTurn) {
   std::promise<void> stuck;
   std::promise<void> let_go;
-  source_.before_next = [&] {
+  source_.before_next = [&, gone = let_go.get_future().share()] {
     stuck.set_value();
-    let_go.get_future().wait();
+    gone.wait();
   };
   Client client(server_.port());
   ASSERT_TRUE(client.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -207,6 +207,7 @@ TEST_F(Health, SaysThatItsThreadDoesNotTurn) {
   EXPECT_FALSE(server_.turns());
   EXPECT_FALSE(server_.turns());
   let_go.set_value();
+  EXPECT_THAT(client.receive(), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(Health, AnswersHeadAsGetWithoutTheBody) {

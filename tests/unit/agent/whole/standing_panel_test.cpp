@@ -48,6 +48,7 @@ class StandingPanel : public AgentOnMock {
       EXPECT_TRUE(reads([&] { return ends_.contains(id); }));
       std::ofstream(config_.data_dir + '/' + server + "/world") << std::string(kMiB / 2, 'x');
     }
+    const std::lock_guard lock(mutex_);
     results_ = 0;
     most_ = 0;
   }
