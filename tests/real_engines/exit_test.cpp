@@ -136,12 +136,16 @@ TEST_F(EngineTest, SignalToAStoppedContainerReportsNotRunning) {
 }
 
 TEST_F(EngineTest, OomIsReported) {
-  ContainerSpec spec = shell("tail /dev/zero");
+  // Not before its start is over: of a cgroup that has gone nobody can ask.
+  ContainerSpec spec =
+      shell("trap 'exec tail /dev/zero' USR1; echo ready; while :; do sleep 0.1; done");
   spec.limits = {.memory_bytes = 16 << 20, .memory_swap_bytes = 16 << 20};
   const ContainerId id = make(spec);
   const auto watch = runtime_->watchExit(id, soon());
   ASSERT_TRUE(watch);
   ASSERT_TRUE(runtime_->start(id, soon()));
+  awaitOutput(id);
+  ASSERT_TRUE(runtime_->signal(id, Signal{SIGUSR1}, soon()));
   const auto exit = (*watch)->exited(soon());
   ASSERT_TRUE(exit) << exit.error().message;
   EXPECT_EQ(exit->oom_killed, true);

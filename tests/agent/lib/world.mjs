@@ -27,7 +27,7 @@ export const programs = {
   crash: 'sleep 0.5; exit 7',
   finish: 'sleep 0.5; exit 0',
   /** Takes memory until it is stopped. */
-  hungry: 'sleep 0.3; tail /dev/zero',
+  hungry: 'sleep 1; tail /dev/zero',
 };
 
 export class World {
