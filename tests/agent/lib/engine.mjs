@@ -33,7 +33,8 @@ export class Engine {
     try {
       return await this.request('GET', `/containers/ctrl-alt-play-${serverId}/json`);
     } catch (error) {
-      if (error.status === 404) return null;
+      // Podman says it with 500 where the container goes while it is looked at.
+      if (error.status === 404 || /no such container/.test(error.message)) return null;
       throw error;
     }
   }
