@@ -326,8 +326,9 @@ class Supervisor {
 
   bool engineReachable() const noexcept;
 
-  /// Whether the thread that restarts, deadlines and lists hang on has turned since the last call;
-  /// true at first. For a watchdog that asks every few seconds. Blocking: none.
+  /// Whether the threads that restarts, deadlines and lists, events and exits, and consoles hang on
+  /// have turned since the last call; true at first. For a watchdog that asks every few seconds.
+  /// Blocking: none.
   bool turns();
 
  private:

@@ -63,6 +63,9 @@ class Consoles {
   Result<void> send(const std::string& entry, const RunId& run, std::string line,
                     const CallContext& context, ConsoleInput::Done done);
 
+  /// Whether the thread that reads them has turned since the last call; true at first.
+  bool turns() noexcept { return thread_.turns(); }
+
   /// Ends reading; jobs that were submitted must have ended before it is destroyed, which saves.
   void stop();
 

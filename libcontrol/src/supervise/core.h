@@ -54,7 +54,11 @@ class Supervisor::Core {
   // engine.cpp
   void open(const CallContext& context);
   Result<std::optional<ContainerSpec>> nextSpec(const std::string& name) const;
-  bool turns() { return timers_.turns(); }
+  bool turns() {
+    const bool times = timers_.turns();
+    const bool watches = watcher_.turns();
+    return consoles_.turns() && times && watches;
+  }
   bool engineReachable() const noexcept { return reachable_.load(); }
   std::vector<Orphan> orphans() const;
 

@@ -64,9 +64,16 @@ void LogThread::wake() noexcept {
   [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
 }
 
+bool LogThread::turns() noexcept {
+  const bool turned = pulse_.ask();
+  wake();
+  return turned;
+}
+
 void LogThread::run() {
   std::array<epoll_event, 64> ready{};
   for (;;) {
+    pulse_.turned();
     {
       // Before the wait: the wake-up of a stop may have been read together with another one.
       const std::lock_guard lock(mutex_);

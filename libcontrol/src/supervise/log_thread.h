@@ -13,6 +13,8 @@
 
 #include <libcontrol/streams.h>
 
+#include "supervise/pulse.h"
+
 namespace control {
 
 /// One thread that reads any number of log streams. Each gets so much of a turn, so that one that
@@ -37,6 +39,8 @@ class LogThread {
   void add(std::uint64_t token, std::unique_ptr<LogStream> stream);
   /// Ends a stream without a further word of it; what is told at this moment may still come.
   void remove(std::uint64_t token);
+  /// Whether the thread has turned since the last call; true at first. For who watches it.
+  bool turns() noexcept;
   /// Ends all. Nothing is told once it has returned; the other calls remain harmless.
   void stop();
 
@@ -50,6 +54,7 @@ class LogThread {
   const Callbacks callbacks_;
   const int epoll_;
   const int wake_;
+  Pulse pulse_;
   std::mutex mutex_;
   // Guarded by mutex_.
   std::vector<std::pair<std::uint64_t, std::unique_ptr<LogStream>>> added_;

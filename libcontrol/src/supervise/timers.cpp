@@ -1,7 +1,5 @@
 #include "supervise/timers.h"
 
-#include <utility>
-
 namespace control {
 
 Timers::Timers(std::shared_ptr<Clock> clock)
@@ -25,15 +23,16 @@ void Timers::stop() {
 }
 
 bool Timers::turns() {
+  const bool turned = pulse_.ask();
   const std::lock_guard lock(mutex_);
   changed_.notify_all();
-  return !std::exchange(asked_, true);
+  return turned;
 }
 
 void Timers::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    asked_ = false;
+    pulse_.turned();
     const TimePoint next = pending_.empty() ? TimePoint::max() : pending_.begin()->first;
     if (next > clock_->now()) {
       clock_->waitUntil(lock, changed_, next);

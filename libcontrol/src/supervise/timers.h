@@ -9,6 +9,8 @@
 
 #include <libcontrol/call.h>
 
+#include "supervise/pulse.h"
+
 namespace control {
 
 /// Runs functions at moments of a Clock, on one thread of its own. The functions must not block.
@@ -38,7 +40,7 @@ class Timers {
   std::condition_variable changed_;
   std::multimap<TimePoint, std::function<void()>> pending_;
   bool stopping_ = false;
-  bool asked_ = false;  ///< whether it turns, since it last did
+  Pulse pulse_;
   std::thread thread_;
 };
 

@@ -74,9 +74,16 @@ void Watcher::wake() noexcept {
   [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
 }
 
+bool Watcher::turns() noexcept {
+  const bool turned = pulse_.ask();
+  wake();
+  return turned;
+}
+
 void Watcher::run() {
   std::array<epoll_event, 64> ready{};
   for (;;) {
+    pulse_.turned();
     const int count = ::epoll_wait(epoll_, ready.data(), ready.size(), -1);
     for (int i = 0; i < count; ++i) {
       const std::uint64_t token = ready[static_cast<std::size_t>(i)].data.u64;

@@ -8,6 +8,8 @@
 
 #include <libcontrol/streams.h>
 
+#include "supervise/pulse.h"
+
 namespace control {
 
 /// One thread that waits on the descriptors of exit watches and of the event stream.
@@ -36,6 +38,9 @@ class Watcher {
   /// Reads `stream` from now on, in place of an earlier one.
   void follow(std::unique_ptr<EventStream> stream);
 
+  /// Whether the thread has turned since the last call; true at first. For who watches it.
+  bool turns() noexcept;
+
   /// No callback comes once it has returned; the other calls remain harmless.
   void stop();
 
@@ -48,6 +53,7 @@ class Watcher {
   const Callbacks callbacks_;
   int epoll_;
   int wake_;
+  Pulse pulse_;
   std::mutex mutex_;
   std::uint64_t next_token_;                 ///< guarded by mutex_
   std::unique_ptr<EventStream> new_stream_;  ///< guarded by mutex_
