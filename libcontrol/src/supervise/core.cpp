@@ -381,9 +381,8 @@ void Supervisor::Core::setState(Entry& entry, EntryState state, std::optional<Re
   {
     const std::lock_guard lock(entry.mutex);
     transition.previous = entry.state;
-    const bool is_news = entry.state != state || transition.failed ||
-                         (reason == Reason::kRemoved && entry.reason != reason);
-    if (!is_news) return;
+    const bool failed_otherwise = state == EntryState::kFailed && entry.reason != reason;
+    if (entry.state == state && !transition.failed && !failed_otherwise) return;
     entry.state = state;
     entry.reason = reason;
     if (!transition.container) transition.container = entry.container;

@@ -19,9 +19,9 @@ enum class Wanted {
   kStopped,
   kRunning,
   kFailed,
-  // In the file alone, of what may end before there is a container, or after there was one.
-  kMade,  ///< and then running
-  kGone,
+  // In the file alone, of what may have no container: that is no loss.
+  kMade,  ///< it is being made, and is to run then
+  kGone,  ///< it is being removed
 };
 
 /// What somebody wants of one entry.

@@ -7,6 +7,7 @@ namespace control {
 namespace {
 
 constexpr Duration kLookAgainDelay = std::chrono::seconds(2);
+
 }  // namespace
 
 // ---- exits ----
