@@ -310,6 +310,7 @@ Result<void> Connection::send(std::string_view bytes, std::size_t& sent, WaitSco
 }
 
 Result<bool> Connection::receive(std::string& out, WaitScope& scope) {
+  if (auto ended = scope.checkReading(); !ended) return ended.error();
   char buffer[kReceiveBytes];
   for (;;) {
     if (scope.wakeup().cancelled()) return cancelledError();

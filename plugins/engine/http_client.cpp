@@ -38,9 +38,6 @@ Result<void> exchangeHead(Connection& connection, const HttpRequest& request,
     } else if (auto fed = reader.feed(bytes, body); !fed) {
       return fed;
     }
-    if (reader.headComplete()) break;
-    // A peer that never pauses is never waited for.
-    if (auto ended = scope.check(); !ended) return ended;
   }
   return {};
 }
@@ -55,8 +52,6 @@ Result<void> readBody(Connection& connection, WaitScope& scope, HttpReader& read
     if (!more) return more.error();
     if (!*more) return reader.finish();
     if (auto fed = reader.feed(bytes, body); !fed) return fed;
-    if (reader.complete()) break;
-    if (auto ended = scope.check(); !ended) return ended;
   }
   return {};
 }
@@ -113,8 +108,6 @@ Result<void> HttpStream::awaitHead(const CallContext& context) {
     if (!more) return more.error();
     if (!*more) return reader_.finish();
     if (auto fed = reader_.feed(bytes, early_); !fed) return fed;
-    if (reader_.headComplete()) break;
-    if (auto ended = scope.check(); !ended) return ended;
   }
   if (!early_.empty() || reader_.complete()) keepReadable(true);
   return {};
@@ -139,9 +132,7 @@ Result<bool> HttpStream::read(std::string& out, const CallContext& context) {
       return false;
     }
     if (auto fed = reader_.feed(bytes, out); !fed) return fed.error();
-    if (out.size() > before) break;
-    if (reader_.complete()) return false;
-    if (auto ended = scope.check(); !ended) return ended.error();
+    if (reader_.complete() && out.size() == before) return false;
   }
   return true;
 }

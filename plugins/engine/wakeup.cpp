@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <utility>
 
 #include "engine/descriptor.h"
 
@@ -70,6 +71,10 @@ Result<void> WaitScope::check() const {
   if (context_.deadline != TimePoint::max() && clock_.now() >= context_.deadline)
     return deadlineError();
   return {};
+}
+
+Result<void> WaitScope::checkReading() {
+  return std::exchange(has_read_, true) ? check() : Result<void>();
 }
 
 Result<void> WaitScope::wait(int fd, short events) {

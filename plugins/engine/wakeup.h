@@ -51,6 +51,9 @@ class WaitScope {
 
   /// kCancelled or kDeadlineExceeded when the call must end now.
   Result<void> check() const;
+  /// The same before each reading but the first: what is there already is taken even with a
+  /// deadline in the past, and from a peer that never pauses no more than that.
+  Result<void> checkReading();
 
   TimePoint deadline() const noexcept { return context_.deadline; }
   Clock& clock() const noexcept { return clock_; }
@@ -69,6 +72,7 @@ class WaitScope {
   Wakeup& wakeup_;
   const CallContext& context_;
   Clock& clock_;
+  bool has_read_ = false;
   std::optional<std::stop_callback<Signal>> callback_{};
 };
 
