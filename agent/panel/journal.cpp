@@ -12,6 +12,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "agent/panel/dedup.h"
 #include "agent/panel/json_plain.h"
 #include "agent/panel/json_text.h"
 
@@ -23,8 +24,8 @@ using control::ErrorCode;
 using control::Result;
 
 /// A file is full when it holds what must be remembered; the one before it holds as much.
-constexpr std::size_t kCommands = 4096;
-constexpr auto kAge = std::chrono::minutes(10);
+constexpr std::size_t kCommands = AnsweredIds::kIds;
+constexpr control::Duration kAge = AnsweredIds::kAge;
 /// Or when it is so large: more than as many commands of usual ids and messages take.
 constexpr std::size_t kLargestFile = 4 * 1024 * 1024;
 constexpr std::size_t kLongestLine = 8192;
