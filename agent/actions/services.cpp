@@ -7,9 +7,9 @@
 
 #include "agent/actions/create_payload.h"
 #include "agent/disk/disk_watch.h"
-#include "agent/files/backup.h"
 #include "agent/files/left_overs.h"
 #include "agent/files/patience.h"
+#include "agent/files/replacement.h"
 #include "agent/log.h"
 #include "agent/panel/command.h"
 #include "agent/panel/refusal.h"

@@ -18,7 +18,6 @@
 
 #include "agent/files/digest.h"
 #include "agent/files/ignored.h"
-#include "agent/files/mounts.h"
 #include "agent/files/pack.h"
 #include "agent/files/staging.h"
 #include "agent/files/temporary_name.h"
@@ -33,8 +32,6 @@ constexpr const char* kArchive = ".tar.zst";
 constexpr const char* kInfo = ".info";
 /// Names that no backup has.
 constexpr const char* kUnfinished = ".unfinished-";
-/// What takes the place of a server's directory, beside it; the server's id and a '-' follow.
-const std::string kRestoring = ".restoring-";
 
 /// Held while the two files of a backup get or lose their names: whoever has it sees half of one
 /// only where an agent was killed.
@@ -135,21 +132,6 @@ void dressAsBefore(int fd, const ArchiveEntry& entry) {
   if (::fchmod(fd, entry.permissions) != 0) refuseErrno(errno, '/' + entry.path);
 }
 
-void removeTree(int directory, const DiskQuota& quota, const std::string& name,
-                const Patience& patience) {
-  if (quota.remove(directory, name.c_str()) != 0) removeEntry(directory, name.c_str(), patience);
-}
-
-/// The names in the directory that agents before this one gave.
-std::vector<std::string> leftOvers(int directory, const std::string& prefix) {
-  std::vector<std::string> left;
-  forEachName(directory, [&](const char* name) {
-    if (isLeftOver(name, prefix)) left.emplace_back(name);
-    return true;
-  });
-  return left;
-}
-
 /// The id of the backup that the file describes.
 std::optional<std::string> describedBy(const std::string_view file) {
   if (file.starts_with('.') || !file.ends_with(kInfo)) return std::nullopt;
@@ -169,85 +151,10 @@ void removeLoneDescriptions(int directory) {
   for (const std::string& name : lone) ::unlinkat(directory, name.c_str(), 0);
 }
 
-/// The directory that takes a server's place, beside it.
-class Replacement {
- public:
-  Replacement(const RestoreTo& to, const std::string& server_id, const Patience& patience)
-      : server_id_(server_id),
-        quota_(to.quota),
-        replaced_(to.replaced),
-        all_(openOwnDirectory(to.data_dir)) {
-    if (!all_) refuseErrno(errno, "/");
-    refuseMounts();
-    removeUnfinishedRestores(all_.get(), quota_, server_id, patience);
-    name_ = temporaryName(kRestoring + server_id + '-');
-    if (const int error = quota_.make(all_.get(), name_.c_str()); error != 0)
-      refuseErrno(error, "/");
-    made_ = openDirectoryIn(all_.get(), name_.c_str());
-    if (!made_) refuseErrno(errno, "/");
-    if (to.limit_bytes > 0 && quota_.limit(made_.get(), to.limit_bytes) != 0)
-      most_ = to.limit_bytes;
-  }
-  /// Whatever is in it now: what was made, or what was there before.
-  ~Replacement() { replaced_(name_); }
-  Replacement(const Replacement&) = delete;
-  Replacement& operator=(const Replacement&) = delete;
-
-  int fd() const { return made_.get(); }
-  /// What may be written to it where the file system does not see to that.
-  std::int64_t most() const { return most_; }
-
-  void exchange() {
-    refuseMounts();
-    struct stat before {};
-    const bool there = statusIn(all_.get(), server_id_.c_str(), before);
-    if (there) {
-      if (::fchown(fd(), before.st_uid, before.st_gid) != 0 && errno != EPERM)
-        refuseErrno(errno, "/");
-      if (::fchmod(fd(), before.st_mode & 0777) != 0) refuseErrno(errno, "/");
-    } else if (::fchmod(fd(), modeForServers(all_.get())) != 0) {
-      refuseErrno(errno, "/");
-    }
-    if (::syncfs(fd()) != 0) refuseErrno(errno, "/");
-    const unsigned flags = there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
-    if (::renameat2(all_.get(), name_.c_str(), all_.get(), server_id_.c_str(), flags) != 0)
-      refuseErrno(errno, "/");
-    syncDirectory(all_.get());
-  }
-
- private:
-  /// They would go along with what is replaced.
-  void refuseMounts() const {
-    if (hasMounts(all_.get(), server_id_))
-      throw Refusal("PATH_FORBIDDEN",
-                    "something is mounted in the server's folder; unmount it first");
-  }
-
-  const std::string server_id_;
-  const DiskQuota& quota_;
-  const std::function<void(const std::string&)>& replaced_;
-  Descriptor all_;
-  std::string name_;
-  Descriptor made_;
-  std::int64_t most_ = INT64_MAX;
-};
-
 }  // namespace
 
-void removeUnfinishedRestores(int data_dir, const DiskQuota& quota, const std::string& server_id,
-                              const Patience& patience) {
-  for (const std::string& name : leftOvers(data_dir, kRestoring + server_id + '-'))
-    removeTree(data_dir, quota, name, patience);
-}
-
-void removeReplaced(const std::string& data_dir, const DiskQuota& quota, const std::string& name,
-                    const Patience& patience) {
-  if (const Descriptor all = openOwnDirectory(data_dir))
-    removeTree(all.get(), quota, name, patience);
-}
-
 void removeUnfinishedBackups(int directory) {
-  for (const std::string& name : leftOvers(directory, kUnfinished))
+  for (const std::string& name : namesLeftOver(directory, kUnfinished))
     ::unlinkat(directory, name.c_str(), 0);
   removeLoneDescriptions(directory);
 }

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/disk/disk_quota.h"
 #include "agent/files/archive.h"
 #include "agent/files/read.h"
+#include "agent/files/replacement.h"
 
 namespace agent::files {
 
@@ -32,23 +32,8 @@ struct BackupOptions {
   std::int64_t bytes_per_second = 0;  ///< 0: no limit
 };
 
-/// Where the directories of servers are, and how one is made.
-struct RestoreTo {
-  const std::string& data_dir;
-  const DiskQuota& quota;
-  std::int64_t limit_bytes = 0;  ///< of the server; 0: none
-  /// Given the name, in the data folder, of what was there before or was not finished; for
-  /// removeReplaced(), which may take long. What it does not do, the next agent does.
-  std::function<void(const std::string& name)> replaced;
-};
-
-void removeReplaced(const std::string& data_dir, const DiskQuota& quota, const std::string& name,
-                    const Patience& patience);
-
-/// Removes what agents before this one had begun and not finished. `directory`: of a server's
+/// Removes what agents before this one had begun and not finished in the directory of a server's
 /// backups.
-void removeUnfinishedRestores(int data_dir, const DiskQuota& quota, const std::string& server_id,
-                              const Patience& patience);
 void removeUnfinishedBackups(int directory);
 
 /// The backups of one server: `<id>.tar.zst` with `<id>.info` beside it, in a directory that no

@@ -2,6 +2,7 @@
 
 #include "agent/files/backup.h"
 #include "agent/files/beneath.h"
+#include "agent/files/replacement.h"
 #include "agent/files/staging.h"
 
 namespace agent::files {

@@ -4,7 +4,8 @@
 
 #include <cerrno>
 #include <system_error>
-#include <vector>
+
+#include "agent/files/tree.h"
 
 namespace agent::files {
 namespace {
@@ -26,6 +27,15 @@ bool isLeftOver(std::string_view name, std::string_view prefix) {
   // Longer: what begins with another prefix that begins with this one.
   return name.size() == prefix.size() + 2 * kHalf && name.starts_with(prefix) &&
          name.substr(prefix.size(), kHalf) != ofThisProcess();
+}
+
+std::vector<std::string> namesLeftOver(int directory, std::string_view prefix) {
+  std::vector<std::string> left;
+  forEachName(directory, [&](const char* name) {
+    if (isLeftOver(name, prefix)) left.emplace_back(name);
+    return true;
+  });
+  return left;
 }
 
 std::string hexDigits(std::size_t count) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/stat.h>
+
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -32,6 +35,19 @@ class Backups : public OnFilesOfA {
     return agent_.completed(id);
   }
   Json create(const std::string& payload = "{}") { return finish("create_backup", payload); }
+};
+
+class BackupsOfAWorld : public Backups {
+ protected:
+  BackupsOfAWorld() {
+    std::filesystem::create_directories(path("world/region"));
+    writeFileAt(path("world/region/r.0.0"), std::string(300'000, 'r'));
+    writeFileAt(path("world/session.lock"), "lock");
+    writeFileAt(path("server.properties"), "motd=before");
+    ::chmod(path("server.properties").c_str(), 0640);
+    std::filesystem::create_symlink("world/region", path("link"));
+    std::filesystem::create_symlink(agent_.outside(), path("world/out"));
+  }
 };
 
 }  // namespace agent
