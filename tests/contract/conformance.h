@@ -5,6 +5,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,6 +19,11 @@
 #include "contract/world.h"
 
 namespace control::conform {
+
+/// A test cannot go on, as without a runtime; failWhereThrown() makes it a failure.
+struct CannotGoOn : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 using namespace std::chrono_literals;
 
