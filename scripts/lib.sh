@@ -41,6 +41,14 @@ need_packages() {
   rm -f "$log"
 }
 
+debian_release() { (. /etc/os-release && printf '%s\n' "$VERSION_CODENAME"); }
+
+# Where this system's own packages come from; not those of updates and security, which are few.
+debian_mirror() {
+  apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' \
+    "Codename: $(debian_release)" | head -n 1
+}
+
 build_packages="g++ cmake ninja-build libpoco-dev libssl-dev libarchive-dev libcurl4-openssl-dev libboost-dev libspdlog-dev libre2-dev openssl ca-certificates"
 
 # What private engines need (tests/engines).
@@ -52,7 +60,7 @@ engine_packages() {
 
 test_packages() {
   printf '%s ' "$build_packages" libgtest-dev libgmock-dev "$(engine_packages)" \
-    clang clang-tidy clang-format libclang-rt-14-dev procps binutils libfaketime teeworlds-server strace \
+    clang clang-tidy clang-format libclang-rt-14-dev procps binutils libfaketime debootstrap strace \
     btrfs-progs e2fsprogs xfsprogs systemd
   # Debian's packages of Node.js conflict with those of others: take what is there.
   command -v node >/dev/null 2>&1 || printf 'nodejs '

@@ -22,16 +22,6 @@ done
 # shellcheck disable=SC2046
 need_packages $(engine_packages)
 
-mirror() {
-  if [ -n "${DEBIAN_MIRROR:-}" ]; then
-    echo "$DEBIAN_MIRROR"
-  else
-    # Not those of updates and security, which hold few packages.
-    apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' \
-      "Codename: $(. /etc/os-release && echo "$VERSION_CODENAME")" | head -n 1
-  fi
-}
-
 # suite_apt SUITE ARGUMENTS...: apt-get that knows that suite only and has nothing installed.
 suite_apt() {
   local state=$PWD/build/engines/$1.apt
@@ -48,7 +38,7 @@ unpack() {
   rm -rf "$root" "$state"
   mkdir -p "$state/lists/partial" "$state/archives/partial" "$root"/usr/{bin,sbin,lib,lib64}
   touch "$state/status"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) $suite main" >"$state/sources.list"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${DEBIAN_MIRROR:-$(debian_mirror)} $suite main" >"$state/sources.list"
   suite_apt "$suite" update
   # shellcheck disable=SC2046
   suite_apt "$suite" -y --download-only install $(engine_packages) nftables \
