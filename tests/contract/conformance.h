@@ -20,12 +20,12 @@
 
 namespace control::conform {
 
+using namespace std::chrono_literals;
+
 /// A test cannot go on, as without a runtime; failWhereThrown() makes it a failure.
 struct CannotGoOn : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-using namespace std::chrono_literals;
 
 /// One behaviour under test: a runtime of its own, containers that are gone afterwards, time that
 /// passes on the engine's clock, real or virtual.
