@@ -37,8 +37,8 @@ Json listFiles(Services& services, const Command& command, std::stop_token stop)
   const auto offset = fields.integer("offset", 0, INT64_MAX).value_or(0);
   const auto limit = fields.integer("limit", 1, kMostListed).value_or(kListed);
   const files::Page page =
-      files::list(openFiles(services, command), path, static_cast<std::size_t>(offset),
-                  static_cast<std::size_t>(limit), quick(std::move(stop)));
+      services.listing.page(openFiles(services, command), path, static_cast<std::size_t>(offset),
+                            static_cast<std::size_t>(limit), quick(std::move(stop)));
   Json entries = Json::array();
   for (const files::EntryInfo& entry : page.entries) entries.add(encodeEntry(entry));
   const std::size_t end = page.offset + page.entries.size();

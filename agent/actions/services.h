@@ -17,6 +17,7 @@
 #include "agent/actions/status.h"
 #include "agent/actions/system_info.h"
 #include "agent/config.h"
+#include "agent/files/listing.h"
 #include "agent/panel/ends.h"
 #include "agent/panel/journal.h"
 #include "agent/panel/operations.h"
@@ -99,6 +100,7 @@ struct Services {
   Workers& workers;
   Workers& removals;  ///< of servers' files, which can take long
   const ServerFiles& files;
+  files::Listing& listing;
   const ServerMarks& suspended;  ///< their start is refused until they are unsuspended
   const ServerMarks& removing;   ///< whose files go, whoever is killed meanwhile
   ServerNotes& notes;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "agent/files/patience.h"
 #include "agent/files/server_root.h"
@@ -29,23 +31,12 @@ struct EntryInfo {
   std::int64_t links = 0;
 };
 
+/// Since 1970, within what 64 bits hold.
+std::int64_t nanoseconds(const timespec& time);
 EntryInfo describe(std::string name, const struct stat& status);
 EntryInfo info(const ServerRoot& root, const CheckedPath& path);
 /// What a symbolic link holds; absent when it is none.
 std::optional<std::string> linkTarget(const ServerRoot& root, const CheckedPath& path);
-
-struct Page {
-  std::vector<EntryInfo> entries{};
-  std::size_t total = 0;  ///< names in the directory
-  std::size_t offset = 0;
-};
-
-/// Names of a directory in byte order from the `offset`th on, at most `limit`, and no more than
-/// make a page of kMostContent. Holds the names only. FILE_TOO_LARGE: they take more than
-/// kMostNameBytes.
-Page list(const ServerRoot& root, const CheckedPath& path, std::size_t offset, std::size_t limit,
-          const Patience& patience);
-inline constexpr std::size_t kMostNameBytes = 64 * 1024 * 1024;
 
 struct Piece {
   std::string bytes{};

@@ -74,10 +74,10 @@ class Agent::Core {
             runtime_, supervisorOptions(config_, notes_), reporter_)),
         reserve_(config_.policy.disk_reserve_bytes),
         disk_(files_, notes_, diskHooks(), {}),
-        services_{config_,    *runtime_, *supervisor_, out_,      operations_, *workers_,
-                  *removals_, files_,    suspended_,   removing_, notes_,      host_,
-                  disk_,      reserve_,  identity_,    engine_,   journal_,    *server_work_,
-                  ends_,      pulled_,   readiness_},
+        services_{config_,       *runtime_, *supervisor_, out_,       operations_, *workers_,
+                  *removals_,    files_,    listing_,     suspended_, removing_,   notes_,
+                  host_,         disk_,     reserve_,     identity_,  engine_,     journal_,
+                  *server_work_, ends_,     pulled_,      readiness_},
         dispatcher_(services_) {
     reporter_.lend(services_);
     console_feed_.start(*supervisor_);
@@ -244,6 +244,7 @@ class Agent::Core {
   Outgoing out_;
   Operations operations_;
   const ServerFiles files_;
+  files::Listing listing_;
   const ServerMarks suspended_;
   const ServerMarks removing_;
   ServerNotes notes_;
