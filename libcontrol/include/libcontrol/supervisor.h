@@ -18,7 +18,7 @@
 namespace control {
 
 enum class EntryState : int {
-  kUnknown = 0,  ///< the engine cannot be reached
+  kUnknown = 0,  ///< the engine cannot be reached, or was not asked yet
   kCreating = 1,
   kCreated = 2,
   kPulling = 3,
@@ -27,7 +27,7 @@ enum class EntryState : int {
   kStopping = 6,
   kStopped = 7,
   kRestarting = 8,
-  kCrashed = 9,  ///< waiting to be restarted
+  kCrashed = 9,  ///< waiting to be restarted; told before kFailed of one that gives up as well
   kFailed = 10,  ///< gave up, or could not be created
   kDeleting = 11,
   kDeleted = 12,
@@ -36,7 +36,7 @@ std::string_view toString(EntryState state) noexcept;  ///< "creating", ...
 
 /// Why an entry changed its state.
 enum class Reason : int {
-  kRequested = 1,
+  kRequested = 1,  ///< by an operation; also of a start after a crash
   kStoppedGracefully = 2,
   kKilledAfterTimeout = 3,
   kKilled = 4,
@@ -64,7 +64,7 @@ std::string_view toString(Reason reason) noexcept;  ///< "stopped_gracefully", .
 struct RestartPolicy {
   enum class Mode : int { kNo = 0, kOnFailure = 1, kAlways = 2 };
   Mode mode = Mode::kNo;
-  int max_retries = 3;  ///< in a row; the count starts anew after a run of `reset_after`
+  int max_retries = 3;  ///< in a row, at least 0; counted anew after a run of `reset_after`
   Duration first_delay = std::chrono::seconds(1);  ///< doubles with each retry in a row
   Duration longest_delay = std::chrono::minutes(5);
   Duration reset_after = std::chrono::minutes(10);
@@ -79,7 +79,8 @@ struct RestartPolicy {
 /// over as well. A command that cannot be written goes on to the next rung at once.
 struct StopLadder {
   struct Rung {
-    std::string command{};  ///< a line for its standard input; empty: `signal` is sent
+    /// A line for its standard input, as Supervisor::sendLine takes it; empty: `signal` is sent.
+    std::string command{};
     Signal signal = Signal::term();
     Duration timeout{};  ///< how long it may take to end before the next rung
   };
@@ -177,19 +178,24 @@ struct Orphan {
   std::string why{};  ///< "it belongs to 'node-2'"
 };
 
-/// Told what happens. Calls for one entry come in order; calls for different entries may come at
-/// the same time from different threads. Must not throw, and must not wait for the supervisor.
+/// Told what happens; what is of no interest need not be overridden. Calls for one entry come in
+/// order; calls for different entries may come at the same time from different threads. Must not
+/// throw, and must not wait for the supervisor.
 class SupervisorObserver {
  public:
   virtual ~SupervisorObserver() = default;
-  virtual void onTransition(const Transition& transition) = 0;
-  virtual void onOperationEnd(const OperationEnd& end) = 0;
+  virtual void onTransition(const Transition& transition) { (void)transition; }
+  virtual void onOperationEnd(const OperationEnd& end) { (void)end; }
   virtual void onPullProgress(const std::string& entry, const std::string& operation_id,
-                              const std::string& image, const PullProgress& progress) = 0;
+                              const std::string& image, const PullProgress& progress) {
+    (void)entry, (void)operation_id, (void)image, (void)progress;
+  }
   /// Every SupervisorOptions::stats_interval, all entries that run.
-  virtual void onStats(const std::vector<EntryStatus>& running) = 0;
-  /// The engine was lost or is back.
-  virtual void onEngine(bool reachable, const std::string& reason) = 0;
+  virtual void onStats(const std::vector<EntryStatus>& running) { (void)running; }
+  /// The engine answers for the first time, was lost or is back.
+  virtual void onEngine(bool reachable, const std::string& reason) {
+    (void)reachable, (void)reason;
+  }
   /// Something is wrong with the supervisor's own keeping (SupervisorOptions::state_file), or right
   /// again; for people to read.
   virtual void onProblem(const std::string& problem) { (void)problem; }
@@ -213,10 +219,10 @@ struct SupervisorOptions {
   /// Label that keeps the stop ladder (StopLadder::toText).
   std::string stop_ladder_label = "libcontrol.stop";
   Duration stats_interval = std::chrono::seconds(5);  ///< 0: never on its own
-  std::size_t queue_limit = 64;                       ///< operations waiting for one entry
-  Duration engine_timeout =
-      std::chrono::seconds(60);  ///< one engine call (pull and stop have their own)
-  /// All containers are listed so often while events come, else every 2 s.
+  std::size_t queue_limit = 64;  ///< operations waiting for one entry, at least 1
+  /// One engine call (pull and stop have their own); at least 100 ms.
+  Duration engine_timeout = std::chrono::seconds(60);
+  /// All containers are listed so often while events come, at least 1 s, else every 2 s.
   Duration relist_interval = std::chrono::seconds(60);
   /// Which names an entry may have, beyond those that the engine takes; empty: no more conditions.
   std::function<bool(std::string_view)> is_entry_name{};
@@ -228,7 +234,7 @@ struct SupervisorOptions {
   /// off. So whoever makes it answer no, and after that sees the entry at rest, knows that no such
   /// start is under way. Called from any thread; must not wait; may call status().
   std::function<bool(std::string_view entry)> may_start{};
-  /// Absolute path of the file that keeps what is wanted of each entry beyond this process; empty:
+  /// Path of the file that keeps what is wanted of each entry beyond this process; empty:
   /// nothing is kept. Its directory must exist and belong to this process alone. It is written at
   /// each change, before the engine is asked to do anything; a disk that takes longer than a second
   /// or is full holds up nothing: it is told by onProblem() and tried again.
@@ -243,7 +249,7 @@ struct SupervisorOptions {
   /// How much of each entry's output is kept, with 24 bytes for each line; at least 16 KiB.
   /// 0: output is not read.
   std::size_t console_bytes = 256 * 1024;
-  /// Absolute path of the directory that keeps consoles beyond this process, a file for each;
+  /// Path of the directory that keeps consoles beyond this process, a file for each;
   /// empty: they are not kept. Made when it is missing. A file that is lost loses history alone.
   std::string console_directory{};
 };
@@ -266,7 +272,9 @@ struct SupervisorOptions {
 /// Threads:  any method may run on any thread, not from the observer's calls except status(),
 ///           list() and console().
 /// Blocking: open() and the destructor only. Others accept or refuse at once.
-/// Errors:   kNotFound: no such entry, or one without a container. kAlreadyExists. kWrongState: it
+/// Errors:   kInvalidArgument: a name, a restart policy or a stop ladder that cannot be kept; what
+///           else is wrong with a specification is the engine's to say, when the operation ends.
+///           kNotFound: no such entry, or one without a container. kAlreadyExists. kWrongState: it
 ///           is being deleted. kResourceExhausted: queue_limit operations wait already, which keeps
 ///           out no stop, kill or remove. kUnavailable: the engine has not been reached since
 ///           open(), so it is not known what there is. Accepted operations end with the errors of

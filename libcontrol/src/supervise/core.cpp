@@ -2,11 +2,41 @@
 
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 
 namespace control {
 namespace {
 
 constexpr std::size_t kLeastConsoleBytes = 16 * 1024;
+constexpr Duration kLeastEngineTimeout = std::chrono::milliseconds(100);
+constexpr Duration kLeastRelistInterval = std::chrono::seconds(1);
+
+/// Of no use are others; a path that is kept means the same wherever the process goes.
+SupervisorOptions usable(SupervisorOptions options) {
+  options.queue_limit = std::max<std::size_t>(options.queue_limit, 1);
+  options.engine_timeout = std::max<Duration>(options.engine_timeout, kLeastEngineTimeout);
+  options.relist_interval = std::max<Duration>(options.relist_interval, kLeastRelistInterval);
+  if (options.console_bytes != 0)
+    options.console_bytes = std::max(options.console_bytes, kLeastConsoleBytes);
+  for (std::string* path : {&options.state_file, &options.console_directory})
+    if (!path->empty()) *path = std::filesystem::absolute(*path);
+  return options;
+}
+
+/// Labels keep them: what would not be read back from one is refused, and likewise what cannot be
+/// written to a console.
+Result<void> checkPolicies(const EntrySpec& spec) {
+  if (const std::string text = spec.restart.toText(); !RestartPolicy::parse(text))
+    return Error::invalid("restart policy '" + text +
+                          "': use at least 0 retries, and times from 0 to a year");
+  for (const StopLadder::Rung& rung : spec.stop_ladder.rungs)
+    if (const auto line = ConsoleInput::check(rung.command); !line)
+      return Error::invalid("stop ladder: a command " + line.error().message);
+  if (const std::string text = spec.stop_ladder.toText(); !StopLadder::parse(text))
+    return Error::invalid("stop ladder '" + text +
+                          "': use signals from 1 to 64, and times from 0 to a year");
+  return {};
+}
 
 Error wrongState(const Entry& entry, const std::string& hint) {
   return {.code = ErrorCode::kWrongState,
@@ -39,16 +69,14 @@ Result<void> checkAcceptable(const Entry& entry, const Job& job, std::size_t que
 Supervisor::Core::Core(std::shared_ptr<ContainerRuntime> runtime, SupervisorOptions options,
                        SupervisorObserver& observer)
     : runtime_(std::move(runtime)),
-      options_(std::move(options)),
+      options_(usable(std::move(options))),
       observer_(observer),
       desired_(options_.state_file, [this](const std::string& text) { observer_.onProblem(text); }),
       next_specs_(options_.state_file.empty() ? "" : options_.state_file + ".next",
                   [this](const std::string& text) { observer_.onProblem(text); }),
       pulls_(*runtime_),
       consoles_(*runtime_,
-                {.most_bytes = options_.console_bytes == 0
-                                   ? 0
-                                   : std::max(options_.console_bytes, kLeastConsoleBytes),
+                {.most_bytes = options_.console_bytes,
                  .directory = options_.console_directory,
                  .stopping = stopping_.get_token()},
                 {.submit = [this](std::function<void()> job) { executor_.submit(std::move(job)); },
@@ -151,6 +179,7 @@ Result<void> Supervisor::Core::create(const std::string& name, EntrySpec spec,
                  .message = "'" + name +
                             "' is no name of an entry: letters, digits, '.', '_' and '-', of which "
                             "the first is a letter or digit"};
+  if (auto good = checkPolicies(spec); !good) return good;
   auto job = makeJob(Job::Type::kCreate, OperationKind::kCreate, std::move(operation_id));
   job->start_after_create = spec.start;
   job->spec = std::move(spec);

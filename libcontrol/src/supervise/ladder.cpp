@@ -102,7 +102,8 @@ Result<std::optional<Stopped>> Supervisor::Core::awaitEnd(ExitWatch& watch,
   const CallContext context = callContext(job.cancel.get_token());
   const auto stopped = [&](std::optional<ExitStatus> exit) {
     Stopped done;
-    done.outcome = StopOutcome::kStopped;
+    const bool kills = rung.command.empty() && rung.signal == Signal::kill();
+    done.outcome = kills ? StopOutcome::kKilled : StopOutcome::kStopped;
     done.exit = std::move(exit);
     done.rung = nameOf(rung);
     return std::optional(std::move(done));

@@ -3,9 +3,17 @@
 namespace control {
 namespace {
 
-/// Where a stopped container stands.
+/// Where a container stands that does not run.
 EntryState restingState(const ContainerInfo& info) {
-  return info.state == ContainerState::kCreated ? EntryState::kCreated : EntryState::kStopped;
+  switch (info.state) {
+    case ContainerState::kCreated:
+      return EntryState::kCreated;
+    case ContainerState::kRemoving:
+    case ContainerState::kDead:
+      return EntryState::kFailed;
+    default:
+      return EntryState::kStopped;
+  }
 }
 
 }  // namespace

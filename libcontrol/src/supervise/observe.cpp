@@ -8,6 +8,11 @@ namespace {
 
 constexpr Duration kLookAgainDelay = std::chrono::seconds(2);
 
+/// It is being removed, or was left half way by an engine that was killed: it never runs again.
+bool isGoing(const ContainerInfo& info) {
+  return info.state == ContainerState::kRemoving || info.state == ContainerState::kDead;
+}
+
 }  // namespace
 
 // ---- exits ----
@@ -161,6 +166,12 @@ void Supervisor::Core::reconcile(const EntryPtr& entry) {
     return forget(entry);
   }
   dropNextIfMade(*entry, info->id);
+  if (isGoing(*info)) {
+    // What was taken away by us is ours to remove; what others remove goes without us.
+    if (entry->isTakenAway() && !runtime_->remove(info->id, {.force = true}, context))
+      return lookLater(entry);
+    return containerGone(entry);
+  }
   const bool known_run = entry->run && info->started_at == entry->run->started_at;
   if (info->running()) {
     if (known_run && entry->watch && entry->state == EntryState::kRunning && !in_doubt) return;

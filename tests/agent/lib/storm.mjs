@@ -38,6 +38,8 @@ const kFitting = {
   created: new Set(['created', 'stopped', 'failed']),
   running: new Set(['running']),
   exited: new Set(['stopped', 'crashed', 'failed']),
+  // An engine that is killed while it removes one leaves it so for good.
+  removing: new Set(['failed', 'deleted']),
 };
 /** The engines' words for what has ended and is not yet cleared away. */
 const kHasEnded = new Set(['dead', 'stopped']);
@@ -49,6 +51,7 @@ const kFittingMeanwhile = {
   created: new Set(['creating', 'starting', 'restarting', 'deleting']),
   running: new Set(['starting', 'stopping', 'restarting', 'deleting']),
   exited: new Set(['starting', 'stopping', 'restarting', 'deleting']),
+  removing: new Set(['starting', 'restarting', 'stopped', 'crashed', 'deleting']),
 };
 
 /** Ends by itself, with a code that nothing else here ends with. */

@@ -33,6 +33,19 @@ TEST_F(Truth, ListsEveryMinuteWhileEventsCome) {
   EXPECT_LE(shortestPauseOf(Primitive::kList), 75s);
 }
 
+TEST_F(Truth, OptionsOfNoUseAreRaisedToTheLeast) {
+  for (const Duration none : {Duration::zero(), Duration(-1s)}) {
+    options_.relist_interval = none;
+    options_.engine_timeout = none;
+    options_.queue_limit = 0;
+    reopen();
+    const std::size_t before = callsOf(Primitive::kList);
+    create("a" + std::to_string(none.count() < 0));
+    clock().advance(3s);
+    EXPECT_TRUE(eventually([&] { return callsOf(Primitive::kList) > before; }));
+  }
+}
+
 TEST_F(Truth, WithoutEventsListsTellEveryTwoSeconds) {
   ASSERT_TRUE(control().inject({.when = {.primitive = Primitive::kEvents},
                                 .then = {.error = Error{.code = ErrorCode::kUnsupported}}}));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <map>
@@ -53,6 +54,10 @@ class GatedRuntime final : public ContainerRuntime {
     return gates_[primitive] = std::make_shared<Gate>();
   }
 
+  /// The next removal gets half way, as in an engine that is killed meanwhile: until it is removed
+  /// once more the container stays, and shows that.
+  void leaveHalfRemoved() { is_left_next_ = true; }
+
   Result<RuntimeInfo> info(const CallContext& context) override {
     return through(Primitive::kInfo, inner_->info(context));
   }
@@ -72,10 +77,23 @@ class GatedRuntime final : public ContainerRuntime {
   }
   Result<RemoveOutcome> remove(const ContainerId& id, const RemoveOptions& options,
                                const CallContext& context) override {
+    {
+      const std::lock_guard lock(mutex_);
+      left_.reset();
+      if (is_left_next_.exchange(false)) {
+        left_ = id;
+        return Error{.code = ErrorCode::kUnavailable,
+                     .effect = Effect::kUnknown,
+                     .message = "the engine closed the connection without an answer"};
+      }
+    }
     return through(Primitive::kRemove, inner_->remove(id, options, context));
   }
   Result<ContainerInfo> inspect(const ContainerId& id, const CallContext& context) override {
-    return through(Primitive::kInspect, inner_->inspect(id, context));
+    auto info = through(Primitive::kInspect, inner_->inspect(id, context));
+    const std::lock_guard lock(mutex_);
+    if (info && left_ == info->id) info->state = ContainerState::kRemoving;
+    return info;
   }
   Result<std::vector<ContainerSummary>> list(const ListFilter& filter,
                                              const CallContext& context) override {
@@ -186,6 +204,8 @@ class GatedRuntime final : public ContainerRuntime {
   MoreProgress more_progress_;
   std::mutex mutex_;
   std::map<Primitive, std::shared_ptr<Gate>> gates_;
+  std::atomic<bool> is_left_next_{false};
+  std::optional<ContainerId> left_;
 };
 
 }  // namespace control::test

@@ -103,6 +103,33 @@ TEST_F(Ladder, LastRungIsTheKill) {
   EXPECT_THAT(signalsSent(), ElementsAre("SIGINT", "SIGTERM", "SIGKILL"));
 }
 
+TEST_F(Ladder, RungThatKillsIsNoGracefulStop) {
+  EntrySpec spec = server();
+  spec.stop_ladder.rungs = {{.signal = Signal::kill(), .timeout = 10s}};
+  createAndStart("a", spec);
+  const Transition end = stopped();
+  EXPECT_EQ(end.reason, Reason::kKilledAfterTimeout);
+  EXPECT_EQ(end.rung, "SIGKILL");
+}
+
+TEST_F(Ladder, RungThatCannotBeKeptOrTakenIsRefused) {
+  using Rung = StopLadder::Rung;
+  const std::map<std::string, Rung> wrong = {{"signals from 1 to 64", {.signal = {99}}},
+                                             {"times from 0", {.timeout = -1s}},
+                                             {"line break", {.command = "save\nstop"}},
+                                             {"control character", {.command = "save\x01"}},
+                                             {"4095", {.command = std::string(5000, 's')}}};
+  for (const auto& [remedy, rung] : wrong) {
+    EntrySpec spec = server();
+    spec.stop_ladder.rungs = {rung};
+    const auto made = supervisor_->create("a", spec, "create");
+    ASSERT_FALSE(made) << remedy;
+    EXPECT_EQ(made.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(made.error().message, ::testing::HasSubstr(remedy));
+    EXPECT_FALSE(supervisor_->status("a")) << "nothing is left of it";
+  }
+}
+
 TEST_F(Ladder, CommandThatCannotBeWrittenGoesOnAtOnce) {
   createAndStart("a", climbing({}));
   control().failNext(Primitive::kAttach, {.code = ErrorCode::kWrongState});

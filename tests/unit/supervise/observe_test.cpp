@@ -139,6 +139,16 @@ TEST_F(Observing, RunThatWasFollowedByAnotherBeforeAnybodyLookedIsNoRemoval) {
   supervisor_.reset();
 }
 
+TEST_F(Observing, ContainerThatIsBeingRemovedIsNotTakenForAStoppedOne) {
+  for (const ContainerState state : {ContainerState::kRemoving, ContainerState::kDead}) {
+    ON_CALL(*runtime_, inspect(_, _)).WillByDefault(Return(infoOf(state, 1)));
+    open();
+    EXPECT_EQ(supervisor_->status("a")->state, EntryState::kFailed) << toString(state);
+    EXPECT_EQ(supervisor_->status("a")->reason, Reason::kRemoved) << toString(state);
+  }
+  supervisor_.reset();
+}
+
 TEST_F(Observing, EventStreamThatIsLostDuringTheListIsOpenedAgain) {
   std::atomic<bool> lost{false};
   std::atomic<bool> followed{false};

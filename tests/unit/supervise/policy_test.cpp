@@ -55,6 +55,19 @@ TEST_F(Policy, ExitCodeSignalAndOomAreCrashesAndToldApart) {
   ASSERT_TRUE(isStartedAgain("a"));
 }
 
+TEST_F(Policy, NegativeCountsAndTimesAreRefused) {
+  using Mode = RestartPolicy::Mode;
+  for (const RestartPolicy& wrong : {RestartPolicy{.mode = Mode::kAlways, .max_retries = -1},
+                                     RestartPolicy{.mode = Mode::kAlways, .first_delay = -1s}}) {
+    EntrySpec spec = server();
+    spec.restart = wrong;
+    const auto made = supervisor_->create("a", spec, "create");
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(made.error().message, ::testing::HasSubstr(wrong.toText()));
+  }
+}
+
 TEST_F(Policy, EndOfWhatWasAskedToEndIsNoCrash) {
   for (const Signal signal : {Signal::term(), Signal::interrupt(), Signal{1}}) {
     const std::string name = "by" + std::to_string(signal.number);
