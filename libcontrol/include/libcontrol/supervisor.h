@@ -48,7 +48,7 @@ enum class Reason : int {
   kEngineLost = 10,
   kRemoved = 11,
   kPortConflict = 12,  ///< not started: a port is taken
-  kImageMissing = 13,  ///< not started: its image is gone
+  kImageMissing = 13,  ///< not created or not started: there is no such image
   kRestored = 14,  ///< wanted running, and found not to run: after the host or the engine was down
 };
 std::string_view toString(Reason reason) noexcept;  ///< "stopped_gracefully", ...

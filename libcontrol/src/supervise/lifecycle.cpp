@@ -79,8 +79,9 @@ Result<void> Supervisor::Core::doCreate(const EntryPtr& entry, Job& job) {
     if (!stopping_.stop_requested()) keepCreation(*entry, false);
     const bool overtaken = created.error().is(ErrorCode::kCancelled) && job.cancel.stop_requested();
     const Error why = overtaken ? cancelledByStop() : created.error();
-    setState(*entry, EntryState::kFailed, Reason::kRequested, &job,
-             {.failed = OperationKind::kCreate, .error = why});
+    const bool missing = why.is(ErrorCode::kImageNotFound);
+    setState(*entry, EntryState::kFailed, missing ? Reason::kImageMissing : Reason::kRequested,
+             &job, {.failed = OperationKind::kCreate, .error = why});
     return why;
   }
   bool start = false;

@@ -48,6 +48,7 @@ TEST_F(SupervisorTest, FailedCreationIsToldAndMakesRoom) {
   EXPECT_EQ(failed->failed, OperationKind::kCreate);
   ASSERT_TRUE(failed->error);
   EXPECT_EQ(failed->error->code, ErrorCode::kImageNotFound);
+  EXPECT_EQ(failed->reason, Reason::kImageMissing);
   ASSERT_TRUE(observer_.waitForEnd("op-1")->error);
   EXPECT_TRUE(supervisor_->create("a", serverThat(), "op-2"));
   EXPECT_TRUE(observer_.waitFor("a", EntryState::kCreated));
