@@ -52,6 +52,12 @@ std::vector<std::string> Control::unusedRules() const {
   return unused;
 }
 
+void Control::forgetUnused() {
+  const std::lock_guard lock(engine_->mutex());
+  engine_->rules().forgetUnused();
+  engine_->timeline().forgetUnused();
+}
+
 Result<void> Control::perform(const testing::EngineAction& action) {
   const std::lock_guard lock(engine_->mutex());
   return engine_->perform(action);

@@ -20,6 +20,7 @@ class Control final : public testing::MockControl {
   Result<Duration> advanceToIdle(Duration limit) override;
   Result<void> inject(testing::Rule rule) override;
   std::vector<std::string> unusedRules() const override;
+  void forgetUnused() override;
   Result<void> perform(const testing::EngineAction& action) override;
   Result<void> schedule(Duration after, testing::EngineAction action) override;
   std::vector<testing::JournalEntry> journal() const override;

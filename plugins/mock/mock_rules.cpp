@@ -183,8 +183,13 @@ std::optional<Rules::Match> Rules::matchEvent(EventType type, const RuleSubject&
 std::vector<std::string> Rules::unused() const {
   std::vector<std::string> names;
   for (const Entry& entry : rules_)
-    if (entry.acted == 0) names.push_back(entry.origin + ": " + wordsOf(entry.rule));
+    if (entry.acted == 0 && !entry.forgotten)
+      names.push_back(entry.origin + ": " + wordsOf(entry.rule));
   return names;
+}
+
+void Rules::forgetUnused() {
+  for (Entry& entry : rules_) entry.forgotten |= entry.acted == 0;
 }
 
 }  // namespace control::mock

@@ -45,6 +45,8 @@ class Rules {
   std::optional<Match> matchCall(testing::Primitive primitive, const RuleSubject& subject);
   std::optional<Match> matchEvent(EventType type, const RuleSubject& subject);
   std::vector<std::string> unused() const;
+  /// unused() no longer names those that it names now.
+  void forgetUnused();
   /// Of the rules added by inject().
   std::string nextOrigin() { return "injected rule " + std::to_string(++injected_); }
 
@@ -54,6 +56,7 @@ class Rules {
     std::string origin;
     std::uint64_t seen = 0;
     std::uint64_t acted = 0;
+    bool forgotten = false;
   };
   bool acts(Entry& entry);
 

@@ -27,12 +27,17 @@ void Timeline::clear() {
 std::vector<std::string> Timeline::unused() const {
   std::vector<std::string> names;
   for (const Step& step : steps_) {
+    if (step.forgotten) continue;
     if (!step.done)
       names.push_back(step.origin + " has not come");
     else if (!step.problem.empty())
       names.push_back(step.origin + ": " + step.problem);
   }
   return names;
+}
+
+void Timeline::forgetUnused() {
+  for (Step& step : steps_) step.forgotten |= !step.done || !step.problem.empty();
 }
 
 }  // namespace control::mock

@@ -23,6 +23,8 @@ class Timeline {
   void clear();
   /// Steps that have not come, or found nothing to act on.
   std::vector<std::string> unused() const;
+  /// unused() no longer names those that it names now, whatever becomes of them.
+  void forgetUnused();
   std::string nextOrigin() { return "scheduled step " + std::to_string(++scheduled_); }
 
  private:
@@ -31,6 +33,7 @@ class Timeline {
     std::string origin;
     Timers::Id timer = 0;
     bool done = false;
+    bool forgotten = false;
     std::string problem{};
   };
   void run(Step& step);

@@ -138,6 +138,20 @@ TEST_F(MockRuleTest, TellsWhatWasPreparedInVain) {
   EXPECT_THAT(mock->unusedRules(), IsEmpty());
 }
 
+TEST_F(MockRuleTest, ForgetsWhatIsUnusedSoFarAndStillDoesIt) {
+  using Kind = testing::EngineAction::Kind;
+  inject({.primitive = Primitive::kInfo});
+  ASSERT_TRUE(mock->schedule(0s, {.kind = Kind::kCrash, .container = "nobody"}));
+  ASSERT_TRUE(mock->schedule(1h, {.kind = Kind::kEngineDown}));
+  mock->forgetUnused();
+  EXPECT_THAT(mock->unusedRules(), IsEmpty());
+  inject({.primitive = Primitive::kPull});
+  EXPECT_THAT(mock->unusedRules(), ElementsAre("injected rule 2: pull -> permission_denied"));
+  EXPECT_FAILS(runtime->info({}), kPermissionDenied);
+  clock->advance(1h);
+  EXPECT_FAILS(runtime->info({}), kUnavailable);
+}
+
 TEST_F(MockRuleTest, TellsAllThatARuleIsAbout) {
   inject({.primitive = Primitive::kLogs, .name = "web", .labels = {{"a", "b"}}, .nth = 2},
          {.latency = 250ms, .truncate_stream = testing::StreamPoint{.bytes = 3}});

@@ -82,7 +82,7 @@ TEST(MockEngine, HandsKeysOfTheUriOn) {
 void prepareAFaultThatNeverComes(bool forget) {
   MockEngine engine(options());
   engine.control().failNext(Primitive::kPull, {.code = ErrorCode::kUnavailable});
-  if (forget) engine.control().reset();
+  if (forget) engine.control().forgetUnused();
 }
 
 TEST(MockEngine, FailsATestThatPreparedAFaultInVain) {
@@ -128,15 +128,17 @@ TEST(MockEngine, IsSharedWithNobodyWhoHasTheSameScenario) {
   EXPECT_THAT(other->list({}, {}), IsOkAnd(IsEmpty()));
 }
 
-void leaveBeforeTheCrash(const Scenario& scenario) {
+void leaveBeforeTheCrash(const Scenario& scenario, bool forget) {
   const MockEngine engine(inScenario(scenario));
+  if (forget) engine.control().forgetUnused();
 }
 
 TEST(MockEngine, FailsATestThatEndsBeforeItsScenario) {
   const Scenario scenario(R"({
     "containers": [{"name": "web", "image": "example/web:1", "running": true}],
     "script": [{"at": "10s", "do": "crash", "name": "web"}]})");
-  EXPECT_NONFATAL_FAILURE(leaveBeforeTheCrash(scenario), "did not happen");
+  EXPECT_NONFATAL_FAILURE(leaveBeforeTheCrash(scenario, false), "did not happen");
+  leaveBeforeTheCrash(scenario, true);
 }
 
 TEST(MockEngine, RefusesAScenarioThatIsNotNamedFromTheRoot) {

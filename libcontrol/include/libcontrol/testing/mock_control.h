@@ -199,7 +199,7 @@ struct EngineAction {
 ///           journal.
 class MockControl {
  public:
-  static constexpr std::string_view kExtensionName = "control.testing.MockControl/2";
+  static constexpr std::string_view kExtensionName = "control.testing.MockControl/3";
 
   virtual ~MockControl() = default;
 
@@ -243,6 +243,10 @@ class MockControl {
   /// the injected ones, rules with what they do ("injected rule 1: pull -> unavailable"). A test
   /// that leaves any tests less than it says.
   virtual std::vector<std::string> unusedRules() const = 0;
+
+  /// Leaves all that unusedRules() names now out of it for good. It stays prepared, and happens if
+  /// its time comes.
+  virtual void forgetUnused() = 0;
 
   // ---- What happens without a call ----
   virtual Result<void> perform(const EngineAction& action) = 0;

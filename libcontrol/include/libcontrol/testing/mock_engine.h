@@ -40,7 +40,7 @@ struct MockEngineOptions {
 ///   EXPECT_THAT(engine->stop(web.id, {.timeout = 30s}, {}), IsOk());
 ///
 /// When it is destroyed, the test fails for each rule and each step of a scenario that did not
-/// happen, since it then tests less than it says; control().reset() forgets them.
+/// happen, since it then tests less than it says; control().forgetUnused() lets them off.
 ///
 /// As a local variable or a member of a fixture. One that cannot be opened throws
 /// std::runtime_error, which GoogleTest shows as the test's failure. Whatever uses the runtime is
