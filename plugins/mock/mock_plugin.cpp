@@ -28,13 +28,6 @@ std::shared_ptr<Clock> chooseClock(const Wanted& wanted, const std::shared_ptr<C
   return host;
 }
 
-bool clockFits(const Engine& engine, const Wanted& wanted, const std::shared_ptr<Clock>& host) {
-  // An engine that made its own virtual clock suits whoever asks for one and brings none.
-  if (wantsVirtual(wanted) && !isFake(host)) return isFake(engine.sharedClock());
-  if (wanted.clock == "real" && isFake(host)) return engine.sharedClock() == systemClock();
-  return engine.sharedClock() == host;
-}
-
 Result<std::shared_ptr<Engine>> makeEngine(const Wanted& wanted,
                                            const std::shared_ptr<Clock>& host) {
   const auto engine =
@@ -58,13 +51,16 @@ class Engines {
   Result<std::shared_ptr<Engine>> open(const Wanted& wanted, const std::shared_ptr<Clock>& host) {
     const std::lock_guard lock(mutex_);
     Named& named = engines_[wanted.name];
-    if (named.engine && fits(named, wanted, host)) return named.engine;
+    const std::string other = named.engine ? differences(named, wanted, host) : "";
+    if (named.engine && other.empty()) return named.engine;
     if (named.engine && inUse(*named.engine))
-      return Error::invalid(
-          "mock engine '" + wanted.name +
-          "' is open with another clock, seed, profile or scenario: use another name");
+      return Error::invalid("mock engine '" + wanted.name + "' is open with " + other +
+                            ": use another name");
     auto made = makeEngine(wanted, host);
-    if (made) named = {.engine = *made, .scenario_path = wanted.scenario_path};
+    if (made)
+      named = {.engine = *made,
+               .scenario_path = wanted.scenario_path,
+               .own_clock = isFake(host) ? "" : wanted.clock};
     return made;
   }
 
@@ -72,13 +68,47 @@ class Engines {
   struct Named {
     std::shared_ptr<Engine> engine{};
     std::string scenario_path{};
+    std::string own_clock{};  ///< the word that it was made for; empty: the host's serves
   };
 
-  static bool fits(const Named& named, const Wanted& wanted, const std::shared_ptr<Clock>& host) {
+  /// As "seed=1, not seed=7"; empty: the engine is as it is wanted.
+  static std::string differences(const Named& named, const Wanted& wanted,
+                                 const std::shared_ptr<Clock>& host) {
     const Engine& engine = *named.engine;
-    return clockFits(engine, wanted, host) && (!wanted.seed || *wanted.seed == engine.seed()) &&
-           (wanted.profile == nullptr || wanted.profile == &engine.profile()) &&
-           named.scenario_path == wanted.scenario_path;
+    std::string text;
+    const auto add = [&](const std::string& present, const std::string& asked) {
+      text += (text.empty() ? "" : "; ") + present + ", not " + asked;
+    };
+    if (!clockFits(named, wanted, host))
+      add(clockWords(named.own_clock, engine.sharedClock()), clockWords(wanted.clock, host));
+    if (wanted.seed && *wanted.seed != engine.seed())
+      add("seed=" + std::to_string(engine.seed()), "seed=" + std::to_string(*wanted.seed));
+    if (wanted.profile != nullptr && wanted.profile != &engine.profile())
+      add("profile=" + std::string(engine.profile().name),
+          "profile=" + std::string(wanted.profile->name));
+    if (named.scenario_path != wanted.scenario_path)
+      add(scenarioWords(named.scenario_path), scenarioWords(wanted.scenario_path));
+    return text;
+  }
+
+  static bool clockFits(const Named& named, const Wanted& wanted,
+                        const std::shared_ptr<Clock>& host) {
+    const auto& clock = named.engine->sharedClock();
+    // An engine's own virtual clock suits whoever asks for one like it and brings none.
+    if (wantsVirtual(wanted) && !isFake(host))
+      return isFake(clock) && (named.own_clock.empty() || named.own_clock == wanted.clock);
+    if (wanted.clock == "real" && isFake(host)) return clock == systemClock();
+    return clock == host;
+  }
+
+  static std::string clockWords(const std::string& word, const std::shared_ptr<Clock>& clock) {
+    if (!word.empty()) return "clock=" + word;
+    if (clock == systemClock()) return "clock=real";
+    return isFake(clock) ? "a host's fake clock" : "a host's own clock";
+  }
+
+  static std::string scenarioWords(const std::string& path) {
+    return path.empty() ? "no scenario" : "scenario " + path;
   }
 
   static bool inUse(Engine& engine) {

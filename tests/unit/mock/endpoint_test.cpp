@@ -1,6 +1,6 @@
 // What the URI of a mock engine says.
 
-#include "mock_fixture.h"
+#include "scenario_fixture.h"
 
 namespace control::mock {
 namespace {
@@ -63,6 +63,31 @@ TEST(MockEndpoint, RefusesAnotherClockWhileOneIsOpen) {
   EXPECT_FAILS(openMock("mock:///clocks?clock=real"), kInvalidArgument);
   first->reset();
   EXPECT_TRUE(openMock("mock:///clocks?clock=real"));
+}
+
+TEST(MockEndpoint, TellsTimeThatJumpsFromTimeThatIsMoved) {
+  const auto held = openMock("mock:///jumps?clock=virtual");
+  EXPECT_TRUE(openMock("mock:///jumps?clock=virtual"));
+  EXPECT_FAILS(openMock("mock:///jumps?clock=auto"), kInvalidArgument);
+  const auto jumping = openMock("mock:///jumps-too?clock=auto");
+  EXPECT_FAILS(openMock("mock:///jumps-too?clock=virtual"), kInvalidArgument);
+  const HostContext host{.clock = std::make_shared<testing::FakeClock>()};
+  const auto of_host = openMock("mock:///jumps-not?clock=auto", host);
+  EXPECT_TRUE(openMock("mock:///jumps-not?clock=virtual", host))
+      << "a host's clock serves for both";
+}
+
+TEST(MockEndpoint, SaysInWhatAnOpenEngineDiffers) {
+  const ScenarioFile file("{}");
+  const auto held = openMock("mock:///held?clock=virtual");
+  const auto differs = [](const std::string& uri) { return openMock(uri).error().message; };
+  EXPECT_THAT(differs("mock:///held?clock=auto"),
+              HasSubstr("'held' is open with clock=virtual, not clock=auto: use another name"));
+  EXPECT_THAT(differs("mock:///held"), HasSubstr("clock=virtual, not clock=real:"));
+  EXPECT_THAT(differs("mock:///held?clock=virtual&seed=7&profile=docker-29"),
+              HasSubstr("with seed=1, not seed=7; profile=mock, not profile=docker-29:"));
+  EXPECT_THAT(differs(file.uri("clock=virtual&name=held")),
+              HasSubstr("with no scenario, not scenario " + file.path()));
 }
 
 TEST(MockEndpoint, TakesTheHostsFakeClock) {
