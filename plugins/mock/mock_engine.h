@@ -68,7 +68,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<ContainerPtr> findRunning(const ContainerId& id) const;
   void attachPoint(WaitPoint& point, Container* container);
   void detachPoint(WaitPoint& point, Container* container) noexcept;
-  std::size_t openPoints() const noexcept { return points_.size(); }
+  /// Those that somebody holds.
+  std::size_t openPoints() const noexcept { return points_.size() - orphans_.size(); }
   /// Since the engine was made or reset.
   Duration age() const noexcept { return clock_->now() - began_; }
 

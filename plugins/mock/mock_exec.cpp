@@ -132,8 +132,7 @@ Result<int> ExecProcess::exitCode(const CallContext& context) {
   if (context.cancellation.stop_requested())
     return failure(ErrorCode::kCancelled, "the caller cancelled it");
   if (failure_) return *failure_;
-  if (!ended_ || !items_.empty())
-    return failure(ErrorCode::kWrongState, "the output has not ended yet");
+  if (!endTold()) return failure(ErrorCode::kWrongState, "the output has not ended yet");
   if (missing_) return failure(ErrorCode::kNotFound, "the command does not exist in the container");
   return *exit_code_;
 }

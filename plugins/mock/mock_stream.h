@@ -43,6 +43,7 @@ class QueueStream : public Base, protected WaitPoint {
     if (auto waited = await(lock, context); !waited) return waited.error();
     if (!items_.empty()) return std::optional(takeFirst());
     if (failure_) return *failure_;
+    end_told_ = true;
     return std::optional<Item>();
   }
 
@@ -59,6 +60,8 @@ class QueueStream : public Base, protected WaitPoint {
   bool ready() const override { return failure_ || (!stalled_ && (!items_.empty() || ended_)); }
   bool over() const { return ended_ || failure_; }
   bool stalled() const noexcept { return stalled_; }
+  /// next() returned nullopt.
+  bool endTold() const noexcept { return end_told_; }
   void onLost() override {
     if (!over()) failure_ = connectionLost();
   }
@@ -103,6 +106,7 @@ class QueueStream : public Base, protected WaitPoint {
   std::uint64_t items_read_ = 0;
   std::uint64_t bytes_read_ = 0;
   bool stalled_ = false;
+  bool end_told_ = false;
 };
 
 /// Output in a bounded buffer; `Base` is LogStream, Console or ExecSession.

@@ -228,6 +228,14 @@ TEST_F(MockActionTest, CountsOpenStreamsAndHasNoThread) {
   EXPECT_EQ(mock->liveThreads(), 0u);
 }
 
+TEST_F(MockActionTest, DoesNotCountACommandWhoseCallerWasNotTold) {
+  const ContainerId id = run({});
+  mock->failNext(testing::Primitive::kExec,
+                 {.code = ErrorCode::kUnavailable, .effect = Effect::kApplied});
+  EXPECT_FAILS(runtime->exec(id, {.command = {"sleep", "5"}}, {}), kUnavailable);
+  EXPECT_EQ(mock->openStreams(), 0u);
+}
+
 TEST(MockActionOnARealClock, HasOneThreadOnceSomethingIsToCome) {
   const auto opened = openMock("mock:///one-thread?clock=real");
   auto* mock = (*opened)->extension<testing::MockControl>();

@@ -122,6 +122,23 @@ TEST_F(MockStreamFaultTest, StallsALogAndAWatch) {
   EXPECT_FAILS((*watch)->exited(kAtOnce), kDeadlineExceeded);
 }
 
+TEST_F(MockStreamFaultTest, StallsAnExecBeforeItsExitCode) {
+  const ContainerId id = run({});
+  stall(Primitive::kExec, {.bytes = 4});
+  auto session = runtime->exec(id, {.command = {"echo", "0123456789"}}, {});
+  EXPECT_EQ((*(*session)->next({}))->bytes, "0123");
+  EXPECT_FAILS((*session)->next(kAtOnce), kDeadlineExceeded);
+  EXPECT_FAILS((*session)->exitCode({}), kWrongState);
+}
+
+TEST_F(MockStreamFaultTest, GivesAnExitCodeOnceTheEndWasTold) {
+  const ContainerId id = run({});
+  auto session = runtime->exec(id, {.command = {"true"}}, {});
+  EXPECT_FAILS((*session)->exitCode({}), kWrongState);
+  EXPECT_EQ(readAll(**session), "");
+  EXPECT_EQ(*(*session)->exitCode({}), 0);
+}
+
 class MockEventFaultTest : public MockTest {
  protected:
   void SetUp() override {
