@@ -115,7 +115,7 @@ Result<void> Engine::performOnRunning(Container& container, const EngineAction& 
       return {};
     case Kind::kOom:
       if (!action.child_only) {
-        container.run->end({.exit_code = 137, .signal = Signal::kill(), .oom = true});
+        container.run->end(kOomEnd);
       } else {
         container.run->killedChild();
         noteOom(container);

@@ -23,6 +23,9 @@ struct ProcessEnd {
   bool oom = false;
 };
 
+/// The kernel killed it for lack of memory.
+inline constexpr ProcessEnd kOomEnd{.exit_code = 137, .signal = Signal::kill(), .oom = true};
+
 /// A process that follows a program and labels, told from outside what time does to it. It owns no
 /// thread and no lock: whoever holds it makes its calls one at a time.
 class Process {

@@ -1,6 +1,5 @@
 // The containers of a scenario.
 
-#include <algorithm>
 #include <array>
 
 #include "mock/mock_error.h"
@@ -129,20 +128,25 @@ Found readExitSignal(const Json& value, ProcessEnd& end) {
   return std::nullopt;
 }
 
+Found readExitOom(const Json& value, ProcessEnd& end) {
+  if (value.boolean() != true) return notWanted();
+  end = kOomEnd;
+  return std::nullopt;
+}
+
 constexpr std::array<Field<ProcessEnd>, 3> kExitFields{{
     {"exit_code", readExitCode, "an exit code from 0 to 255"},
     {"signal", readExitSignal, "a signal, as \"SEGV\""},
-    {"oom", [](const Json& value, ProcessEnd& end) { return readBool(value, end.oom); },
-     kTrueOrFalse},
+    {"oom", readExitOom, "true, or leave it out"},
 }};
 
 Found readExit(const Json& value, Draft& draft) {
   if (auto wrong = readFields<ProcessEnd>(value, kExitFields, draft.exit.emplace())) return wrong;
-  const bool has_code = std::any_of(value.members.begin(), value.members.end(),
-                                    [](const auto& one) { return one.name == "exit_code"; });
-  if (draft.exit->signal && has_code)
-    return atLine(value.line, "an exit has an exit_code or a signal, not both");
-  return std::nullopt;
+  if (value.members.size() == 1) return std::nullopt;
+  std::string found;
+  for (const Json::Member& one : value.members)
+    found += (found.empty() ? ", not " : " and ") + one.name;
+  return atLine(value.line, "\"exit\" has one of exit_code, signal and oom" + found);
 }
 
 constexpr std::array<Field<Draft>, 2> kStateFields{{

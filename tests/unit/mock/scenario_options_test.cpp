@@ -163,7 +163,7 @@ MOCK_OPTION(ContainerRunning, "containers[].running") {
   EXPECT_EQ(container("'running': false").look("web").state, ContainerState::kCreated);
 }
 MOCK_OPTION(ContainerExit, "containers[].exit") {
-  EXPECT_EQ(container("'exit': {}").look("web").state, ContainerState::kExited);
+  EXPECT_EQ(container("'exit': {'exit_code': 0}").look("web").state, ContainerState::kExited);
 }
 MOCK_OPTION(ContainerExitCode, "containers[].exit.exit_code") {
   EXPECT_EQ(container("'exit': {'exit_code': 3}")->wait({"web"}, {})->exit_code, 3);
@@ -174,7 +174,10 @@ MOCK_OPTION(ContainerExitSignal, "containers[].exit.signal") {
   EXPECT_EQ(engine.exitCode("web"), 139);
 }
 MOCK_OPTION(ContainerExitOom, "containers[].exit.oom") {
-  EXPECT_EQ(container("'exit': {'oom': true}").look("web").exit->oom_killed, true);
+  const Opened engine = container("'exit': {'oom': true}");
+  EXPECT_EQ(engine.look("web").exit->oom_killed, true);
+  EXPECT_EQ(engine.look("web").exit->signal, Signal::kill());
+  EXPECT_EQ(engine.exitCode("web"), 137);
 }
 
 // ---- When a rule acts ----
