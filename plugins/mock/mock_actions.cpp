@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "mock/mock_engine.h"
+#include "mock/mock_engine_action.h"
 #include "mock/mock_error.h"
-#include "mock/mock_spec.h"
 
 namespace control::mock {
 
@@ -12,18 +12,7 @@ using testing::EngineAction;
 using Kind = EngineAction::Kind;
 
 Result<void> Engine::perform(const EngineAction& action) {
-  switch (action.kind) {
-    case Kind::kEngineDown:
-    case Kind::kEngineUp:
-    case Kind::kEngineRestart:
-    case Kind::kLoseEvents:
-    case Kind::kAddImage:
-    case Kind::kRemoveImage:
-    case Kind::kCreate:
-      return performOnEngine(action);
-    default:
-      break;
-  }
+  if (!needsContainer(action.kind)) return performOnEngine(action);
   const auto found = find({action.container});
   if (!found) return found.error();
   return performOn(**found, action);
@@ -47,14 +36,11 @@ Result<void> Engine::performOnEngine(const EngineAction& action) {
       events_.lose(action.count, action.tell_gap);
       return {};
     case Kind::kCreate: {
-      if (!action.spec) return Error::invalid("there is no specification to create from");
       const auto created = create(*action.spec);
       if (!created) return created.error();
       return {};
     }
     default:
-      if (!isReference(action.text))
-        return Error::invalid("image '" + action.text + "' is not a reference");
       images_.setPresent(action.text, action.kind == Kind::kAddImage);
       return {};
   }
@@ -111,7 +97,7 @@ Result<void> Engine::performOnRunning(Container& container, const EngineAction& 
       if (action.signal)
         container.run->end({.exit_code = 128 + action.signal->number, .signal = action.signal});
       else
-        container.run->end({.exit_code = action.exit_code & 255});
+        container.run->end({.exit_code = action.exit_code});
       return {};
     case Kind::kOom:
       if (!action.child_only) {
@@ -177,8 +163,6 @@ Result<void> Engine::removeFor(Container& container) {
 }
 
 Result<void> Engine::rename(Container& container, const std::string& name) {
-  if (!isContainerName(name))
-    return Error::invalid("container name '" + name + "': use " + std::string(kContainerNameWords));
   if (names_.contains(name))
     return failure(ErrorCode::kAlreadyExists, "the name '" + name + "' is taken");
   names_.erase(container.spec.name);

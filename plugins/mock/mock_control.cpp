@@ -6,6 +6,7 @@
 
 #include <libcontrol/testing/fake_clock.h>
 
+#include "mock/mock_engine_action.h"
 #include "mock/mock_error.h"
 
 namespace control::mock {
@@ -16,11 +17,14 @@ Error realClock() {
                  "the engine lives by the real clock; open it with ?clock=virtual");
 }
 
+Error backwards() { return Error::invalid("time goes forward: advance by 0 or more"); }
+
 }  // namespace
 
 Result<void> Control::advance(Duration by) {
   testing::FakeClock* const clock = engine_->fakeClock();
   if (clock == nullptr) return realClock();
+  if (by < Duration::zero()) return backwards();
   clock->advance(by);
   return {};
 }
@@ -28,6 +32,7 @@ Result<void> Control::advance(Duration by) {
 Result<Duration> Control::advanceToIdle(Duration limit) {
   testing::FakeClock* const clock = engine_->fakeClock();
   if (clock == nullptr) return realClock();
+  if (limit < Duration::zero()) return backwards();
   const TimePoint began = clock->now();
   const TimePoint end = CallContext::after(began, limit);
   while (const auto next = clock->nextPending()) {
@@ -59,12 +64,14 @@ void Control::forgetUnused() {
 }
 
 Result<void> Control::perform(const testing::EngineAction& action) {
+  if (auto checked = checkAction(action); !checked) return checked;
   const std::lock_guard lock(engine_->mutex());
   return engine_->perform(action);
 }
 
 Result<void> Control::schedule(Duration after, testing::EngineAction action) {
   if (after < Duration::zero()) return Error::invalid("a moment to come is not before now");
+  if (auto checked = checkAction(action); !checked) return checked;
   const std::lock_guard lock(engine_->mutex());
   Timeline& timeline = engine_->timeline();
   timeline.add(CallContext::after(engine_->clock().now(), after), std::move(action),

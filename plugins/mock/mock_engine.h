@@ -60,6 +60,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<void> begin(std::shared_ptr<const Scenario> scenario);
 
   // What happens without a call.
+  /// `action` has passed checkAction().
   Result<void> perform(const testing::EngineAction& action);
   bool down() const noexcept { return down_; }
   void reset();

@@ -22,6 +22,11 @@ std::optional<Error> readText(const Json& value, std::string& out) {
   return std::nullopt;
 }
 
+std::optional<Error> readName(const Json& value, std::string& out) {
+  if (value.text.empty()) return notWanted();
+  return readText(value, out);
+}
+
 std::optional<Error> readTexts(const Json& value, std::vector<std::string>& out) {
   return readItems<std::string>(value, out, readText);
 }

@@ -66,6 +66,8 @@ std::optional<Error> readItems(const Json& array, std::vector<Item>& items,
 // Readers of plain values.
 inline constexpr std::string_view kTrueOrFalse = "true or false";
 std::optional<Error> readText(const Json& value, std::string& out);
+/// A text that is not empty.
+std::optional<Error> readName(const Json& value, std::string& out);
 std::optional<Error> readTexts(const Json& value, std::vector<std::string>& out);
 std::optional<Error> readTextMap(const Json& value, std::map<std::string, std::string>& out);
 std::optional<Error> readBool(const Json& value, bool& out);

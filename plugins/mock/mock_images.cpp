@@ -13,6 +13,11 @@ bool isReference(std::string_view reference) {
                                            [](char c) { return c > ' ' && c < 0x7f; });
 }
 
+Result<void> checkReference(const std::string& reference) {
+  if (isReference(reference)) return {};
+  return Error::invalid("image '" + reference + "' is not a reference");
+}
+
 bool hasPart(std::string_view reference, std::string_view word) {
   reference = reference.substr(0, reference.find('@'));
   while (!reference.empty()) {
@@ -40,8 +45,7 @@ bool Images::present(const std::string& reference) const {
 }
 
 Result<ImageInfo> Images::find(const std::string& reference) const {
-  if (!isReference(reference))
-    return Error::invalid("image '" + reference + "' is not a reference");
+  if (auto checked = checkReference(reference); !checked) return checked.error();
   if (!present(reference)) return failure(ErrorCode::kImageNotFound, "no such image: " + reference);
   const auto found = known_.find(reference);
   const ImageFacts facts = found == known_.end() ? ImageFacts{} : found->second;

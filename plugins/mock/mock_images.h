@@ -13,6 +13,8 @@
 namespace control::mock {
 
 bool isReference(std::string_view reference);
+/// kInvalidArgument: it is none.
+Result<void> checkReference(const std::string& reference);
 
 /// "a/b:c@d" holds `word` as a whole part of its path, tag and digest aside.
 bool hasPart(std::string_view reference, std::string_view word);

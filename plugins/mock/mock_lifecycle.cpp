@@ -132,8 +132,7 @@ void Engine::kill(Container& container) {
 }
 
 Result<SignalOutcome> Engine::signal(const ContainerId& id, Signal signal) {
-  if (signal.number < 1 || signal.number > 64)
-    return Error::invalid("signal " + std::to_string(signal.number) + " is not one: use 1 to 64");
+  if (auto checked = checkSignal(signal); !checked) return checked.error();
   auto found = find(id);
   if (!found) return found.error();
   Container& container = **found;

@@ -14,6 +14,11 @@ using testing::RuleAction;
 using testing::RuleCondition;
 using testing::StreamPoint;
 
+template <class Enum>
+bool isNumbered(Enum value, Enum first, Enum last) {
+  return value >= first && value <= last;
+}
+
 bool onEvents(const RuleCondition& when) { return when.event || when.any_event; }
 
 bool opensStream(Primitive primitive) {
@@ -44,11 +49,15 @@ Result<void> checkCondition(const RuleCondition& when) {
                           std::to_string(static_cast<int>(*when.primitive)));
   if (when.primitive && onEvents(when))
     return Error::invalid("a rule acts on calls or on events, not on both");
+  if (when.event && !isNumbered(*when.event, EventType::kUnknown, EventType::kSignalled))
+    return Error::invalid("no engine tells of event " + std::string(toString(*when.event)));
   if (when.event && when.any_event)
     return Error::invalid("a rule acts on one kind of event or on any");
   if (!when.name.empty() && !when.name_glob.empty())
     return Error::invalid("a rule has a name or a name_glob, not both");
   const int chances = (when.nth > 0) + (when.every > 0) + when.probability.has_value();
+  if (when.nth > 0 && when.times > 0)
+    return Error::invalid("nth is one match alone: leave times out");
   if (chances > 1) return Error::invalid("a rule has one of nth, every and probability");
   if (when.probability && !(*when.probability > 0 && *when.probability <= 1))
     return Error::invalid("a probability is above 0 and at most 1");
@@ -82,6 +91,13 @@ Result<void> checkPoint(const char* key, const std::optional<StreamPoint>& point
 
 Result<void> checkAction(const RuleAction& then, const RuleCondition& when) {
   if (then.latency < Duration::zero()) return Error::invalid("a latency is 0 or more");
+  if (then.error &&
+      !isNumbered(then.error->code, ErrorCode::kInvalidArgument, ErrorCode::kInternal))
+    return Error::invalid("there is no error code of the number " +
+                          std::to_string(static_cast<int>(then.error->code)));
+  if (then.error && !isNumbered(then.error->effect, Effect::kNone, Effect::kUnknown))
+    return Error::invalid("there is no effect of the number " +
+                          std::to_string(static_cast<int>(then.error->effect)));
   const bool told = then.lose_events > 0 || then.duplicate_event;
   const bool on_call = then.latency > Duration::zero() || then.error || then.hang ||
                        then.drop_connection || then.truncate_stream || then.stall_stream;

@@ -201,8 +201,7 @@ Result<RemoveOutcome> MockRuntime::removeImage(const std::string& reference,
   if (auto checked = checkContext(context, engine_->clock()); !checked) return checked.error();
   const std::lock_guard lock(engine_->mutex());
   if (engine_->down()) return failure(ErrorCode::kUnavailable, "the mock engine is down");
-  if (!isReference(reference))
-    return Error::invalid("image '" + reference + "' is not a reference");
+  if (auto checked = checkReference(reference); !checked) return checked.error();
   if (!engine_->images().present(reference)) return RemoveOutcome::kAbsent;
   for (const ContainerSummary& container : engine_->list({}))
     if (container.image == reference)

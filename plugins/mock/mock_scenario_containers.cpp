@@ -79,8 +79,8 @@ Found readStopTimeout(const Json& value, Draft& draft) {
 
 /// What other clients create from, too.
 constexpr std::array<Field<Draft>, 13> kSpecFields{{
-    {"name", [](const Json& value, Draft& draft) { return readText(value, draft.spec.name); },
-     kText},
+    {"name", [](const Json& value, Draft& draft) { return readName(value, draft.spec.name); },
+     "a name in quotes"},
     {"image", [](const Json& value, Draft& draft) { return readText(value, draft.spec.image); },
      kText},
     {"entrypoint",

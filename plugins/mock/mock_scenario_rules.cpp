@@ -53,10 +53,10 @@ constexpr std::array<Field<RuleCondition>, 9> kWhenFields{{
     {"event", readEvent,
      "any, created, started, exited, removed, oom, paused, unpaused, renamed, updated, signalled "
      "or unknown"},
-    {"name", [](const Json& value, RuleCondition& when) { return readText(value, when.name); },
+    {"name", [](const Json& value, RuleCondition& when) { return readName(value, when.name); },
      "a name in quotes"},
     {"name_glob",
-     [](const Json& value, RuleCondition& when) { return readText(value, when.name_glob); },
+     [](const Json& value, RuleCondition& when) { return readName(value, when.name_glob); },
      "a name with * and ? in quotes"},
     {"label",
      [](const Json& value, RuleCondition& when) { return readTextMap(value, when.labels); },

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "mock/mock_engine_action.h"
 #include "mock/mock_error.h"
 #include "mock/mock_scenario_parts.h"
 #include "mock/mock_spec.h"
@@ -17,43 +18,41 @@ using Found = std::optional<Error>;
 
 /// What may be done, and the keys it takes beside "at" and "do". The first `needed` must be there.
 struct Word {
-  std::string_view name;
   Kind kind;
   std::array<std::string_view, 6> keys{};
   std::size_t needed = 0;
 };
 
 constexpr std::array<Word, 22> kWords{{
-    {"engine_down", Kind::kEngineDown, {}, 0},
-    {"engine_up", Kind::kEngineUp, {}, 0},
-    {"engine_restart", Kind::kEngineRestart, {"containers"}, 0},
-    {"lose_events", Kind::kLoseEvents, {"count", "tell_gap"}, 1},
-    {"oob_create", Kind::kCreate, {"container"}, 1},
-    {"oob_start", Kind::kStart, {"name"}, 1},
-    {"oob_stop", Kind::kStop, {"name", "timeout"}, 1},
-    {"oob_kill", Kind::kSignal, {"name", "signal"}, 1},
-    {"oob_remove", Kind::kRemove, {"name"}, 1},
-    {"oob_rename", Kind::kRename, {"name", "to"}, 2},
-    {"pause", Kind::kPause, {"name"}, 1},
-    {"unpause", Kind::kUnpause, {"name"}, 1},
-    {"crash", Kind::kCrash, {"name", "exit_code", "signal"}, 1},
-    {"oom", Kind::kOom, {"name", "child_only"}, 1},
-    {"print", Kind::kPrint, {"name", "text", "stderr"}, 2},
-    {"set_stats",
-     Kind::kSetStats,
+    {Kind::kEngineDown, {}, 0},
+    {Kind::kEngineUp, {}, 0},
+    {Kind::kEngineRestart, {"containers"}, 0},
+    {Kind::kLoseEvents, {"count", "tell_gap"}, 1},
+    {Kind::kCreate, {"container"}, 1},
+    {Kind::kStart, {"name"}, 1},
+    {Kind::kStop, {"name", "timeout"}, 1},
+    {Kind::kSignal, {"name", "signal"}, 1},
+    {Kind::kRemove, {"name"}, 1},
+    {Kind::kRename, {"name", "to"}, 2},
+    {Kind::kPause, {"name"}, 1},
+    {Kind::kUnpause, {"name"}, 1},
+    {Kind::kCrash, {"name", "exit_code", "signal"}, 1},
+    {Kind::kOom, {"name", "child_only"}, 1},
+    {Kind::kPrint, {"name", "text", "stderr"}, 2},
+    {Kind::kSetStats,
      {"name", "cpu_percent", "memory_bytes", "pids", "network_rx_bytes", "network_tx_bytes"},
      1},
-    {"hang", Kind::kHang, {"name"}, 1},
-    {"release", Kind::kRelease, {"name"}, 1},
-    {"add_image", Kind::kAddImage, {"image"}, 1},
-    {"remove_image", Kind::kRemoveImage, {"image"}, 1},
-    {"invent_state", Kind::kInventState, {"name", "text"}, 2},
-    {"invent_event", Kind::kInventEvent, {"name", "text"}, 2},
+    {Kind::kHang, {"name"}, 1},
+    {Kind::kRelease, {"name"}, 1},
+    {Kind::kAddImage, {"image"}, 1},
+    {Kind::kRemoveImage, {"image"}, 1},
+    {Kind::kInventState, {"name", "text"}, 2},
+    {Kind::kInventEvent, {"name", "text"}, 2},
 }};
 
 const Word* findWord(std::string_view name) {
   for (const Word& word : kWords)
-    if (word.name == name) return &word;
+    if (wordOf(word.kind) == name) return &word;
   return nullptr;
 }
 
@@ -64,7 +63,8 @@ Found readDo(const Json& value, Step& draft) {
     return std::nullopt;
   }
   std::string known;
-  for (const Word& one : kWords) known += (known.empty() ? "" : ", ") + std::string(one.name);
+  for (const Word& one : kWords)
+    known += (known.empty() ? "" : ", ") + std::string(wordOf(one.kind));
   return badValue("do", value, "one of " + known);
 }
 
@@ -112,7 +112,7 @@ constexpr std::array<Field<Step>, 20> kStepFields{{
     {"at", [](const Json& value, Step& draft) { return readDuration(value, draft.at); },
      "a duration in quotes, as \"10s\""},
     {"do", readDo, ""},
-    {"name", [](const Json& value, Step& draft) { return readText(value, draft.action.container); },
+    {"name", [](const Json& value, Step& draft) { return readName(value, draft.action.container); },
      "a container's name in quotes"},
     {"containers", readFate, "keep or kill"},
     {"count",
@@ -159,13 +159,13 @@ const Json::Member* findMember(const Json& object, std::string_view name) {
 Found checkKeys(const Json& step, const Word& word) {
   for (std::size_t i = 0; i < word.needed; ++i)
     if (findMember(step, word.keys[i]) == nullptr)
-      return atLine(step.line, "\"" + std::string(word.name) + "\" needs the key \"" +
+      return atLine(step.line, "\"" + std::string(wordOf(word.kind)) + "\" needs the key \"" +
                                    std::string(word.keys[i]) + "\"");
   for (const Json::Member& member : step.members) {
     if (member.name == "at" || member.name == "do") continue;
     if (std::find(word.keys.begin(), word.keys.end(), member.name) != word.keys.end()) continue;
-    return atLine(member.line,
-                  "\"" + std::string(word.name) + "\" takes no key \"" + member.name + "\"");
+    return atLine(member.line, "\"" + std::string(wordOf(word.kind)) + "\" takes no key \"" +
+                                   member.name + "\"");
   }
   return std::nullopt;
 }
@@ -179,6 +179,8 @@ Found readStep(const Json& value, Step& draft) {
   if (auto wrong = checkKeys(value, *findWord(findMember(value, "do")->value.text))) return wrong;
   if (draft.action.kind == Kind::kCrash && draft.action.signal && findMember(value, "exit_code"))
     return atLine(value.line, "a crash has an exit_code or a signal, not both");
+  if (auto checked = checkAction(draft.action); !checked)
+    return atLine(value.line, checked.error().message);
   return std::nullopt;
 }
 
@@ -191,7 +193,7 @@ std::optional<Error> readScript(const Json& value, Scenario& scenario) {
 void listScriptOptions(std::vector<std::string>& options) {
   options.push_back("script[].at");
   for (const Word& word : kWords) {
-    const std::string name = "script[].do=" + std::string(word.name);
+    const std::string name = "script[].do=" + std::string(wordOf(word.kind));
     options.push_back(name);
     for (const std::string_view key : word.keys)
       if (!key.empty() && key != "name") options.push_back(name + "." + std::string(key));

@@ -31,6 +31,18 @@ bool isContainerName(std::string_view name) {
                      [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
 }
 
+Result<void> checkContainerName(const std::string& name) {
+  if (isContainerName(name)) return {};
+  return Error::invalid("container name '" + name +
+                        "': use at least two characters: a letter or digit, then letters, digits, "
+                        "'_', '.' and '-'");
+}
+
+Result<void> checkSignal(Signal signal) {
+  if (signal.number >= 1 && signal.number <= 64) return {};
+  return Error::invalid("signal " + std::to_string(signal.number) + " is not one: use 1 to 64");
+}
+
 Result<void> checkLimits(const ResourceLimits& limits) {
   if (limits.memory_bytes && *limits.memory_bytes < kLeastMemory)
     return Error::invalid("the memory limit is at least 6 MiB");
@@ -45,11 +57,9 @@ Result<void> checkLimits(const ResourceLimits& limits) {
 }
 
 Result<void> checkSpec(const ContainerSpec& spec) {
-  if (!spec.name.empty() && !isContainerName(spec.name))
-    return Error::invalid("container name '" + spec.name + "': use " +
-                          std::string(kContainerNameWords));
-  if (!isReference(spec.image))
-    return Error::invalid("image '" + spec.image + "' is not a reference");
+  if (!spec.name.empty())
+    if (auto checked = checkContainerName(spec.name); !checked) return checked;
+  if (auto checked = checkReference(spec.image); !checked) return checked;
   if (!spec.engine_options.empty())
     return Error::invalid("unknown engine option '" + spec.engine_options.begin()->first +
                           "': the mock engine takes none");

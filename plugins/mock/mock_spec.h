@@ -13,9 +13,10 @@ namespace control::mock {
 Result<void> checkSpec(const ContainerSpec& spec);
 Result<void> checkLimits(const ResourceLimits& limits);
 
+/// From 1 to 64.
+Result<void> checkSignal(Signal signal);
+Result<void> checkContainerName(const std::string& name);
 bool isContainerName(std::string_view name);
-inline constexpr std::string_view kContainerNameWords =
-    "at least two characters: a letter or digit, then letters, digits, '_', '.' and '-'";
 
 /// `present` with what `changes` sets.
 ResourceLimits mergedLimits(ResourceLimits present, const ResourceLimits& changes);

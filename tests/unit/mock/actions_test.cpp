@@ -205,6 +205,38 @@ TEST_F(MockActionTest, InventsWordsThatNobodyHasHeardOf) {
   EXPECT_EQ((*event)->container, id);
 }
 
+TEST_F(MockActionTest, RefusesWhatNoEngineCouldDo) {
+  const ContainerId id = run({.name = "web"});
+  const std::vector<std::pair<EngineAction, std::string>> wrong{
+      {{.kind = Kind{23}}, "no action of the number 23"},
+      {{.kind = Kind::kCrash}, "crash needs the name or id of a container"},
+      {{.kind = Kind::kCrash, .container = "web", .exit_code = 300}, "0 to 255, not 300"},
+      {{.kind = Kind::kCrash, .container = "web", .signal = Signal{99}}, "signal 99 is not one"},
+      {{.kind = Kind::kSignal, .container = "web", .signal = Signal{0}}, "signal 0 is not one"},
+      {{.kind = Kind::kStop, .container = "web", .timeout = -1s}, "timeout"},
+      {{.kind = Kind::kRename, .container = "web", .text = "-"}, "container name '-'"},
+      {{.kind = Kind::kSetStats, .container = "web", .stats = {.cpu_percent = -1}}, "cpu_percent"},
+      {{.kind = Kind::kSetStats, .container = "web", .stats = {.pids = UINT64_MAX}}, "2^62"},
+      {{.kind = Kind::kLoseEvents, .count = 0}, "1 or more"},
+      {{.kind = Kind::kCreate}, "no specification"},
+      {{.kind = Kind::kAddImage}, "image '' is not a reference"},
+  };
+  for (const auto& [action, words] : wrong)
+    for (const auto& refused : {mock->perform(action), mock->schedule(1s, action)}) {
+      ASSERT_FALSE(refused) << words;
+      EXPECT_FAILS(refused, kInvalidArgument);
+      EXPECT_THAT(refused.error().message, HasSubstr(words));
+    }
+  EXPECT_TRUE(mock->unusedRules().empty());
+  EXPECT_EQ(state(id), ContainerState::kRunning);
+  EXPECT_FAILS(mock->crash(id, 256), kInvalidArgument);
+  EXPECT_FAILS(mock->kill(id, Signal{65}), kInvalidArgument);
+  EXPECT_THROW(mock->loseEvents(0), std::invalid_argument);
+  EXPECT_THROW(mock->removeImage(""), std::invalid_argument);
+  EXPECT_FAILS(mock->advance(-1s), kInvalidArgument);
+  EXPECT_FAILS(mock->advanceToIdle(-1s), kInvalidArgument);
+}
+
 TEST_F(MockActionTest, AdvancesUntilNothingIsDue) {
   const ContainerId id = runWith({{"mock.run_for", "5s"}});
   runWith({{"mock.run_for", "90s"}});

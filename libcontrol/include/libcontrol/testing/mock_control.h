@@ -83,7 +83,7 @@ struct RuleCondition {
   std::uint64_t nth = 0;                ///< the nth match alone
   std::uint64_t every = 0;              ///< each match whose number it divides
   std::optional<double> probability{};  ///< above 0 and up to 1, from the engine's seed
-  std::uint64_t times = 0;              ///< no longer after acting so often; 0: no limit
+  std::uint64_t times = 0;  ///< no longer after acting so often; 0: no limit. Not with `nth`
 };
 
 /// A point in the course of a call.
@@ -194,7 +194,8 @@ struct EngineAction {
 /// Threads:  any method may run on any thread.
 /// Blocking: none, except that advance() and advanceToIdle() run what is due.
 /// Errors:   kNotFound: no such container. kWrongState: its state does not allow it (it does not
-///           run, is not paused). kInvalidArgument: what no engine could do.
+///           run, is not paused). kInvalidArgument: what no engine could do; where nothing is
+///           returned, std::invalid_argument is thrown.
 ///           None of these calls is held up by rules, setHung or engineDown, nor shows in the
 ///           journal.
 class MockControl {
@@ -209,7 +210,7 @@ class MockControl {
   /// The engine's clock when it is a fake one, else null.
   virtual FakeClock* fakeClock() noexcept = 0;
 
-  /// Moves the clock and does what falls due on the way, on this thread.
+  /// Moves the clock forward and does what falls due on the way, on this thread.
   /// kUnsupported: the engine lives by a real clock.
   virtual Result<void> advance(Duration by) = 0;
 
@@ -233,9 +234,9 @@ class MockControl {
     if (!injected) throw std::invalid_argument("failNext: " + injected.error().message);
   }
 
-  /// The next `count` events are lost to every subscriber, silently or with a gap.
+  /// The next `count` events, 1 or more, are lost to every subscriber, silently or with a gap.
   void loseEvents(std::uint64_t count, bool tell_gap = false) {
-    (void)perform({.kind = EngineAction::Kind::kLoseEvents, .count = count, .tell_gap = tell_gap});
+    demand({.kind = EngineAction::Kind::kLoseEvents, .count = count, .tell_gap = tell_gap});
   }
 
   /// What was prepared in vain: rules that have not acted, and steps of the scenario's script that
@@ -304,10 +305,10 @@ class MockControl {
     (void)perform({.kind = EngineAction::Kind::kEngineRestart, .kill_containers = kill_containers});
   }
   void addImage(const std::string& reference) {
-    (void)perform({.kind = EngineAction::Kind::kAddImage, .text = reference});
+    demand({.kind = EngineAction::Kind::kAddImage, .text = reference});
   }
   void removeImage(const std::string& reference) {
-    (void)perform({.kind = EngineAction::Kind::kRemoveImage, .text = reference});
+    demand({.kind = EngineAction::Kind::kRemoveImage, .text = reference});
   }
 
   // ---- What a test looks at ----
@@ -328,6 +329,10 @@ class MockControl {
   virtual void reset() = 0;
 
  private:
+  /// Throws std::invalid_argument where perform() refuses.
+  void demand(const EngineAction& action) {
+    if (const auto done = perform(action); !done) throw std::invalid_argument(done.error().message);
+  }
   Result<void> on(const ContainerId& id, EngineAction::Kind kind) {
     return perform({.kind = kind, .container = id.value});
   }
