@@ -49,6 +49,12 @@ std::optional<std::string> percentDecode(std::string_view text) {
   return decoded;
 }
 
+/// Why `text` cannot be decoded.
+std::string_view percentProblem(std::string_view text) {
+  if (text.find("%00") != std::string_view::npos) return "%00, a NUL byte, has no place here";
+  return "a percent sign is followed by two hexadecimal digits";
+}
+
 std::string percentEncode(std::string_view text, std::string_view also_plain) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   std::string encoded;
@@ -106,7 +112,7 @@ std::string_view parseQuery(std::string_view text, Endpoint& endpoint) {
     if (equals == std::string_view::npos || equals == 0) return "the query is made of key=value";
     const auto key = percentDecode(pair.substr(0, equals));
     const auto value = percentDecode(pair.substr(equals + 1));
-    if (!key || !value) return "a percent sign is followed by two hexadecimal digits, not 00";
+    if (!key || !value) return percentProblem(pair);
     if (!endpoint.query.emplace(*key, *value).second) return "a query key stands there twice";
   }
   return {};
@@ -138,11 +144,12 @@ Result<Endpoint> Endpoint::parse(std::string_view uri) {
     return malformed(uri, wrong);
   if (endpoint.transport.empty() && !endpoint.host.empty())
     return malformed(uri, "did you mean " + endpoint.engine + ":///" + std::string(rest) +
-                              " (three slashes), or a transport as " + endpoint.engine + "+tls://");
+                              " (three slashes)? A host goes with a transport, as in "
+                              "docker+tls://host");
   if (!endpoint.transport.empty() && endpoint.host.empty())
     return malformed(uri, "the transport '" + endpoint.transport + "' needs a host");
   const auto path = percentDecode(rest.substr(slash));
-  if (!path) return malformed(uri, "a percent sign is followed by two hexadecimal digits, not 00");
+  if (!path) return malformed(uri, percentProblem(rest.substr(slash)));
   endpoint.path = path->empty() ? "/" : *path;
   if (const auto wrong = parseQuery(query, endpoint); !wrong.empty()) return malformed(uri, wrong);
   return endpoint;

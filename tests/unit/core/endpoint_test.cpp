@@ -78,6 +78,22 @@ TEST(Endpoint, WithTwoSlashesIsToldAboutTheThird) {
   EXPECT_NE(endpoint.error().message.find("docker:///run/docker.sock"), std::string::npos);
 }
 
+TEST(Endpoint, AHostWithoutATransportIsNotToldOfOneThatItsEngineMayNotHave) {
+  const auto endpoint = Endpoint::parse("mock://host/x");
+  ASSERT_FALSE(endpoint);
+  EXPECT_EQ(endpoint.error().message.find("mock+"), std::string::npos);
+}
+
+TEST(Endpoint, SaysWhichPercentSignIsWrong) {
+  const auto problem = [](std::string_view uri) { return Endpoint::parse(uri).error().message; };
+  for (const char* uri : {"mock:///x%zz", "mock:///x?a=%z"}) {
+    EXPECT_NE(problem(uri).find("two hexadecimal digits;"), std::string::npos);
+    EXPECT_EQ(problem(uri).find("00"), std::string::npos);
+  }
+  for (const char* uri : {"mock:///x%00", "mock:///x?a=%00"})
+    EXPECT_NE(problem(uri).find("%00, a NUL byte"), std::string::npos);
+}
+
 TEST(Endpoint, UnknownQueryKeyIsAnErrorThatListsTheKnownOnes) {
   const auto endpoint = Endpoint::parse("mock:///default?clok=virtual");
   ASSERT_TRUE(endpoint);
