@@ -148,13 +148,17 @@ TEST(MockEngine, RefusesAScenarioThatIsNotNamedFromTheRoot) {
 }
 
 TEST(MockEngine, ThrowsTheReasonWhenItCannotBeOpened) {
-  MockEngineOptions wrong = options();
-  wrong.query = {{"colour", "red"}};
-  try {
-    const MockEngine engine(wrong);
-    FAIL() << "it was opened";
-  } catch (const std::runtime_error& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("colour"));
+  const std::map<std::string, std::string> reasons{{"colour", "colour"},
+                                                   {"clock", "MockEngine sets the clock itself"}};
+  for (const auto& [key, reason] : reasons) {
+    MockEngineOptions wrong = options();
+    wrong.query = {{key, "real"}};
+    try {
+      const MockEngine engine(wrong);
+      FAIL() << "it was opened";
+    } catch (const std::runtime_error& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr(reason));
+    }
   }
 }
 

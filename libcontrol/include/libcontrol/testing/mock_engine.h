@@ -28,7 +28,7 @@ struct MockEngineOptions {
   Time time = Time::kJumps;
   /// Absolute path of a scenario file, which docs/mock.md describes; empty: an engine without one.
   std::string scenario{};
-  /// Further keys of the mock's URI, as {"seed", "7"}.
+  /// Further keys of the mock's URI, as {"seed", "7"}; without `clock`, which `time` stands for.
   std::map<std::string, std::string> query{};
   /// Where the mock's plugin is. Empty: where the library was installed with it.
   LoadOptions load{};
@@ -82,6 +82,8 @@ class MockEngine {
 
  private:
   static std::string uriOf(const MockEngineOptions& options) {
+    if (options.query.contains("clock"))
+      throw std::runtime_error("MockEngine sets the clock itself: use MockEngineOptions::time");
     std::string uri = "mock:///test-" + std::to_string(++count_);
     if (!options.scenario.empty()) {
       if (!options.scenario.starts_with('/'))
