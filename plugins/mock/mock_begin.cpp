@@ -7,6 +7,7 @@
 #include "mock/mock_error.h"
 #include "mock/mock_json.h"
 #include "mock/mock_scenario.h"
+#include "mock/mock_spec.h"
 
 namespace control::mock {
 
@@ -14,7 +15,8 @@ Result<void> Engine::begin(std::shared_ptr<const Scenario> scenario) {
   scenario_ = std::move(scenario);
   for (const auto& [reference, facts] : scenario_->images) images_.describe(reference, facts);
   for (const Scenario::InitialContainer& one : scenario_->containers)
-    if (auto placed = place(one); !placed) return atLine(one.line, placed.error().message);
+    if (auto placed = place(one); !placed)
+      return atLine(one.line, wordsOf(one.spec) + ": " + placed.error().message);
   for (const auto& [rule, line] : scenario_->rules)
     rules_.add(rule, "the rule at line " + std::to_string(line));
   for (const Scenario::Step& step : scenario_->script)

@@ -72,7 +72,10 @@ std::optional<Error> Call::before() {
   }
   rule_ = engine_->rules().matchCall(primitive_, about);
   if (!rule_) return std::nullopt;
-  const testing::RuleAction& action = rule_->action;
+  testing::RuleAction& action = rule_->action;
+  if (action.error && action.error->message.empty())
+    action.error->message =
+        "injected on " + std::string(toString(primitive_)) + " (" + rule_->origin + ")";
   engine_->events().lose(action.lose_events, action.tell_gap);
   if (action.duplicate_event) engine_->events().duplicateNext();
   if (action.latency > Duration::zero()) {

@@ -41,6 +41,15 @@ std::string_view wordOf(Kind kind) {
   return number < std::size(kWords) ? kWords[number] : std::string_view();
 }
 
+std::string wordsOf(const EngineAction& action) {
+  std::string_view subject = action.text;
+  if (needsContainer(action.kind)) subject = action.container;
+  if (action.spec) subject = action.spec->name;
+  std::string text(wordOf(action.kind));
+  if (!subject.empty()) text.append(" '").append(subject).append("'");
+  return text;
+}
+
 bool needsContainer(Kind kind) {
   return kind > Kind::kCreate && kind != Kind::kAddImage && kind != Kind::kRemoveImage;
 }

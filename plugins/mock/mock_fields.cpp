@@ -48,7 +48,8 @@ std::optional<Error> readBool(const Json& value, bool& out) {
 std::optional<Error> readDuration(const Json& value, Duration& out) {
   if (value.kind != Json::Kind::kString) return notWanted();
   const auto duration = parseDuration(value.text);
-  if (!duration || *duration == kForEver) return notWanted();
+  if (!duration) return notWanted();
+  if (*duration == kForEver) return notWanted("100000d or less, as longer is too long");
   out = *duration;
   return std::nullopt;
 }

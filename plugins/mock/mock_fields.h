@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <libcontrol/call.h>
@@ -26,8 +27,11 @@ struct Field {
   std::string_view wanted;
 };
 
-/// A reader's word that the value is not what is wanted: no line, no message.
-inline Error notWanted() { return {.code = ErrorCode::kInvalidArgument, .message = {}}; }
+/// A reader's word that the value is not what is wanted: no line, no message. `wanted` is for a
+/// value like this one, in place of what the field says.
+inline Error notWanted(std::string wanted = {}) {
+  return {.code = ErrorCode::kInvalidArgument, .message = {}, .native = std::move(wanted)};
+}
 
 Error unknownKey(const Json::Member& member, const std::string& known);
 Error badValue(std::string_view key, const Json& value, std::string_view wanted);
@@ -46,7 +50,9 @@ std::optional<Error> readFields(const Json& object, std::span<const Field<Target
     }
     if (found == nullptr) return unknownKey(member, known);
     if (auto error = found->read(member.value, target)) {
-      if (error->message.empty()) return badValue(member.name, member.value, found->wanted);
+      if (error->message.empty())
+        return badValue(member.name, member.value,
+                        error->native.empty() ? found->wanted : error->native);
       return error;
     }
   }
@@ -65,6 +71,9 @@ std::optional<Error> readItems(const Json& array, std::vector<Item>& items,
 
 // Readers of plain values.
 inline constexpr std::string_view kTrueOrFalse = "true or false";
+inline constexpr std::string_view kDurationInQuotes =
+    "a duration in quotes, with its unit (us, ms, s, m, h, d) right behind the number, as "
+    "\"250ms\"";
 std::optional<Error> readText(const Json& value, std::string& out);
 /// A text that is not empty.
 std::optional<Error> readName(const Json& value, std::string& out);

@@ -29,7 +29,8 @@ std::optional<int> parseExitCode(std::string_view text) {
   return code && *code >= 0 && *code <= 255 ? code : std::nullopt;
 }
 
-constexpr const char* kWantsDuration = "a duration as 5s, 300ms or 0.5";
+constexpr const char* kWantsDuration =
+    "a duration with its unit (us, ms, s, m, h, d) right behind the number, as 300ms";
 constexpr const char* kWantsExitCode = "an exit code from 0 to 255";
 
 template <std::optional<Duration> Behaviour::*Member, bool Life>

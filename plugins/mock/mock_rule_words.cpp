@@ -13,7 +13,7 @@ std::string_view wordOf(CallPhase phase) {
   return phase == CallPhase::kBefore ? "before" : "after";
 }
 
-std::string wordsOf(const StreamPoint& point) {
+std::string extentOf(const StreamPoint& point) {
   return " after " + std::to_string(point.items ? *point.items : point.bytes.value_or(0)) +
          (point.items ? " items" : " bytes");
 }
@@ -41,8 +41,8 @@ std::string deedOf(const testing::RuleAction& then) {
     add("effect " + std::string(toString(then.error->effect)));
   if (then.hang) add("hang " + std::string(wordOf(*then.hang)));
   if (then.drop_connection) add("drop_connection " + std::string(wordOf(*then.drop_connection)));
-  if (then.truncate_stream) add("truncate_stream" + wordsOf(*then.truncate_stream));
-  if (then.stall_stream) add("stall_stream" + wordsOf(*then.stall_stream));
+  if (then.truncate_stream) add("truncate_stream" + extentOf(*then.truncate_stream));
+  if (then.stall_stream) add("stall_stream" + extentOf(*then.stall_stream));
   if (then.lose_events > 0) add("lose_events " + std::to_string(then.lose_events));
   if (then.tell_gap) add("tell_gap");
   if (then.duplicate_event) add("duplicate_event");

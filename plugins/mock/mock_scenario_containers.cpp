@@ -102,7 +102,7 @@ constexpr std::array<Field<Draft>, 13> kSpecFields{{
     {"stop_signal",
      [](const Json& value, Draft& draft) { return readSignal(value, draft.spec.stop_signal); },
      "a signal, as \"TERM\""},
-    {"stop_timeout", readStopTimeout, "a duration in quotes, as \"10s\""},
+    {"stop_timeout", readStopTimeout, kDurationInQuotes},
     {"limits",
      [](const Json& value, Draft& draft) {
        return readFields<ResourceLimits>(value, kLimitFields, draft.spec.limits);
@@ -164,12 +164,14 @@ constexpr auto kContainerFields = [] {
 }();
 
 Found checkDraft(const Draft& draft) {
-  if (auto checked = checkSpec(draft.spec); !checked)
-    return atLine(draft.line, checked.error().message);
+  const auto refused = [&](const std::string& why) {
+    return atLine(draft.line, wordsOf(draft.spec) + ": " + why);
+  };
+  if (draft.spec.image.empty()) return refused("the key \"image\" is missing or empty");
+  if (auto checked = checkSpec(draft.spec); !checked) return refused(checked.error().message);
   if (const auto behaviour = parseLabels(draft.spec.labels); !behaviour)
-    return atLine(draft.line, behaviour.error().message);
-  if (draft.running && draft.exit)
-    return atLine(draft.line, "a container is running or has an exit, not both");
+    return refused(behaviour.error().message);
+  if (draft.running && draft.exit) return refused("it is running or has an exit, not both");
   return std::nullopt;
 }
 

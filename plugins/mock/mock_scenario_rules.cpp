@@ -92,7 +92,7 @@ constexpr std::array<Field<ErrorDraft>, 3> kErrorFields{{
 }};
 
 Found readError(const Json& value, RuleAction& then) {
-  ErrorDraft draft{.message = "a rule of the mock engine says so"};
+  ErrorDraft draft;
   if (auto wrong = readFields<ErrorDraft>(value, kErrorFields, draft)) return wrong;
   if (!draft.code) return atLine(value.line, "\"error\" needs a \"code\"");
   then.error = Error{.code = *draft.code,
@@ -129,13 +129,16 @@ Found readPoint(const Json& value, std::optional<StreamPoint>& point) {
   return readFields<StreamPoint>(value, kPointFields, point.emplace());
 }
 
+Found readLatency(const Json& value, RuleAction& then) {
+  if (auto wrong = readDuration(value, then.latency)) return wrong;
+  return then.latency > Duration::zero() ? std::nullopt : Found(notWanted("a duration above 0"));
+}
+
 constexpr std::string_view kPhase = "\"before\" or \"after\" the call's effect";
 constexpr std::string_view kPoint = "{\"items\": N} or {\"bytes\": N}";
 
 constexpr std::array<Field<RuleAction>, 9> kThenFields{{
-    {"latency",
-     [](const Json& value, RuleAction& then) { return readDuration(value, then.latency); },
-     "a duration in quotes, as \"250ms\""},
+    {"latency", readLatency, kDurationInQuotes},
     {"error", readError, "an object, as {\"code\": \"unavailable\"}"},
     {"hang", [](const Json& value, RuleAction& then) { return readPhase(value, then.hang); },
      kPhase},

@@ -110,7 +110,7 @@ constexpr std::string_view kWhole = "a whole number";
 
 constexpr std::array<Field<Step>, 20> kStepFields{{
     {"at", [](const Json& value, Step& draft) { return readDuration(value, draft.at); },
-     "a duration in quotes, as \"10s\""},
+     kDurationInQuotes},
     {"do", readDo, ""},
     {"name", [](const Json& value, Step& draft) { return readName(value, draft.action.container); },
      "a container's name in quotes"},
@@ -127,7 +127,7 @@ constexpr std::array<Field<Step>, 20> kStepFields{{
      [](const Json& value, Step& draft) {
        return readDuration(value, draft.action.timeout.emplace());
      },
-     "a duration in quotes, as \"10s\""},
+     kDurationInQuotes},
     {"signal",
      [](const Json& value, Step& draft) { return readSignal(value, draft.action.signal); },
      "a signal, as \"SEGV\""},

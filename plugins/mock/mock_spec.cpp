@@ -78,6 +78,10 @@ Result<void> checkSpec(const ContainerSpec& spec) {
   return checkLimits(spec.limits);
 }
 
+std::string wordsOf(const ContainerSpec& spec) {
+  return spec.name.empty() ? "a container without a name" : "container '" + spec.name + "'";
+}
+
 ResourceLimits mergedLimits(ResourceLimits present, const ResourceLimits& changes) {
   // The limit is memory plus swap and follows: what there is of swap stays.
   if (changes.memory_bytes && present.memory_swap_bytes.value_or(0) > 0) {

@@ -18,6 +18,9 @@ Result<void> checkSignal(Signal signal);
 Result<void> checkContainerName(const std::string& name);
 bool isContainerName(std::string_view name);
 
+/// For people, as "container 'web'".
+std::string wordsOf(const ContainerSpec& spec);
+
 /// `present` with what `changes` sets.
 ResourceLimits mergedLimits(ResourceLimits present, const ResourceLimits& changes);
 

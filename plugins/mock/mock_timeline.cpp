@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "mock/mock_engine_action.h"
+
 namespace control::mock {
 
 void Timeline::add(TimePoint at, testing::EngineAction action, std::string origin) {
@@ -28,10 +30,11 @@ std::vector<std::string> Timeline::unused() const {
   std::vector<std::string> names;
   for (const Step& step : steps_) {
     if (step.forgotten) continue;
+    const std::string name = step.origin + ": " + wordsOf(step.action);
     if (!step.done)
-      names.push_back(step.origin + " has not come");
+      names.push_back(name + " has not come");
     else if (!step.problem.empty())
-      names.push_back(step.origin + ": " + step.problem);
+      names.push_back(name + ": " + step.problem);
   }
   return names;
 }

@@ -165,7 +165,8 @@ TEST_F(MockActionTest, ScheduledOnesComeAtTheirMoment) {
   clock->advance(3s);
   EXPECT_FAILS(runtime->inspect(id, {}), kNotFound);
   clock->advance(1s);
-  EXPECT_THAT(mock->unusedRules(), ElementsAre("scheduled step 4: no such container: xx"));
+  EXPECT_THAT(mock->unusedRules(),
+              ElementsAre("scheduled step 4: oob_remove 'xx': no such container: xx"));
 }
 
 TEST_F(MockActionTest, ScheduledForNowComesNow) {

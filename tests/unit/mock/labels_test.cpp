@@ -30,6 +30,11 @@ TEST(Labels, SayHowTheProcessLives) {
   EXPECT_TRUE(behaviour->replaces_command);
 }
 
+TEST(Labels, WithADurationSayWhichUnitsThereAre) {
+  EXPECT_THAT(parseLabels({{"mock.run_for", "5 s"}}).error().message,
+              HasSubstr("'5 s': use a duration with its unit (us, ms, s, m, h, d) right behind"));
+}
+
 TEST(Labels, UnknownOnesAreNamedWithThoseThatAreKnown) {
   const auto behaviour = parseLabels({{"mock.runfor", "5s"}});
   ASSERT_FALSE(behaviour);

@@ -125,13 +125,18 @@ TEST_F(MockRuleTest, ACallThatFailsByItselfKeepsItsError) {
   EXPECT_FAILS(runtime->start({"nobody"}, {}), kNotFound);
 }
 
+TEST_F(MockRuleTest, AnErrorWithoutAMessageTellsOfItsRule) {
+  inject({}, {.error = Error{.code = ErrorCode::kInternal}});
+  EXPECT_EQ(runtime->list({}, {}).error().message, "injected on list (injected rule 1)");
+}
+
 TEST_F(MockRuleTest, TellsWhatWasPreparedInVain) {
   inject({.primitive = Primitive::kInfo});
   inject({.primitive = Primitive::kPull});
   ASSERT_TRUE(mock->schedule(1h, {.kind = testing::EngineAction::Kind::kEngineDown}));
   EXPECT_THAT(mock->unusedRules(), ElementsAre("injected rule 1: info -> permission_denied",
                                                "injected rule 2: pull -> permission_denied",
-                                               "scheduled step 1 has not come"));
+                                               "scheduled step 1: engine_down has not come"));
   (void)runtime->info({});
   (void)runtime->pull("a", {}, {});
   clock->advance(1h);

@@ -54,12 +54,23 @@ TEST(MockScenario, NamesTheKeyAndLineOfAWrongValue) {
       {"{'containers': [{'image': 'a', 'labels': {'a': 1}}]}", "\"labels\": use an object"},
       {"{'containers': [{'image': 'a', 'stop_signal': 'NONE'}]}", "\"stop_signal\": use a signal"},
       {"{'containers': [{'image': 'a', 'stop_timeout': 10}]}", "\"stop_timeout\": use a duration"},
-      {"{'containers': [{'image': 'a', 'stop_timeout': 'infinity'}]}", "\"stop_timeout\""},
+      {"{'containers': [{'image': 'a', 'stop_timeout': 'infinity'}]}",
+       "\"stop_timeout\": use 100000d or less, as longer is too long, not \"infinity\""},
+      {"{'rules': [{'then': {'latency': '5 s'}}]}",
+       "\"latency\": use a duration in quotes, with its unit (us, ms, s, m, h, d) right behind the "
+       "number, as \"250ms\", not \"5 s\""},
+      {"{'rules': [{'then': {'latency': '999999d'}}]}", "\"latency\": use 100000d or less"},
+      {"{'rules': [{'then': {'latency': '0'}}]}", "\"latency\": use a duration above 0, not \"0\""},
       {"{'containers': [{'image': 'a', 'ports': [{'container_port': 70000}]}]}",
        "\"container_port\": use a port"},
-      {"{'containers': [\n{'image': ''}]}", "line 2: image '' is not a reference"},
+      {"{'containers': [\n{'image': ''}]}",
+       "line 2: a container without a name: the key \"image\" is missing"},
+      {"{'containers': [\n{'name': 'web', 'image': 'a b'}]}",
+       "line 2: container 'web': image 'a b' is not a reference"},
+      {"{'containers': [\n{'name': 'web', 'image': 'a', 'limits': {'memory_bytes': 1}}]}",
+       "line 2: container 'web': the memory limit is at least 6 MiB"},
       {"{'containers': [\n{'image': 'a', 'labels': {'mock.run_fro': '1s'}}]}",
-       "line 2: unknown label mock.run_fro"},
+       "line 2: a container without a name: unknown label mock.run_fro"},
       {"{'containers': [{'image': 'a', 'running': true, 'exit': {'exit_code': 0}}]}", "not both"},
       {"{'containers': [{'image': 'a',\n'exit': {}}]}",
        "line 2: \"exit\" has one of exit_code, signal and oom"},
@@ -181,7 +192,8 @@ TEST(MockScenarioFile, NamesTheLineOfAContainerThatCannotBe) {
       "{'containers': [\n{'name': 'web', 'image': 'a'},\n{'name': 'web', 'image': 'a'}]}");
   const auto opened = openMock(file.uri("clock=virtual"));
   ASSERT_FALSE(opened);
-  EXPECT_THAT(opened.error().message, HasSubstr("line 3: the name 'web' is taken"));
+  EXPECT_THAT(opened.error().message,
+              HasSubstr("line 3: container 'web': the name 'web' is taken"));
 }
 
 TEST(MockScenarioFile, UnusedPartsAreNamedByTheirLines) {
@@ -194,10 +206,11 @@ TEST(MockScenarioFile, UnusedPartsAreNamedByTheirLines) {
   std::ignore = engine->info(kAtOnce);
   engine.clock->setAutoAdvance(true);
   std::ignore = engine->info({});
-  EXPECT_THAT(engine.mock->unusedRules(),
-              ::testing::ElementsAre("the rule at line 3: pull -> latency 1.000000000 s",
-                                     "the step at line 5 has not come",
-                                     "the step at line 6: no such container: nobody"));
+  EXPECT_THAT(
+      engine.mock->unusedRules(),
+      ::testing::ElementsAre("the rule at line 3: pull -> latency 1.000000000 s",
+                             "the step at line 5: engine_down has not come",
+                             "the step at line 6: hang 'nobody': no such container: nobody"));
 }
 
 TEST(MockScenarioFile, ResetBeginsItAgain) {

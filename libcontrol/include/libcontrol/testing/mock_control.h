@@ -105,7 +105,7 @@ struct RuleAction {
   Duration latency{};
   /// The call fails. With Effect::kNone nothing is done; otherwise it is done first, and a call
   /// that fails by itself keeps its own error. Together with `truncate_stream` the call succeeds
-  /// and the stream fails with it.
+  /// and the stream fails with it. Without a message it gets one that tells of the rule.
   std::optional<Error> error{};
   /// No answer comes, until the caller's deadline or cancellation, the engine's end or reset().
   std::optional<CallPhase> hang{};
@@ -241,8 +241,8 @@ class MockControl {
 
   /// What was prepared in vain: rules that have not acted, and steps of the scenario's script that
   /// have not come or found nothing to act on, each with its line in the file or its number among
-  /// the injected ones, rules with what they do ("injected rule 1: pull -> unavailable"). A test
-  /// that leaves any tests less than it says.
+  /// the injected ones, and what it does ("injected rule 1: pull -> unavailable"). A test that
+  /// leaves any tests less than it says.
   virtual std::vector<std::string> unusedRules() const = 0;
 
   /// Leaves all that unusedRules() names now out of it for good. It stays prepared, and happens if
