@@ -1,5 +1,6 @@
 #include <libcontrol/testing/matchers.h>
 #include <libcontrol/testing/mock_container_runtime.h>
+#include <libcontrol/testing/mock_control.h>
 
 #include <array>
 
@@ -59,6 +60,12 @@ TEST(MockContainerRuntime, LetsATestPutItsOwnAnswerInTheirPlace) {
   EXPECT_THAT(runtime.start(kId, {}), IsOkAnd(StartOutcome::kAlreadyRunning));
   EXPECT_CALL(runtime, start(kId, _)).WillOnce(Return(Error{.code = ErrorCode::kNotFound}));
   EXPECT_THAT(runtime.start(kId, {}), FailsWith(ErrorCode::kNotFound));
+}
+
+TEST(MockContainerRuntime, HasExtensionsByTheirType) {
+  MockContainerRuntime runtime;
+  EXPECT_CALL(runtime, extension(MockControl::kExtensionName)).WillOnce(Return(nullptr));
+  EXPECT_EQ(runtime.extension<MockControl>(), nullptr);
 }
 
 TEST(MockStreams, SayOfEachCallThatTheTestHasNoAnswerForIt) {

@@ -72,6 +72,7 @@ class MockContainerRuntime : public ContainerRuntime {
   MOCK_METHOD(Result<std::unique_ptr<PullStream>>, pull,
               (const std::string&, const PullOptions&, const CallContext&), (override));
   MOCK_METHOD(Result<ImageInfo>, findImage, (const std::string&, const CallContext&), (override));
+  using ContainerRuntime::extension;
   MOCK_METHOD(void*, extension, (std::string_view), (noexcept, override));
 };
 
