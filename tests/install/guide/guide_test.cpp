@@ -37,6 +37,12 @@ TEST(Web, ShowsTheMatchers) {
   EXPECT_THAT(engine->remove({"nobody"}, {}, {}), IsOkAnd(RemoveOutcome::kAbsent));
   EXPECT_THAT(engine->inspect({"nobody"}, {}), FailsWith(ErrorCode::kNotFound));
   EXPECT_THAT(engine->start({"nobody"}, {}), FailsWith(ErrorCode::kNotFound, Effect::kNone));
+
+  const auto job =
+      valueOf(engine->run({.image = "example/job:1", .command = {"echo", "hello"}}, {}));
+  const auto log = valueOf(engine->logs(job.id, {}, {}));
+  EXPECT_THAT(log->next({}), IsItem(Field(&Output::bytes, "hello\n")));
+  EXPECT_THAT(log->next({}), IsEnd());
 }
 
 TEST(Web, DiesWhileSomebodyWaitsForIt) {

@@ -73,6 +73,28 @@ TEST(IsOkAnd, ShowsTheValueOrTheErrorWhenItFails) {
                     HasSubstr("no such container: web")));
 }
 
+using Next = Result<std::optional<Output>>;
+
+TEST(IsItem, MatchesAnItemAndNeitherTheEndNorAnError) {
+  const auto hello = IsItem(Field(&Output::bytes, "hello"));
+  EXPECT_THAT(Next(Output{.bytes = "hello"}), hello);
+  EXPECT_THAT(Next(Output{.bytes = "bye"}), Not(hello));
+  EXPECT_THAT(Next(std::optional<Output>()), Not(hello));
+  EXPECT_THAT(Next(notFound()), Not(hello));
+  EXPECT_THAT(Result<std::optional<int>>(3), IsItem(3));
+}
+
+TEST(IsEnd, MatchesTheEndAndNeitherAnItemNorAnError) {
+  EXPECT_THAT(Next(std::optional<Output>()), IsEnd());
+  EXPECT_THAT(Next(Output{.bytes = "hello"}), Not(IsEnd()));
+  EXPECT_THAT(Next(notFound()), Not(IsEnd()));
+}
+
+TEST(IsEnd, ShowsWhatCameInItsPlace) {
+  EXPECT_THAT(failureText(Next(Output{.bytes = "hello"}), IsEnd()),
+              AllOf(HasSubstr("Expected: is the end of a stream"), HasSubstr("hello")));
+}
+
 TEST(FailsWith, MatchesTheCode) {
   EXPECT_THAT(Result<int>(notFound()), FailsWith(ErrorCode::kNotFound));
   EXPECT_THAT(Result<void>(notFound()), FailsWith(ErrorCode::kNotFound));

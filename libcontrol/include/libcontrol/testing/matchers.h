@@ -67,6 +67,19 @@ class IsOkAndMatcher {
   const Inner inner_;
 };
 
+class IsEndMatcher {
+ public:
+  using is_gtest_matcher = void;
+
+  template <class Item>
+  bool MatchAndExplain(const Result<std::optional<Item>>& next,
+                       ::testing::MatchResultListener*) const {
+    return next && !*next;
+  }
+  void DescribeTo(std::ostream* out) const { *out << "is the end of a stream"; }
+  void DescribeNegationTo(std::ostream* out) const { *out << "is an item or an error"; }
+};
+
 class FailsMatcher {
  public:
   using is_gtest_matcher = void;
@@ -115,6 +128,16 @@ template <class Inner>
 auto IsOkAnd(Inner inner) {
   return internal::IsOkAndMatcher<Inner>(std::move(inner));
 }
+
+/// For next() of a stream: matches an item that matches `inner` (a matcher, or what it equals), and
+/// the end.
+///   EXPECT_THAT(log.next({}), IsItem(Field(&Output::bytes, "hello\n")));
+///   EXPECT_THAT(log.next({}), IsEnd());
+template <class Inner>
+auto IsItem(Inner inner) {
+  return IsOkAnd(::testing::Optional(std::move(inner)));
+}
+inline auto IsEnd() { return internal::IsEndMatcher(); }
 
 /// Matches a Result that failed with this code, and this effect where one is given:
 ///   EXPECT_THAT(runtime.create(spec, {}), FailsWith(ErrorCode::kAlreadyExists, Effect::kNone));
