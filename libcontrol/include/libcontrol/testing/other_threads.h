@@ -53,7 +53,7 @@ inline std::optional<std::map<std::string, std::string>> turnsOfOtherThreads() {
 /// Waits until every other thread of this process waits for something: for a time, a notification,
 /// a descriptor. One that only lacks a processor does not wait, so a busy machine makes no
 /// difference. False: after `patience` of real time one still works.
-inline bool awaitOtherThreads(Duration patience = std::chrono::milliseconds(100)) {
+inline bool awaitOtherThreads(Duration patience = std::chrono::seconds(1)) {
   const auto give_up = std::chrono::steady_clock::now() + patience;
   auto before = detail::turnsOfOtherThreads();
   for (;;) {
