@@ -118,7 +118,8 @@ class Conformance : public ::testing::Test {
   ContainerId run(const ContainerSpec& spec);
   /// run(), and waits until it has printed: its traps are set by then.
   ContainerId runReady(const ContainerSpec& spec);
-  void awaitReady(const ContainerId& id);
+  /// The same of the container's latest run, which is number `runs` of it.
+  void awaitReady(const ContainerId& id, int runs = 1);
   ContainerInfo look(const ContainerId& id);
   std::unique_ptr<ExitWatch> watch(const ContainerId& id);
   ExitStatus awaitExit(const ContainerId& id);

@@ -58,7 +58,8 @@ MUST(Exec, exec_in_stopped_is_wrong_state, Capability::kExec) {
 }
 
 MUST(Exec, exec_cancel_leaves_no_process, Capability::kExec, Capability::kStats) {
-  const ContainerId id = runReady(obedient());
+  // All its processes are there when it is ready.
+  const ContainerId id = runReady(isMock() ? obedient() : shell("sleep 600 & echo ready; wait"));
   const auto processes = [&] {
     const auto sample = stats(id);
     return sample ? sample->pids.value_or(0) : 0;
@@ -72,7 +73,8 @@ MUST(Exec, exec_cancel_leaves_no_process, Capability::kExec, Capability::kStats)
     (*session)->cancel();
     EXPECT_CODE((*session)->next(soon()), kCancelled);
   }
-  EXPECT_TRUE(eventually([&] { return processes() <= before; })) << "its process lives on";
+  EXPECT_TRUE(eventually([&] { return processes() <= before; }))
+      << "its process lives on: there are " << processes() << ", before there were " << before;
   EXPECT_EQ(look(id).state, ContainerState::kRunning);
 }
 

@@ -25,7 +25,7 @@ MUST(Names, name_stands_for_the_id_from_start_to_remove) {
   EXPECT_EQ(exit->exit_code, 42);
   EXPECT_EQ(awaitExit(name).run, exit->run);
   ASSERT_OK(runtime().restart(name, {}, soon()));
-  awaitReady(id);
+  awaitReady(id, 2);
   const auto stopped = runtime().stop(name, {.timeout = 300s}, soon());
   ASSERT_OK(stopped);
   EXPECT_EQ(stopped->outcome, StopOutcome::kStopped);

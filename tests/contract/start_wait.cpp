@@ -241,11 +241,7 @@ MUST(Start, exit_status_is_bound_to_its_run_across_restart) {
     const auto started_at = look(id).started_at;
     ASSERT_TRUE(started_at);
     runs.push_back({id, *started_at});
-    // The log of both runs is one: what is new is waited for.
-    const std::size_t lines = runs.size();
-    ASSERT_TRUE(eventually([&] {
-      return !has(Capability::kLogs) || logged(id).size() >= lines * std::string("ready\n").size();
-    }));
+    awaitReady(id, static_cast<int>(runs.size()));
     ASSERT_OK(runtime().signal(id, {number}, soon()));
     ASSERT_OK(watches.back()->exited(soon()));
   }
