@@ -177,6 +177,11 @@ tail -n 1 "$work/out" | grep -q '^DOES NOT CONFORM: the plugin did not return' |
 grep -q '^clean-up: 0 containers removed' "$work/out" || die "it did not clean up"
 expect 1 '^the clean-up did not end' --runtime mutant:///list_never_returns_either \
   --filter "$hangs" --limit 1
+# Once its container is cleaned up this one returns: what comes after it did not run, nor does it end twice.
+expect 1 '^  FAIL  cancel_unblocks_every_blocking_call: did not return within 2 s' \
+  --runtime mutant:///noticed_ignores_its_context --filter 'cancel_unblocks*:list_*:Loader.*' --limit 2
+[ "$(grep -c '^  FAIL' "$work/out")" -eq 1 ] || die "it fails more than what did not return"
+[ "$(grep -c 'CONFORM' "$work/out")" -eq 1 ] || die "it ends twice"
 
 # Enumerations are shown in their words.
 expect 1 'Which is: exited' --runtime mutant:///inspect_exited_is_unknown \

@@ -1,5 +1,7 @@
 #include "contract/report.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -72,6 +74,8 @@ void Report::OnTestPartResult(const ::testing::TestPartResult& result) {
 }
 
 void Report::OnTestEnd(const ::testing::TestInfo& test) {
+  // The clean-up may be what made its calls return: nothing more is said and nothing more runs.
+  while (World::instance().interrupted().stop_requested()) ::pause();
   const auto* result = test.result();
   const std::string name = test.name();
   std::string time = "  (" + std::to_string(result->elapsed_time()) + " ms)";

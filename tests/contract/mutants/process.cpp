@@ -139,6 +139,21 @@ class ListNeverReturns final : public Decorator {
   static inline std::atomic<bool> hangs_ = false;
 };
 
+/// Ends with the container alone.
+struct PatientWatch final : WatchDecorator {
+  using WatchDecorator::WatchDecorator;
+  Result<ExitStatus> noticed(const CallContext&) override { return inner().noticed({}); }
+};
+
+class NoticedIgnoresItsContext final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<ExitWatch>> watchExit(const ContainerId& id,
+                                               const CallContext& context) override {
+    return wrapped<PatientWatch>(inner().watchExit(id, context));
+  }
+};
+
 /// next() waits, whatever its deadline. A reader that polls never gets its turn.
 template <class Item>
 class Patient final : public StreamDecorator<Item> {
@@ -199,6 +214,7 @@ void addProcessMutants(std::map<std::string_view, MakeMutant>& all) {
   all.emplace("closes_stdin", beside([] { ::close(STDIN_FILENO); }));
   all.emplace("inspect_never_returns", beside(hang));
   all.emplace("list_never_returns_either", makes<ListNeverReturns>());
+  all.emplace("noticed_ignores_its_context", makes<NoticedIgnoresItsContext>());
   all.emplace("exits_with_0", beside([] { std::exit(0); }));
   all.emplace("quick_exits_with_0", beside([] { std::quick_exit(0); }));
   all.emplace("underscore_exits_with_0", beside([] { ::_exit(0); }));
