@@ -104,7 +104,7 @@ MUST_ON(AtOnce, Pull, pull_past_deadline_gives_what_is_there, Capability::kPull,
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->breakPull(PullCase::kSilentRegistry);
-  if (!reference) return skip("no registry can be made silent");
+  if (!reference) return skip(engine->whyNot("no registry can be made silent"));
   const auto pull = runtime().pull(*reference, {}, soon());
   ASSERT_OK(pull);
   EXPECT_TRUE(poll(**pull)) << "the first word is a step";

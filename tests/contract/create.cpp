@@ -174,7 +174,7 @@ MUST(Create, unknown_engine_state_is_unknown_not_a_failure, Means::kFault) {
   if (faulty == nullptr) return;
   const ContainerId id = run(obedient());
   const ContainerId other = create(obedient());
-  if (!faulty->inventState(id)) return skip("no state can be invented on this engine");
+  if (!faulty->inventState(id)) return skip(faulty->whyNot("no state can be invented"));
   const auto info = runtime().inspect(id, soon());
   ASSERT_OK(info);
   EXPECT_EQ(info->state, ContainerState::kUnknown);

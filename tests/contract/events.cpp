@@ -70,7 +70,8 @@ MUST(Events, events_slow_consumer_gets_a_gap_not_silence, Capability::kEvents) {
   while (!found.gap && found.created < rounds * events.second) {
     const auto event = (*events.first)->next(isVirtual() ? within(1s) : within(30s));
     ASSERT_TRUE(event && *event) << "after " << found.created << " of " << rounds * events.second
-                                 << " events there is silence";
+                                 << " events there is "
+                                 << (event ? "an end" : "silence: " + wordsOf(event.error()));
     if ((*event)->type == EventType::kCreated) ++found.created;
     if ((*event)->type == EventType::kGap) found.gap = true;
   }
@@ -105,7 +106,7 @@ MUST(Events, events_unknown_type_is_preserved, Capability::kEvents, Means::kFaul
   const ContainerId id = create(obedient());
   const auto events = runtime().events({.labels = mine()}, soon());
   ASSERT_OK(events);
-  if (!engine->inventEvent(id)) return skip("no event can be invented on this engine");
+  if (!engine->inventEvent(id)) return skip(engine->whyNot("no event can be invented"));
   ASSERT_OK(runtime().start(id, soon()));
   for (;;) {
     const auto event = nextEvent(**events, EventType::kUnknown);

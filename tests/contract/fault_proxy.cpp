@@ -230,6 +230,7 @@ bool FaultProxy::answerHere(Connection& connection, const Rule& rule) {
 }
 
 bool FaultProxy::fromEngine(Connection& connection, std::string bytes) {
+  if (bytes.starts_with("HTTP/")) seen_http_ = true;
   if (connection.lose_answer) return false;
   std::string text = std::exchange(connection.tail, {}) + bytes;
   {
@@ -284,6 +285,12 @@ void FaultProxy::release() {
 void FaultProxy::loseAnswerTo(std::string part) {
   const std::lock_guard lock(mutex_);
   rules_.push_back({.kind = Rule::Kind::kLoseAnswer, .part = std::move(part)});
+}
+
+bool FaultProxy::hasLostAnswers() {
+  const std::lock_guard lock(mutex_);
+  return std::none_of(rules_.begin(), rules_.end(),
+                      [](const Rule& one) { return one.kind == Rule::Kind::kLoseAnswer; });
 }
 
 void FaultProxy::answer(std::string part, std::vector<std::string> pieces,

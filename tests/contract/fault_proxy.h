@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <list>
 #include <memory>
@@ -42,6 +43,11 @@ class FaultProxy {
   /// The next request that contains `part` reaches the engine, but the connection is lost before
   /// the answer arrives.
   void loseAnswerTo(std::string part);
+  /// Every such request has come.
+  bool hasLostAnswers();
+
+  /// The engine has begun an answer as HTTP does.
+  bool hasSeenHttp() const noexcept { return seen_http_; }
 
   /// Requests that contain `part` are answered with these pieces instead of by the engine, one
   /// every `interval`, and then with silence.
@@ -79,6 +85,7 @@ class FaultProxy {
   std::string path_;
   int listener_ = -1;
   int stop_ = -1;
+  std::atomic<bool> seen_http_{false};
   std::mutex mutex_;
   // Guarded by mutex_.
   bool down_ = false;

@@ -62,6 +62,7 @@ class MockFaults final : public Faults {
   MockFaults(std::shared_ptr<ContainerRuntime> runtime, MockControl& control)
       : runtime_(std::move(runtime)), control_(control) {}
 
+  bool knowsProtocol() override { return true; }
   std::string uri() const override { return World::instance().options().runtime; }
   void goDown() override { control_.engineDown(true); }
   void comeBack() override { control_.engineDown(false); }
@@ -80,6 +81,7 @@ class MockFaults final : public Faults {
     return inject({.when = {.primitive = primitiveOf(call), .times = 1},
                    .then = {.drop_connection = testing::CallPhase::kAfter}});
   }
+  bool hasLostAnswer() override { return control_.unusedRules().empty(); }
   bool inventState(const ContainerId& id) override {
     return control_
         .perform({.kind = EngineAction::Kind::kInventState,
@@ -173,6 +175,11 @@ class ProxyFaults final : public Faults {
   ProxyFaults(std::string engine, const std::string& socket)
       : engine_(std::move(engine)), socket_(socket), proxy_(socket) {}
 
+  bool knowsProtocol() override {
+    if (!knows_protocol_)
+      knows_protocol_ = speaksHttp() && statusOf(socket_, "GET", "/_ping") == 200;
+    return *knows_protocol_;
+  }
   std::string uri() const override { return engine_ + "://" + proxy_.socketPath(); }
   void goDown() override { proxy_.cut(); }
   void comeBack() override { proxy_.restore(); }
@@ -186,28 +193,36 @@ class ProxyFaults final : public Faults {
     return true;
   }
   bool loseAnswerTo(ChangingCall call) override {
+    if (!knowsProtocol()) return false;
     proxy_.loseAnswerTo(requestOf(call));
     return true;
   }
+  bool hasLostAnswer() override { return proxy_.hasLostAnswers(); }
   bool inventState(const ContainerId&) override {
+    if (!knowsProtocol()) return false;
     proxy_.exchange("\"running\"", std::string("\"") + kInventedState + "\"");
     return true;
   }
   bool inventEvent(const ContainerId&) override {
+    if (!knowsProtocol()) return false;
     proxy_.exchange("\"start\"", std::string("\"") + kInventedEvent + "\"");
     return true;
   }
   bool pause(const ContainerId& id) override {
-    return request(engine_, socket_, "POST", "/containers/" + id.value + "/pause");
+    return knowsProtocol() &&
+           request(engine_, socket_, "POST", "/containers/" + id.value + "/pause");
   }
-  bool removeVolume(const std::string& name) override { return removeVolumeFromEngine(name); }
+  bool removeVolume(const std::string& name) override {
+    return knowsProtocol() && removeVolumeFromEngine(name);
+  }
   bool multiplyEvents(const std::string& filter_text, int times) override {
+    if (!knowsProtocol()) return false;
     proxy_.multiplyAnswers(filter_text, times);
     return true;
   }
   std::optional<std::string> breakPull(PullCase which) override {
     const auto canned = cannedPull(engine_, which);
-    if (!canned) return std::nullopt;
+    if (!canned || !knowsProtocol()) return std::nullopt;
     proxy_.answer(canned->request, canned->answer,
                   which == PullCase::kSlowRegistry ? kSlowInterval : std::chrono::milliseconds(0));
     return "registry.test/some/image:1";
@@ -219,18 +234,30 @@ class ProxyFaults final : public Faults {
     return reference;
   }
   bool removeImage(const std::string& reference) override {
-    return removeImageFromEngine(reference);
+    return knowsProtocol() && removeImageFromEngine(reference);
   }
 
  private:
+  /// Seen in an answer: nobody asks an engine in words that it may not understand.
+  bool speaksHttp() {
+    if (const auto runtime = World::instance().open(uri()))
+      (void)(*runtime)->info(CallContext::within(std::chrono::seconds(30), (*runtime)->clock()));
+    return proxy_.hasSeenHttp();
+  }
+
   const std::string engine_;
   const std::string socket_;
   FaultProxy proxy_;
+  std::optional<bool> knows_protocol_{};
 };
 
-bool isSocket(const std::string& path) {
+/// One that takes connections of bytes (SOCK_STREAM).
+bool isStreamSocket(const std::string& path) {
   struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+  if (::stat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
+  const int fd = connectTo(path);
+  if (fd >= 0) ::close(fd);
+  return fd >= 0;
 }
 
 /// Where the engine's Unix socket may be.
@@ -245,7 +272,7 @@ std::array<std::string, 2> candidates(const World& world) {
 /// Empty when there is none.
 std::string socketOf(const World& world) {
   for (const std::string& path : candidates(world))
-    if (isSocket(path)) return path;
+    if (isStreamSocket(path)) return path;
   return {};
 }
 
@@ -269,7 +296,13 @@ bool removeImageFromEngine(const std::string& reference) {
 std::string Faults::whyNone() {
   const auto [told, asked] = candidates(World::instance());
   return "neither info().endpoint ('" + told + "') nor the path of --runtime ('" + asked +
-         "') is a Unix socket to stand in front of";
+         "') is a Unix stream socket to stand in front of";
+}
+
+std::string Faults::whyNot(const std::string& what) {
+  return what + (knowsProtocol() ? " on this engine"
+                                 : ": the proxy does not speak this engine's protocol, only "
+                                   "Docker's HTTP API");
 }
 
 std::unique_ptr<Faults> Faults::make(const std::shared_ptr<ContainerRuntime>& runtime) {

@@ -29,7 +29,8 @@ enum class ChangingCall { kCreate, kStart, kSignal, kRemove, kUpdate };
 /// the behaviour cannot be shown there.
 ///
 /// On the mock engine it is its control interface; on an engine behind a Unix socket a proxy stands
-/// between the plugin and the engine.
+/// between the plugin and the engine. It cuts and holds connections of any engine; for the rest
+/// the engine has to speak Docker's HTTP API.
 ///
 /// Threads: one.
 class Faults {
@@ -39,6 +40,11 @@ class Faults {
   /// Null: nothing can be made to fail, and whyNone() says why.
   static std::unique_ptr<Faults> make(const std::shared_ptr<ContainerRuntime>& runtime);
   static std::string whyNone();
+
+  /// Whether more can be done than to cut and to hold connections.
+  virtual bool knowsProtocol() = 0;
+  /// A sentence that begins with what cannot be done.
+  std::string whyNot(const std::string& what);
 
   /// The URI of the engine that is about to fail: the runtime under test is opened there.
   virtual std::string uri() const = 0;
@@ -55,6 +61,8 @@ class Faults {
 
   /// The next such call is done, and its caller never hears of it.
   virtual bool loseAnswerTo(ChangingCall call) = 0;
+  /// It was.
+  virtual bool hasLostAnswer() = 0;
 
   /// From now on the engine calls the state "running" of this container `sailing`.
   virtual bool inventState(const ContainerId& id) = 0;

@@ -156,6 +156,13 @@ grep -q 'by signal 6 (Aborted)' "$work/out" || die "it did not say by which sign
 expect 1 "neither info\(\)\.endpoint \('.*'\) nor the path of --runtime \('/extension.*'\) is a" \
   --runtime mutant:///extension_for_any_name --filter hung_container_does_not_block_others
 
+# What the proxy cannot do to an engine that does not speak HTTP is said, and at once.
+cannot='*_of_unknown_effect_*:events_unknown_type_*:unknown_engine_state_*:stop_of_paused_*:remove_keeps_*:pull_*:hung_*'
+expect 1 '^  SKIP  start_of_unknown_effect_is_discoverable: no answer can be lost: the proxy does not speak' \
+  --runtime mutant:///other_protocol --filter "$cannot"
+grep -Eq ': 0 passed, 0 skipped as listed, 0 failed, 15 skips not listed in [0-9]\.' "$work/out" ||
+  die "not all of them are skipped"
+
 # A skip for want of a capability, which is on no list.
 expect 1 '^  SKIP  stats_of_stopped_is_wrong_state: the engine has not the capability stats' \
   --runtime mutant:///lists_no_stats --filter stats_of_stopped_is_wrong_state

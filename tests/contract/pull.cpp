@@ -17,7 +17,7 @@ MUST(Pull, pull_in_band_error_is_an_error, Capability::kPull, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->breakPull(PullCase::kInBandError);
-  if (!reference) return skip("no pull can be made to fail");
+  if (!reference) return skip(engine->whyNot("no pull can be made to fail"));
   auto pull = runtime().pull(*reference, {}, soon());
   ASSERT_OK(pull);
   const auto step = (*pull)->next(soon());
@@ -31,7 +31,7 @@ MUST(Pull, pull_missing_tag_is_image_not_found, Capability::kPull, Means::kFault
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->breakPull(PullCase::kMissingTag);
-  if (!reference) return skip("no pull can be made to fail");
+  if (!reference) return skip(engine->whyNot("no pull can be made to fail"));
   EXPECT_CODE(drain(runtime().pull(*reference, {}, soon()), soon()), kImageNotFound);
   EXPECT_CODE(runtime().findImage(*reference, soon()), kImageNotFound);
 }
@@ -40,7 +40,7 @@ MUST(Pull, pull_bad_credentials_is_permission_denied, Capability::kPull, Means::
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const auto reference = engine->breakPull(PullCase::kBadCredentials);
-  if (!reference) return skip("no pull can be made to fail");
+  if (!reference) return skip(engine->whyNot("no pull can be made to fail"));
   const RegistryCredentials wrong{"registry.test", "user", "wrong"};
   const auto ended = drain(runtime().pull(*reference, {.credentials = wrong}, soon()), soon());
   EXPECT_CODE(ended, kPermissionDenied);
@@ -55,7 +55,7 @@ MUST(Pull, pull_idle_timeout_fires_total_does_not, Capability::kPull, Means::kFa
   if (engine == nullptr) return;
   // Longer in all than the idle timeout; each pause is much shorter.
   const auto slow = engine->breakPull(PullCase::kSlowRegistry);
-  if (!slow) return skip("no registry can be made slow");
+  if (!slow) return skip(engine->whyNot("no registry can be made slow"));
   EXPECT_OK(drain(runtime().pull(*slow, {.idle_timeout = Faults::kSlowInterval * 7 / 2}, soon()),
                   soon()));
   expectInTime("the pull from a silent registry", [&] {
@@ -81,6 +81,7 @@ MUST(Pull, image_is_visible_at_once_after_pull, Capability::kPull, Means::kFault
   if (engine == nullptr) return;
   const auto reference = engine->pullable();
   if (!reference) return skip("no image is named that can be pulled (--pullable)");
+  if (!engine->knowsProtocol()) return skip(engine->whyNot("no image can be removed"));
   EXPECT_CODE(runtime().findImage(*reference, soon()), kImageNotFound);
   if (!isMock())
     World::instance().owes(*reference, [name = *reference] { return removeImageFromEngine(name); });

@@ -134,7 +134,7 @@ MUST(Stop, stop_of_paused_ends, Means::kFault) {
   Faults* const engine = faults();
   if (engine == nullptr) return;
   const ContainerId id = runReady(obedient());
-  if (!engine->pause(id)) return skip("nothing can pause a container of this engine");
+  if (!engine->pause(id)) return skip(engine->whyNot("nothing can pause a container"));
   ASSERT_EQ(look(id).state, ContainerState::kPaused);
   const auto report = runtime().stop(id, {.timeout = 500ms}, soon());
   ASSERT_OK(report);
@@ -269,6 +269,7 @@ MUST(Stop, remove_keeps_named_volumes, Capability::kLogs, Means::kFault) {
   const std::string volume = World::instance().uniqueName();
   Faults* const engine = faults();
   if (engine == nullptr) return;
+  if (!engine->knowsProtocol()) return skip(engine->whyNot("no volume can be removed"));
   const auto with_volume = [&](const std::string& script) {
     ContainerSpec spec = shell(script);
     spec.mounts = {{.type = Mount::Type::kVolume, .source = volume, .target = "/data"}};

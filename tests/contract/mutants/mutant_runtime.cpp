@@ -15,11 +15,18 @@ namespace {
 Result<std::unique_ptr<ContainerRuntime>> create(const Endpoint& endpoint, const HostContext& host,
                                                  const CallContext& context) {
   if (auto known = endpoint.requireKnownQuery({}); !known) return known.error();
+  const std::array<const PluginDescriptor*, 1> linked{&mock::descriptor()};
+  const auto open = [&](const char* uri) {
+    return loadRuntime(uri, {.linked_plugins = linked, .host = host}, context);
+  };
+  if (endpoint.path == "/other_protocol" || endpoint.path.ends_with(".sock")) {
+    auto inner = open("mock:///mutants?clock=real");
+    if (!inner) return inner.error();
+    return makeOtherProtocol(std::move(*inner), endpoint.path);
+  }
   const auto mutant = mutants().find(std::string_view(endpoint.path).substr(1));
   if (mutant == mutants().end()) return Error::invalid("there is no mutant " + endpoint.path);
-  const std::array<const PluginDescriptor*, 1> linked{&mock::descriptor()};
-  auto inner = loadRuntime("mock:///mutants?clock=virtual",
-                           {.linked_plugins = linked, .host = host}, context);
+  auto inner = open("mock:///mutants?clock=virtual");
   if (!inner) return inner.error();
   return mutant->second(std::move(*inner));
 }

@@ -15,6 +15,10 @@ using MakeMutant =
 /// Each way to spoil a runtime, by its name.
 const std::map<std::string_view, MakeMutant>& mutants();
 
+/// An engine of another protocol, behind the socket at `path`, or behind its own.
+std::unique_ptr<ContainerRuntime> makeOtherProtocol(std::shared_ptr<ContainerRuntime> inner,
+                                                    const std::string& path);
+
 // The same by subject.
 void addLifecycleMutants(std::map<std::string_view, MakeMutant>& all);
 void addLateMutants(std::map<std::string_view, MakeMutant>& all);
