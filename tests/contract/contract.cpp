@@ -130,9 +130,34 @@ MUST(Contract, every_blocking_call_returns_within_its_deadline) {
     });
     if (HasFailure()) return;
   }
-  // A deadline in the past is over at once, and nothing is done.
-  EXPECT_CODE(runtime().signal(id, Signal::kill(), atOnce()), kDeadlineExceeded);
-  EXPECT_EQ(look(id).state, ContainerState::kRunning);
+}
+
+MUST(Contract, call_that_is_over_before_it_begins_does_nothing) {
+  const ContainerId running = runReady(obedient());
+  const ContainerId made = create(obedient());
+  const ContainerSpec spec = obedient();
+  std::stop_source stopped;
+  stopped.request_stop();
+  const auto expectOver = [&](const CallContext& over, ErrorCode expected) {
+    const auto fails = [&](const char* name, const auto& result) {
+      ASSERT_FALSE(result) << name << " succeeded";
+      EXPECT_EQ(toString(result.error().code), toString(expected)) << name;
+    };
+    fails("create", runtime().create(spec, over));
+    fails("start", runtime().start(made, over));
+    fails("signal", runtime().signal(running, Signal::kill(), over));
+    fails("remove", runtime().remove(made, {}, over));
+  };
+  expectOver(atOnce(), ErrorCode::kDeadlineExceeded);
+  expectOver({.cancellation = stopped.get_token()}, ErrorCode::kCancelled);
+  // An engine that was asked all the same does it before what it is asked for now.
+  EXPECT_OK(runtime().signal(running, Signal::term(), soon()));
+  EXPECT_EQ(awaitExit(running).exit_code, 42) << "it was killed";
+  EXPECT_OK(runtime().create(spec, soon()));
+  EXPECT_EQ(look(made).state, ContainerState::kCreated) << "it was started";
+  const auto removed = runtime().remove(made, {}, soon());
+  ASSERT_OK(removed);
+  EXPECT_EQ(*removed, RemoveOutcome::kRemoved);
 }
 
 MUST(Contract, cancel_unblocks_every_blocking_call) {

@@ -87,10 +87,29 @@ MUST(Create, find_image_finds_what_is_there_and_nothing_else) {
   EXPECT_FALSE(found->id.empty());
   EXPECT_EQ(look(create(obedient())).image_id, found->id);
   EXPECT_CODE(runtime().findImage("registry.test/missing/image:1", soon()), kImageNotFound);
+  EXPECT_FALSE(runtime().findImage("", soon())) << "an image without a name was found";
 }
 
 MUST(Create, inspect_missing_is_not_found) {
   EXPECT_CODE(runtime().inspect({World::instance().uniqueName()}, soon()), kNotFound);
+}
+
+MUST(Create, inspect_tells_of_the_present_run) {
+  const ContainerId id = run(obedient());
+  const ContainerId other = run(obedient());
+  const auto first = look(id);
+  EXPECT_EQ(first.state, ContainerState::kRunning);
+  EXPECT_TRUE(first.started_at);
+  EXPECT_FALSE(first.exit) << "it runs";
+  if (first.pid) {
+    EXPECT_NE(first.pid, look(other).pid) << "that is the process of another container";
+  }
+  ASSERT_OK(runtime().kill(id, soon()));
+  ASSERT_OK(runtime().start(id, soon()));
+  const auto second = look(id);
+  EXPECT_EQ(second.state, ContainerState::kRunning);
+  EXPECT_NE(second.started_at, first.started_at);
+  EXPECT_FALSE(second.exit) << "it was the run before that ended";
 }
 
 MUST(Create, inspect_after_exit_reports_exit_status) {

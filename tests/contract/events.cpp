@@ -37,6 +37,7 @@ MUST(Events, events_are_ordered_created_started_exited_removed, Capability::kEve
     ASSERT_TRUE(*event);
     if (!isLife((*event)->type)) continue;
     EXPECT_EQ((*event)->container, id);
+    EXPECT_FALSE((*event)->raw_type.empty()) << "the engine's own word is not told";
     EXPECT_EQ((*event)->name, spec.name);
     EXPECT_TRUE((*event)->labels.contains(World::kRunKey));
     EXPECT_EQ((*event)->exit_code.value_or(4), 4);

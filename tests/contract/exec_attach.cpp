@@ -97,6 +97,10 @@ MUST(Exec, exec_tty_resize_and_stdin, Capability::kExec, Capability::kTty) {
     console += (*item)->bytes;
   }
   EXPECT_NE(console.find("hello"), std::string::npos);
+}
+
+MUST(Exec, exec_without_tty_and_stdin_has_neither, Capability::kExec) {
+  const ContainerId id = run(obedient());
   const auto plain = runtime().exec(id, shellCommand("sleep 600"), soon());
   ASSERT_OK(plain);
   EXPECT_CODE((*plain)->resize(80, 25, soon()), kUnsupported);
@@ -113,6 +117,11 @@ MUST(Attach, attach_before_start_receives_the_first_byte, Capability::kAttach) {
   EXPECT_EQ(textOf(all, OutputSource::kStdout), "first\n");
   EXPECT_EQ(textOf(all, OutputSource::kStderr), "second\n");
   EXPECT_CODE((*console)->write("x", soon()), kUnsupported);
+}
+
+MUST(Attach, attach_of_no_stream_is_invalid_argument, Capability::kAttach) {
+  EXPECT_CODE(runtime().attach(create(obedient()), {.standard_input = false}, soon()),
+              kInvalidArgument);
 }
 
 MUST(Attach, attach_stdin_reaches_the_process, Capability::kAttach, Capability::kLogs) {

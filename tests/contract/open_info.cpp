@@ -22,6 +22,13 @@ MUST(Open, open_unknown_query_key_is_invalid_argument) {
   expectNamed(opened, "no-such-key");
 }
 
+MUST(Open, open_unknown_transport_is_invalid_argument) {
+  Endpoint another = World::instance().endpoint();
+  another.transport = "nowhere";
+  another.host = "no-such-host.test";
+  EXPECT_CODE(World::instance().open(another.toString(), soon()), kInvalidArgument);
+}
+
 MUST(Open, open_unreachable_engine_is_unavailable_within_deadline, Means::kFault) {
   Faults* const broken = faults();
   if (broken == nullptr) return;
@@ -45,6 +52,43 @@ MUST(Open, open_never_falls_back_to_another_engine, Means::kFault) {
   };
   EXPECT_CODE(loadRuntime(broken->uri(), options, within(5s)), kUnavailable);
   EXPECT_FALSE(loadRuntime("no-such-engine:///", options, within(5s)));
+}
+
+/// The machine's clock, an hour slow.
+class SlowClock final : public Clock {
+ public:
+  TimePoint now() const noexcept override { return systemClock()->now() - 1h; }
+  WallTime wallNow() const noexcept override { return systemClock()->wallNow(); }
+  bool waitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                 TimePoint deadline) override {
+    return systemClock()->waitUntil(lock, condition, CallContext::after(deadline, 1h));
+  }
+};
+
+MUST(Open, deadlines_are_on_the_clock_of_the_host) {
+  LoadOptions options{.plugin_file = World::instance().options().plugin,
+                      .linked_plugins = linkedPlugins()};
+  // The mock engine has the clock that it was made with.
+  if (World::instance().endpoint().engine != "mock")
+    options.host.clock = std::make_shared<SlowClock>();
+  const auto opened = loadRuntime(World::instance().options().runtime, options,
+                                  {.deadline = CallContext::after(options.host.clock->now(), 60s)});
+  ASSERT_OK(opened);
+  ContainerRuntime& slow = **opened;
+  // A virtual clock is the engine's own.
+  CallContext context = soon();
+  if (!isVirtual()) context.deadline = CallContext::after(slow.clock().now(), 60s);
+  EXPECT_OK(slow.info(context));
+  const auto created = slow.create(shell("exit 3"), context);
+  ASSERT_OK(created);
+  const auto armed = slow.watchExit(created->id, context);
+  ASSERT_OK(armed);
+  EXPECT_OK(slow.start(created->id, context));
+  const auto exit = (*armed)->exited(context);
+  ASSERT_OK(exit);
+  EXPECT_EQ(exit->exit_code, 3);
+  EXPECT_OK(slow.list({.labels = mine()}, context));
+  EXPECT_OK(slow.remove(created->id, {}, context));
 }
 
 MUST(Open, info_reports_engine_version_and_endpoint) {

@@ -224,6 +224,11 @@ MUST(Specification, update_changes_the_limits_of_a_running_container, Capability
   ASSERT_OK(sample);
   EXPECT_EQ(sample->pids_limit, 77U);
   EXPECT_EQ(sample->memory_limit_bytes, 64U << 20);
+  ASSERT_OK(runtime().update(id, {.memory_bytes = 96 << 20}, soon()));
+  EXPECT_EQ(look(id).spec.limits.memory_bytes, 96 << 20);
+  const auto after = stats(id);
+  ASSERT_OK(after);
+  EXPECT_EQ(after->memory_limit_bytes, 96U << 20);
 }
 
 MUST(Specification, exec_runs_as_asked, Capability::kExec) {

@@ -73,6 +73,51 @@ class LateCalls final : public Decorator {
   }
 };
 
+enum class Call { kCreate, kStart, kSignal, kRemove };
+
+/// Sends its request whatever the context, and looks at that when the answer is there.
+template <Call Late>
+class LooksLate final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<CreatedContainer> create(const ContainerSpec& spec, const CallContext& context) override {
+    return looked<Call::kCreate>(context, [&](auto& c) { return inner().create(spec, c); });
+  }
+  Result<StartOutcome> start(const ContainerId& id, const CallContext& context) override {
+    return looked<Call::kStart>(context, [&](auto& c) { return inner().start(id, c); });
+  }
+  Result<SignalOutcome> signal(const ContainerId& id, Signal signal,
+                               const CallContext& context) override {
+    return looked<Call::kSignal>(context, [&](auto& c) { return inner().signal(id, signal, c); });
+  }
+  Result<RemoveOutcome> remove(const ContainerId& id, const RemoveOptions& options,
+                               const CallContext& context) override {
+    return looked<Call::kRemove>(context, [&](auto& c) { return inner().remove(id, options, c); });
+  }
+
+ private:
+  template <Call This, class Ask>
+  auto looked(const CallContext& context, Ask ask) -> decltype(ask(context)) {
+    if (This != Late) return ask(context);
+    const CallContext patient;
+    auto answer = ask(patient);
+    if (context.cancellation.stop_requested()) return Error{.code = ErrorCode::kCancelled};
+    if (clock().now() >= context.deadline) return Error{.code = ErrorCode::kDeadlineExceeded};
+    return answer;
+  }
+};
+
+/// Compares its deadlines with a clock of its own.
+class OtherClock final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<RuntimeInfo> info(const CallContext& context) override {
+    if (std::chrono::steady_clock::now() >= context.deadline)
+      return Error{.code = ErrorCode::kDeadlineExceeded};
+    return Decorator::info(context);
+  }
+};
+
 /// Of a process that reads nothing, with no room for a byte on the way.
 template <ErrorCode Code>
 class LateWrite final : public ConsoleDecorator<Console> {
@@ -125,6 +170,11 @@ void addLateMutants(std::map<std::string_view, MakeMutant>& all) {
   all["streams_are_cancelled_late"] = makes<LateStreams<kCancelled>>();
   all["calls_end_late"] = makes<LateCalls<kDeadlineExceeded>>();
   all["calls_are_cancelled_late"] = makes<LateCalls<kCancelled>>();
+  all["create_looks_late"] = makes<LooksLate<Call::kCreate>>();
+  all["start_looks_late"] = makes<LooksLate<Call::kStart>>();
+  all["signal_looks_late"] = makes<LooksLate<Call::kSignal>>();
+  all["remove_looks_late"] = makes<LooksLate<Call::kRemove>>();
+  all["deadlines_on_another_clock"] = makes<OtherClock>();
   all["writes_end_late"] = makes<LateWrites<kDeadlineExceeded>>();
   all["writes_are_cancelled_late"] = makes<LateWrites<kCancelled>>();
 }

@@ -149,6 +149,28 @@ class InspectExitedIsUnknown final : public Decorator {
   }
 };
 
+/// As seen from inside.
+class PidIsAlways1 final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<ContainerInfo> inspect(const ContainerId& id, const CallContext& context) override {
+    auto info = inner().inspect(id, context);
+    if (info && info->pid) info->pid = 1;
+    return info;
+  }
+};
+
+/// As an engine whose records have an exit code of 0 before there is one.
+class ExitWhileRunning final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<ContainerInfo> inspect(const ContainerId& id, const CallContext& context) override {
+    auto info = inner().inspect(id, context);
+    if (info && info->running()) info->exit = ExitStatus{.exit_code = 0};
+    return info;
+  }
+};
+
 /// Asks for the removal and does not wait for it: it is done with the next call.
 class RemoveReturnsEarly final : public Decorator {
  public:
@@ -339,6 +361,8 @@ void addLifecycleMutants(std::map<std::string_view, MakeMutant>& all) {
   all.emplace("exit_from_previous_run", makes<ExitFromPreviousRun>());
   all.emplace("oom_from_137", makes<OomFrom137>());
   all.emplace("inspect_exited_is_unknown", makes<InspectExitedIsUnknown>());
+  all.emplace("pid_is_always_1", makes<PidIsAlways1>());
+  all.emplace("exit_while_running", makes<ExitWhileRunning>());
   all.emplace("remove_returns_early", makes<RemoveReturnsEarly>());
   all.emplace("list_fails_on_unknown_state", makes<ListFailsOnUnknownState>());
   all.emplace("hang_holds_global_lock", makes<HangHoldsGlobalLock>());

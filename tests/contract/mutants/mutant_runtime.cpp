@@ -15,6 +15,8 @@ namespace {
 Result<std::unique_ptr<ContainerRuntime>> create(const Endpoint& endpoint, const HostContext& host,
                                                  const CallContext& context) {
   if (auto known = endpoint.requireKnownQuery({}); !known) return known.error();
+  if (endpoint.path != "/ignores_transport" && !endpoint.transport.empty())
+    return Error::invalid("mutants have no transport");
   const std::array<const PluginDescriptor*, 1> linked{&mock::descriptor()};
   const auto open = [&](const char* uri) {
     return loadRuntime(uri, {.linked_plugins = linked, .host = host}, context);
@@ -26,7 +28,10 @@ Result<std::unique_ptr<ContainerRuntime>> create(const Endpoint& endpoint, const
   }
   const auto mutant = mutants().find(std::string_view(endpoint.path).substr(1));
   if (mutant == mutants().end()) return Error::invalid("there is no mutant " + endpoint.path);
-  auto inner = open("mock:///mutants?clock=virtual");
+  const bool is_real = endpoint.path == "/deadlines_on_another_clock";
+  auto inner = open(!is_real                      ? "mock:///mutants?clock=virtual"
+                    : host.clock == systemClock() ? "mock:///real?clock=real"
+                                                  : "mock:///slow?clock=real");
   if (!inner) return inner.error();
   return mutant->second(std::move(*inner));
 }
@@ -35,7 +40,8 @@ Result<std::unique_ptr<ContainerRuntime>> create(const Endpoint& endpoint, const
 
 const std::map<std::string_view, MakeMutant>& mutants() {
   static const auto kMutants = [] {
-    std::map<std::string_view, MakeMutant> all{{"none", makes<Decorator>()}};
+    std::map<std::string_view, MakeMutant> all{{"none", makes<Decorator>()},
+                                               {"ignores_transport", makes<Decorator>()}};
     addLifecycleMutants(all);
     addLateMutants(all);
     addSpecificationMutants(all);

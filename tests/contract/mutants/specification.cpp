@@ -84,6 +84,17 @@ class UpdateChangesNothing final : public Decorator {
   }
 };
 
+class UpdateForgetsMemory final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<void> update(const ContainerId& id, const ResourceLimits& limits,
+                      const CallContext& context) override {
+    ResourceLimits less = limits;
+    less.memory_bytes.reset();
+    return inner().update(id, less, context);
+  }
+};
+
 class ExecForgetsTheUser final : public Decorator {
  public:
   using Decorator::Decorator;
@@ -141,6 +152,15 @@ class EveryImageIsThere final : public Decorator {
   }
 };
 
+class NoNameIsAnImage final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<ImageInfo> findImage(const std::string& reference, const CallContext& context) override {
+    if (reference.empty()) return ImageInfo{.id = "sha256:0"};
+    return inner().findImage(reference, context);
+  }
+};
+
 }  // namespace
 
 void addSpecificationMutants(std::map<std::string_view, MakeMutant>& all) {
@@ -165,9 +185,11 @@ void addSpecificationMutants(std::map<std::string_view, MakeMutant>& all) {
   all["inspect_forgets_capabilities"] = makes<InspectForgets<withoutTheCapabilities>>();
   all["inspect_forgets_log_limit"] = inspectForgets<&Spec::log_limit_bytes>();
   all["update_changes_nothing"] = makes<UpdateChangesNothing>();
+  all["update_forgets_memory"] = makes<UpdateForgetsMemory>();
   all["exec_forgets_user"] = makes<ExecForgetsTheUser>();
   all["ids_are_recycled"] = makes<IdsAreRecycled>();
   all["list_forgets_image"] = makes<ListForgetsTheImage>();
+  all["no_name_is_an_image"] = makes<NoNameIsAnImage>();
   all["every_image_is_there"] = makes<EveryImageIsThere>();
 }
 

@@ -31,6 +31,38 @@ class ExecExitBeforeDrain final : public Decorator {
   }
 };
 
+struct ResizableExec final : ExecDecorator {
+  using ExecDecorator::ExecDecorator;
+  Result<void> resize(int, int, const CallContext&) override { return {}; }
+};
+
+struct WritableExec final : ExecDecorator {
+  using ExecDecorator::ExecDecorator;
+  Result<void> write(std::string_view, const CallContext&) override { return {}; }
+};
+
+/// Says yes where there is nothing to do it to.
+template <class Session>
+class ExecMutant final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
+                                            const CallContext& context) override {
+    return wrapped<Session>(inner().exec(id, spec, context));
+  }
+};
+
+class AttachTakesNoStream final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<Console>> attach(const ContainerId& id, const AttachOptions& options,
+                                          const CallContext& context) override {
+    AttachOptions some = options;
+    if (!some.standard_input && !some.standard_error) some.standard_output = true;
+    return inner().attach(id, some, context);
+  }
+};
+
 /// Subscribes when somebody reads.
 class LazyEvents final : public EventStream {
  public:
@@ -76,6 +108,24 @@ class GaplessEvents final : public StreamDecorator<Event> {
       auto event = inner().next(context);
       if (!event || !*event || (*event)->type != EventType::kGap) return event;
     }
+  }
+};
+
+struct EventsWithoutWords final : StreamDecorator<Event> {
+  using StreamDecorator::StreamDecorator;
+  Result<std::optional<Event>> next(const CallContext& context) override {
+    auto event = inner().next(context);
+    if (event && *event && (*event)->type != EventType::kUnknown) (*event)->raw_type.clear();
+    return event;
+  }
+};
+
+class EventsForgetTheWord final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<std::unique_ptr<EventStream>> events(const EventFilter& filter,
+                                              const CallContext& context) override {
+    return wrapped<EventsWithoutWords>(inner().events(filter, context));
   }
 };
 
@@ -212,7 +262,11 @@ class PullSwallowsInBandError final : public Decorator {
 
 void addStreamMutants(std::map<std::string_view, MakeMutant>& all) {
   all.emplace("exec_exit_before_drain", makes<ExecExitBeforeDrain>());
+  all.emplace("exec_resizes_nothing", makes<ExecMutant<ResizableExec>>());
+  all.emplace("exec_writes_to_nothing", makes<ExecMutant<WritableExec>>());
+  all.emplace("attach_takes_no_stream", makes<AttachTakesNoStream>());
   all.emplace("events_after_return", makes<EventsAfterReturn>());
+  all.emplace("events_forget_the_word", makes<EventsForgetTheWord>());
   all.emplace("events_silent_drop", makes<EventsSilentDrop>());
   all.emplace("events_take_keys_for_empty_values", makes<EventsTakeKeysForEmptyValues>());
   all.emplace("poll_never_readable", makes<PollNeverReadable>());
