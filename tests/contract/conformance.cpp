@@ -257,8 +257,8 @@ ContainerSpec Conformance::shell(const std::string& script) {
 
 ContainerId Conformance::create(const ContainerSpec& spec) {
   auto created = runtime().create(spec, soon());
-  EXPECT_OK(created);
-  return created ? created->id : ContainerId{"not-created"};
+  if (!created) throw CannotGoOn("create(" + spec.name + ") failed: " + wordsOf(created.error()));
+  return created->id;
 }
 
 ContainerId Conformance::run(const ContainerSpec& spec) {

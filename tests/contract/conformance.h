@@ -114,6 +114,7 @@ class Conformance : public ::testing::Test {
   static constexpr const char* kStubborn =
       "trap '' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
+  /// The test goes no further when it fails.
   ContainerId create(const ContainerSpec& spec);
   ContainerId run(const ContainerSpec& spec);
   /// run(), and waits until it has printed: its traps are set by then.
@@ -250,16 +251,18 @@ bool registerBehaviour(Behaviour behaviour, const char* file, int line) {
 #define MUST_ON(fixture, group, name, ...) \
   CONTROL_BEHAVIOUR_(fixture, kMust, group, name, __VA_ARGS__)
 
-/// Success, or the error's words.
-#define EXPECT_OK(result)                                                               \
-  do {                                                                                  \
-    const auto& checked_ = (result);                                                    \
-    EXPECT_TRUE(checked_.has_value()) << ::control::conform::wordsOf(checked_.error()); \
+/// Success, or the call and its error's words.
+#define EXPECT_OK(result)                                                                    \
+  do {                                                                                       \
+    const auto& checked_ = (result);                                                         \
+    if (!checked_.has_value())                                                               \
+      ADD_FAILURE() << #result " failed: " << ::control::conform::wordsOf(checked_.error()); \
   } while (false)
-#define ASSERT_OK(result)                                                               \
-  do {                                                                                  \
-    const auto& checked_ = (result);                                                    \
-    ASSERT_TRUE(checked_.has_value()) << ::control::conform::wordsOf(checked_.error()); \
+#define ASSERT_OK(result)                                                             \
+  do {                                                                                \
+    const auto& checked_ = (result);                                                  \
+    if (!checked_.has_value())                                                        \
+      FAIL() << #result " failed: " << ::control::conform::wordsOf(checked_.error()); \
   } while (false)
 /// A failure of that code; prints what came instead.
 #define EXPECT_CODE(result, expected)                                       \
@@ -271,7 +274,7 @@ bool registerBehaviour(Behaviour behaviour, const char* file, int line) {
     } else {                                                                \
       EXPECT_EQ(::control::toString(checked_.error().code),                 \
                 ::control::toString(::control::ErrorCode::expected))        \
-          << ::control::conform::wordsOf(checked_.error());                 \
+          << #result ": " << ::control::conform::wordsOf(checked_.error()); \
     }                                                                       \
   } while (false)
 

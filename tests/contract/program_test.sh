@@ -190,9 +190,15 @@ expect 1 '^  FAIL  cancel_unblocks_every_blocking_call: did not return within 2 
 [ "$(grep -c '^  FAIL' "$work/out")" -eq 1 ] || die "it fails more than what did not return"
 [ "$(grep -c 'CONFORM' "$work/out")" -eq 1 ] || die "it ends twice"
 
-# Enumerations are shown in their words.
+# Enumerations are shown in their words, and files by their names.
 expect 1 'Which is: exited' --runtime mutant:///inspect_exited_is_unknown \
   --filter inspect_after_exit_reports_exit_status
+grep -q '^      create.cpp:[0-9]' "$work/out" || die "the file is called otherwise"
+
+# Where nothing can be made nothing more is tried, and the call that failed is named.
+expect 1 'create\(conform-.*\) failed: resource_exhausted: no room' --runtime mutant:///is_full \
+  --filter start_running_reports_already_running
+[ "$(grep -c 'failed: ' "$work/out")" -eq 2 ] || die "it goes on"
 
 # A second signal waits for nothing: the clean-up of this one would take all its time.
 : >"$work/out"

@@ -102,6 +102,17 @@ class InfoThrows final : public Decorator {
   Result<RuntimeInfo> info(const CallContext&) override { throw std::runtime_error("no info"); }
 };
 
+/// Once the suite has begun.
+class IsFull final : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<CreatedContainer> create(const ContainerSpec& spec, const CallContext& context) override {
+    static std::atomic<bool> first{true};
+    if (first.exchange(false)) return Decorator::create(spec, context);
+    return Error{.code = ErrorCode::kResourceExhausted, .message = "no room"};
+  }
+};
+
 class ListsNoStats final : public Decorator {
  public:
   using Decorator::Decorator;
@@ -225,6 +236,7 @@ void addProcessMutants(std::map<std::string_view, MakeMutant>& all) {
                 std::abort();
               }));
   all.emplace("lists_no_stats", makes<ListsNoStats>());
+  all.emplace("is_full", makes<IsFull>());
   all.emplace("info_throws", makes<InfoThrows>());
   all.emplace("throws", beside([] { throw std::runtime_error("no such luck"); }));
   all.emplace("throws_an_int", beside([] { throw 5; }));
