@@ -21,7 +21,8 @@ class ContainerRuntime;
 struct HostContext {
   /// Never null. Deadlines of calls are on this clock, and so are all times of StatsSample and all
   /// pauses of the runtime's own. Where it waits for its own threads it does so by waitUntil();
-  /// where it waits for the kernel, as in poll(), for what is left of `deadline - now()`.
+  /// where it waits for the kernel, as in poll(), for what is left of `deadline - now()`: a clock
+  /// that is moved by hand is for who waits by waitUntil() alone.
   std::shared_ptr<Clock> clock = systemClock();
   /// Receives what a runtime wants an operator to know and cannot return as an error (a fallback
   /// taken, a file that could not be read). May be empty. Called from any thread; must not block.

@@ -97,7 +97,7 @@ class ContainerRuntime {
   /// Starting a container that runs already succeeds and changes nothing.
   /// kNotFound. kWrongState: paused, or being removed. kStartFailed: the engine tried and the
   /// process did not start; inspect says why. kPortConflict: a host port is taken. Both leave the
-  /// container created.
+  /// container as it was before, effect kNone: it may be started again.
   virtual Result<StartOutcome> start(const ContainerId& id, const CallContext& context) = 0;
 
   /// Sends a signal to process 1. A container that does not run is an outcome. kNotFound.
@@ -152,8 +152,9 @@ class ContainerRuntime {
                                                   const CallContext& context) = 0;
 
   /// Runs a process in a running container. Destroying the session before its end kills the
-  /// process where the runtime can (same host), and otherwise leaves it. kNotFound. kWrongState:
-  /// the container does not run, or is paused.
+  /// process where the runtime can (same host), and otherwise leaves it. kNotFound: no such
+  /// container, or no such command where that is known before ExecSession::exitCode().
+  /// kWrongState: the container does not run, or is paused.
   virtual Result<std::unique_ptr<ExecSession>> exec(const ContainerId& id, const ExecSpec& spec,
                                                     const CallContext& context) = 0;
 

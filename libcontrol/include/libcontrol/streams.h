@@ -18,7 +18,8 @@ namespace control {
 /// Threads:  next() by one thread at a time; cancel() by any thread at any moment.
 /// Blocking: next() only, until its context's deadline or cancellation (250 ms at most beyond).
 /// Errors:   kUnavailable: the connection was lost (never the end of what was streamed);
-///           kCancelled: after cancel(), for ever. kDeadlineExceeded leaves the stream usable.
+///           kCancelled: after cancel(), for ever. A context that ends, by its deadline or its
+///           cancellation, leaves the stream usable.
 template <class Item>
 class Stream {
  public:
@@ -101,8 +102,10 @@ struct LogOptions {
 /// A pair of streams into and out of a process.
 class Console : public Stream<Output> {
  public:
-  /// Writes all of `bytes` to the process's stdin. What was written before an error stays written;
-  /// the effect says whether anything was. kUnsupported: attached without stdin.
+  /// Writes all of `bytes` to the process's stdin: the engine has them, the process may not have
+  /// read them yet. What was written before an error stays written; the effect says whether
+  /// anything was, nobody how much. After a context that ended the console is usable.
+  /// kUnsupported: attached without stdin.
   virtual Result<void> write(std::string_view bytes, const CallContext& context) = 0;
 
   /// Ends stdin. Where the engine cannot end it without ending the output too, kUnsupported.
@@ -131,7 +134,8 @@ struct ExecSpec {
 class ExecSession : public Console {
  public:
   /// The exit code, once the output has ended (next() returned nullopt).
-  /// kWrongState: before that. kNotFound: the command does not exist in the container.
+  /// kWrongState: before that. kNotFound: the command does not exist in the container, and exec()
+  /// could not tell.
   virtual Result<int> exitCode(const CallContext& context) = 0;
 
   /// kUnsupported: without a terminal.
@@ -163,7 +167,8 @@ struct PullOptions {
 };
 
 /// The end of one run, in two steps. Made by ContainerRuntime::watchExit.
-/// Threads, Blocking, Errors: as Stream. Both calls may be repeated and give the same answer.
+/// Threads, Blocking, Errors: as Stream, of which noticed() and exited() are one next(): never two
+/// of them at once. Both may be repeated and give the same answer.
 class ExitWatch {
  public:
   virtual ~ExitWatch() = default;

@@ -118,15 +118,19 @@ struct ContainerSpec {
   std::string image{};                    ///< full reference, as "docker.io/library/busybox:1.36"
   std::vector<std::string> entrypoint{};  ///< empty: the image's
   std::vector<std::string> command{};     ///< empty: the image's
+  /// Beside the image's. A name is not empty and has no '='; which of two with one name counts is
+  /// the engine's choice.
   std::vector<std::pair<std::string, std::string>> environment{};
   std::map<std::string, std::string> labels{};
+  /// Absolute. Docker and Podman make one that is missing; with others the start may fail.
   std::string working_directory{};
   std::string user{};
   std::string hostname{};
   bool tty = false;
   bool open_stdin = false;              ///< keep stdin open so that attach can write to the process
   std::optional<Signal> stop_signal{};  ///< absent: the image's, else SIGTERM
-  std::optional<Duration> stop_timeout{};  ///< engines record whole seconds, rounded up
+  /// Kept as it is, or rounded up to whole seconds, as Docker and Podman do.
+  std::optional<Duration> stop_timeout{};
   ResourceLimits limits{};
   std::vector<PortMapping> ports{};
   std::vector<Mount> mounts{};
@@ -239,6 +243,7 @@ struct RuntimeInfo {
   std::string version{};      ///< of the engine
   std::string api_version{};  ///< the one in use; empty where there is none
   std::string endpoint{};     ///< without secrets
+  // Empty where the engine does not say:
   std::string os{};
   std::string architecture{};
   std::string kernel_version{};
