@@ -116,7 +116,7 @@ mkdir "$work/gone"
 
 # What the mock engine's scenario says twice.
 echo '{"containers": [{"name": "over", "image": "a", "exit": {"exit_code": 3, "signal": "TERM"}}]}' >"$work/twice.json"
-expect 2 'line 1: an exit has an exit_code or a signal, not both' --runtime "mock://$work/twice.json"
+expect 2 'line 1: "exit" has one of exit_code, signal and oom, not exit_code and signal' --runtime "mock://$work/twice.json"
 
 # endedBy SIGNAL WANTED-EXIT-CODE: in the middle of a stop that takes 11 s.
 endedBy() {
