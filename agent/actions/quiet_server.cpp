@@ -70,13 +70,12 @@ void QuietServer::hush(const files::Patience& patience) {
   const std::uint64_t last = page ? page->last : 0;
   for (const std::string& line : around_.before) {
     patience.check();
+    // Before it is written: once it is, that run may be over and another one have begun.
+    if (const auto status = supervisor_.status(server_id_); status && !told_)
+      run_began_ = status->started_at;
     const auto written = write(line);
     if (!told_ && !written && written.error().code == control::ErrorCode::kWrongState) return;
-    if (written || written.error().effect != control::Effect::kNone) {
-      if (const auto status = supervisor_.status(server_id_); status && !told_)
-        run_began_ = status->started_at;
-      told_ = true;
-    }
+    told_ = told_ || written || written.error().effect != control::Effect::kNone;
     if (!written)
       throw Refusal(written.error().code == control::ErrorCode::kDeadlineExceeded ? "TIMEOUT"
                                                                                   : "INVALID_STATE",
