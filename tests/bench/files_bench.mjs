@@ -87,7 +87,7 @@ const listed = await milliseconds(async () => {
   for (let offset = 0; offset !== undefined;)
     offset = (await ask('list_files', { path: 'many', offset, limit: 5000 })).nextOffset;
 });
-row(`all of the ${kEntries}, ms`, listed.toFixed(0), '', '', '200');
+row(`all of the ${kEntries}, one page after the other, ms`, listed.toFixed(0), '', '', '200');
 row('memory of the agent at most, MB', peakMegabytes(world.agent.pid), '', '', '');
 await world.close();
 
