@@ -119,6 +119,7 @@ class EngineFaults : public ::testing::Test {
     if (!supervisor_->engineReachable()) return false;
     for (const auto* name : {"a", "b", "off"}) {
       const auto status = supervisor_->status(name);
+      if (!status->container) return false;
       const auto info = runtime_->inspect(*status->container, soon());
       if (!info || info->running() != (status->state == EntryState::kRunning)) return false;
       if (info->running() && info->started_at != status->started_at) return false;

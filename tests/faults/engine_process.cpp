@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <stdexcept>
@@ -63,6 +64,30 @@ EngineProcess::~EngineProcess() {
 }
 
 void EngineProcess::signal(int number) const { ::kill(pid_, number); }
+
+void EngineProcess::killAtRemoval(int nth) const {
+  const std::string pid = std::to_string(pid_);
+  const std::string inject = "inject=unlinkat:signal=SIGKILL:when=" + std::to_string(nth);
+  const pid_t child = ::fork();
+  if (child < 0) throw std::runtime_error("cannot fork");
+  if (child == 0) {
+    if (::fork() != 0) ::_exit(0);  // nobody's child: it ends with what it traces
+    ::execlp("strace", "strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=unlinkat", "-e",
+             inject.c_str(), "-p", pid.c_str(), nullptr);
+    ::_exit(127);
+  }
+  ::waitpid(child, nullptr, 0);
+  await(
+      [&] {
+        for (const auto& thread : std::filesystem::directory_iterator("/proc/" + pid + "/task")) {
+          std::ifstream status(thread.path() / "status");
+          for (std::string line; std::getline(status, line);)
+            if (line == "TracerPid:\t0") return false;
+        }
+        return true;
+      },
+      "strace on " + name_);
+}
 
 void EngineProcess::awaitEnd() const {
   await(

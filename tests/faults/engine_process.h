@@ -19,6 +19,8 @@ class EngineProcess {
 
   pid_t pid() const noexcept { return pid_; }
   void signal(int number) const;
+  /// From the return on, it is killed when one of its threads removes its `nth` name of a file.
+  void killAtRemoval(int nth) const;
   /// Waits until the process has ended. Throws after a minute.
   void awaitEnd() const;
   /// Starts it anew and waits until its socket takes connections. Throws after a minute.

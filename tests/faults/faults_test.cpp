@@ -2,6 +2,8 @@
 
 #include "faults/engine_faults.h"
 
+#include <string>
+
 namespace control::test {
 namespace {
 
@@ -61,6 +63,35 @@ TEST_F(EngineFaults, EngineThatIsRestartedAndRestoresLosesNothing) {
   liveRestore(true);
   restartBy(SIGTERM);
   expectAgreementInTwoSeconds();
+  expectUntouched();
+}
+
+/// It leaves the container as it was, or for good as Podman's "removing" and Docker's "dead".
+TEST_F(EngineFaults, EngineThatIsKilledWhileItRemovesCostsNoServerThatIsMadeAnew) {
+  liveRestore(true);
+  const ContainerId off{"fault-" + std::to_string(count_) + "-off"};
+  for (const int nth : {1, 5}) {
+    const std::string operation = "update-" + std::to_string(nth);
+    EntryUpdate update;
+    update.respec = [&](ContainerSpec spec) -> Result<ContainerSpec> {
+      spec.labels["made.by"] = operation;
+      return spec;
+    };
+    daemon_.killAtRemoval(nth);
+    ASSERT_TRUE(supervisor_->update("off", update, operation));
+    daemon_.awaitEnd();
+    daemon_.start();
+    ASSERT_TRUE(observer_.waitForEnd(operation));
+    const auto isWhole = [&] {
+      const auto info = runtime_->inspect(off, soon());
+      if (!info || !agrees()) return false;
+      const auto label = info->spec.labels.find("made.by");
+      const bool is_made = label != info->spec.labels.end() && label->second == operation;
+      return info->state == (is_made ? ContainerState::kCreated : ContainerState::kExited);
+    };
+    EXPECT_TRUE(eventually(isWhole)) << operation << ": " << toString(stateOf("off"));
+  }
+  EXPECT_EQ(runtime_->list({.labels = {{"faults", std::to_string(count_)}}}, soon())->size(), 3U);
   expectUntouched();
 }
 
