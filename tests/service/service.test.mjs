@@ -135,7 +135,8 @@ for (const { kind, image, dataDir, dropIn } of hosts) {
     it('tells a server that the kernel ended for its memory', async () => {
       const hungry = `${kind}-hungry`;
       await link.command('create_server', hungry,
-        { image, startup: 'sleep 1; tail /dev/zero', limits: { memory: '16m', swap: 0 }, start: true }).done(30_000);
+        { image, startup: 'until [ -e eat ]; do sleep 0.1; done; tail /dev/zero', limits: { memory: '16m', swap: 0 }, start: true }).done(30_000);
+      await link.command('write_file', hungry, { path: 'eat', content: '' }).result(30_000);
       const end = await link.event('server_status_changed', (d) => d.serverId === hungry && d.oomKilled !== undefined, 30_000);
       assert.equal(end.reason, 'oom_killed');
       await link.command('delete_server', hungry, { removeData: true }).done(30_000);

@@ -26,8 +26,8 @@ export const programs = {
   onInterrupt: trapping('INT', 42),
   crash: 'sleep 0.5; exit 7',
   finish: 'sleep 0.5; exit 0',
-  /** Takes memory until it is stopped. */
-  hungry: 'sleep 1; tail /dev/zero',
+  /** Takes memory until it is stopped, from when its file `eat` is there. */
+  hungry: 'until [ -e eat ]; do sleep 0.1; done; tail /dev/zero',
 };
 
 export class World {

@@ -75,7 +75,12 @@ export function outcomeScenarios(world) {
       startup: target.real ? programs.hungry : programs.stubborn, limits: { memory: '16m', swap: 0 },
       ...onMock({ 'mock.oom_after': '300ms' }),
     });
-    const end = await startAndSee(world(), id, isOver);
+    const { link } = world();
+    const mark = link.mark();
+    await link.command('start_server', id).done(30_000);
+    // Not before its start is over: of a cgroup that has gone nobody can ask.
+    if (target.real) await link.command('write_file', id, { path: 'eat', content: '' }).result(30_000);
+    const end = await link.event('server_status_changed', (d) => d.serverId === id && isOver(d), 30_000, mark);
     assert.equal(end.reason, 'oom_killed');
     assert.equal(end.oomKilled, true);
     assert.equal((await world().link.status(id)).oomKilled, true);
