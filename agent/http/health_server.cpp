@@ -18,8 +18,9 @@
 #include <utility>
 #include <vector>
 
+#include <libcontrol/pulse.h>
+
 #include "agent/descriptor.h"
-#include "agent/pulse.h"
 
 namespace agent {
 namespace {
@@ -253,7 +254,7 @@ class HealthServer::Core {
   const Descriptor listener_;
   const Descriptor wake_;
   std::atomic<bool> stopping_{false};
-  Pulse pulse_;
+  control::Pulse pulse_;
   std::list<Client> clients_;
   Clock::time_point accept_again_at_{};
   std::thread thread_;

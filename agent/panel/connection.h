@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
+#include <libcontrol/pulse.h>
+
 #include "agent/panel/dialer.h"
 #include "agent/panel/frame_reader.h"
 #include "agent/panel/link.h"
 #include "agent/panel/outbox.h"
 #include "agent/panel/output.h"
 #include "agent/panel/wake_up.h"
-#include "agent/pulse.h"
 
 namespace agent {
 
@@ -41,7 +42,7 @@ struct ConnectionParts {
   WakeUp& wake_up;
   Traffic& traffic;
   const std::atomic<bool>& stopping;
-  Pulse& pulse;
+  control::Pulse& pulse;
 };
 
 /// One established WebSocket, from the greeting to its end.

@@ -102,7 +102,7 @@ class PanelLink::Worker {
   WakeUp wake_up_;
   std::atomic<bool> started_{false};
   std::atomic<bool> stopping_{false};
-  Pulse pulse_;
+  control::Pulse pulse_;
   mutable std::mutex mutex_;
   LinkStatus status_{.connected = false, .problem = "not connected yet"};
   std::thread thread_;

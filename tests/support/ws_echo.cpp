@@ -66,7 +66,7 @@ int echo(const agent::LinkSettings& settings) {
   agent::Outbox outbox;
   agent::WakeUp wake_up;
   agent::Traffic traffic;
-  agent::Pulse pulse;
+  control::Pulse pulse;
   Echo listener(outbox);
   const agent::Ending ending =
       agent::Connection({settings, listener, outbox, wake_up, traffic, stopping, pulse},

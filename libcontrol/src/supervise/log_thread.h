@@ -11,9 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <libcontrol/pulse.h>
 #include <libcontrol/streams.h>
-
-#include "supervise/pulse.h"
 
 namespace control {
 

@@ -8,8 +8,7 @@
 #include <thread>
 
 #include <libcontrol/call.h>
-
-#include "supervise/pulse.h"
+#include <libcontrol/pulse.h>
 
 namespace control {
 

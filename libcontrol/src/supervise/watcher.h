@@ -6,9 +6,8 @@
 #include <mutex>
 #include <thread>
 
+#include <libcontrol/pulse.h>
 #include <libcontrol/streams.h>
-
-#include "supervise/pulse.h"
 
 namespace control {
 

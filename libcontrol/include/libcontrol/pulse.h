@@ -2,10 +2,12 @@
 
 #include <atomic>
 
-namespace agent {
+namespace control {
 
-/// A loop's proof that it turns: it says so each time, and whoever watches asks now and then.
-/// Threads: any.
+/// A loop's proof that it turns: it says so each time round, and whoever watches asks now and then,
+/// as Supervisor::turns() does of the supervisor's own.
+///
+/// Threads: any. Blocking: none.
 class Pulse {
  public:
   void turned() noexcept { asked_ = false; }
@@ -18,4 +20,4 @@ class Pulse {
   std::atomic<bool> asked_{false};
 };
 
-}  // namespace agent
+}  // namespace control
