@@ -94,6 +94,7 @@ TEST(MockEngine, FailsATestThatPreparedAFaultInVain) {
 TEST(MockEngine, RefusesAFaultOfNoCall) {
   MockEngine engine(options());
   EXPECT_THROW(engine.control().failNext(static_cast<Primitive>(99), {}), std::invalid_argument);
+  EXPECT_THROW(engine.control().failNext(Primitive::kPull, {}, 0), std::invalid_argument);
 }
 
 /// A scenario in a file whose name has to be escaped in a URI.

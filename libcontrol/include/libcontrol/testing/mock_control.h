@@ -224,10 +224,10 @@ class MockControl {
   /// itself; the message says where.
   virtual Result<void> inject(Rule rule) = 0;
 
-  /// The next `times` calls of `primitive` fail with `error` and do what its effect says. Throws
-  /// std::invalid_argument, which fails a test, where inject() would refuse.
+  /// The next `times` calls of `primitive`, 1 or more, fail with `error` and do what its effect
+  /// says. Throws std::invalid_argument, which fails a test, where inject() would refuse.
   void failNext(Primitive primitive, Error error, int times = 1) {
-    if (times < 1) return;
+    if (times < 1) throw std::invalid_argument("failNext: times is 1 or more");
     const auto injected =
         inject({.when = {.primitive = primitive, .times = static_cast<std::uint64_t>(times)},
                 .then = {.error = std::move(error)}});
