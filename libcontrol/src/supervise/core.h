@@ -50,10 +50,10 @@ class Supervisor::Core {
   JobPtr makeJob(Job::Type type, OperationKind kind, std::string operation_id) const;
   Result<EntryStatus> status(const std::string& name) const;
   std::vector<EntryStatus> list() const;
+  Result<std::optional<ContainerSpec>> nextSpec(const std::string& name) const;
 
   // engine.cpp
   void open(const CallContext& context);
-  Result<std::optional<ContainerSpec>> nextSpec(const std::string& name) const;
   bool turns() {
     const bool times = timers_.turns();
     const bool watches = watcher_.turns();

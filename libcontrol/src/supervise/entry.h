@@ -40,6 +40,11 @@ struct News {
   ContainerId container{};
 };
 
+/// It is being removed, or was left half way by an engine that was killed: it never runs again.
+inline bool isGoing(const ContainerInfo& info) {
+  return info.state == ContainerState::kRemoving || info.state == ContainerState::kDead;
+}
+
 /// One container that is supervised. Its jobs run one after the other, each on some thread of the
 /// executor; only they change what is known about it.
 struct Entry {

@@ -5,15 +5,8 @@ namespace {
 
 /// Where a container stands that does not run.
 EntryState restingState(const ContainerInfo& info) {
-  switch (info.state) {
-    case ContainerState::kCreated:
-      return EntryState::kCreated;
-    case ContainerState::kRemoving:
-    case ContainerState::kDead:
-      return EntryState::kFailed;
-    default:
-      return EntryState::kStopped;
-  }
+  if (isGoing(info)) return EntryState::kFailed;
+  return info.state == ContainerState::kCreated ? EntryState::kCreated : EntryState::kStopped;
 }
 
 }  // namespace

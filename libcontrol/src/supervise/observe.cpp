@@ -8,11 +8,6 @@ namespace {
 
 constexpr Duration kLookAgainDelay = std::chrono::seconds(2);
 
-/// It is being removed, or was left half way by an engine that was killed: it never runs again.
-bool isGoing(const ContainerInfo& info) {
-  return info.state == ContainerState::kRemoving || info.state == ContainerState::kDead;
-}
-
 }  // namespace
 
 // ---- exits ----

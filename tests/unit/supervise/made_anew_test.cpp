@@ -88,45 +88,6 @@ INSTANTIATE_TEST_SUITE_P(Points, KilledInAnUpdate,
                                            Point{Primitive::kCreate, CallPhase::kAfter}),
                          nameOf);
 
-// ---- an engine that is killed while it removes ----
-
-class LeftHalfRemoved : public NextStart {
- protected:
-  /// While the container of "a" is made anew.
-  void update() {
-    create("a");
-    runtime_->leaveHalfRemoved();
-    ASSERT_TRUE(supervisor_->update("a", change("MODE", "hard"), "change"));
-    EXPECT_EQ(endOf("change")->code, ErrorCode::kUnavailable);
-  }
-  void expectMade() {
-    EXPECT_TRUE(becomesInTime("a", EntryState::kCreated));
-    EXPECT_EQ(valueOf("a", "MODE"), "hard");
-    EXPECT_EQ(containers(), 1U);
-    EXPECT_THAT(filesKept(), IsEmpty());
-  }
-};
-
-TEST_F(LeftHalfRemoved, ServerIsMadeOnceTheEngineAnswers) {
-  update();
-  expectMade();
-}
-
-TEST_F(LeftHalfRemoved, ServerIsMadeOnceTheEngineIsBack) {
-  update();
-  control().engineDown(true);
-  EXPECT_TRUE(becomesInTime("a", EntryState::kUnknown));
-  control().engineDown(false);
-  expectMade();
-}
-
-TEST_F(LeftHalfRemoved, ServerIsMadeByTheNextProcess) {
-  update();
-  kill();
-  open();
-  expectMade();
-}
-
 class KilledWithoutContainer : public NextStart {
  protected:
   KilledWithoutContainer() {
