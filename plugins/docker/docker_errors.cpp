@@ -82,6 +82,7 @@ ErrorCode codeFor(int status, std::string_view text, Subject subject) {
   if (containsAny(text, {"invalid parameter", "Invalid signal", "invalid signal"}))
     return ErrorCode::kInvalidArgument;
   if (containsAny(text, {"does not support reading"})) return ErrorCode::kUnsupported;
+  if (containsAny(text, {"is marked for removal"})) return ErrorCode::kWrongState;
   return ErrorCode::kInternal;
 }
 

@@ -136,6 +136,21 @@ Result<std::string> PodmanEngine::inspectText(const std::string& id, const CallC
   }
 }
 
+Result<ContainerSummary> PodmanEngine::halfRemoved(const std::string& id, const Error& inspection,
+                                                   const CallContext& context) {
+  if (inspection.code != ErrorCode::kInternal) return inspection;
+  static const std::string filters = encoded(R"({"status":["removing"]})");
+  auto text =
+      api_.get("/containers/json?all=true&filters=" + filters, Subject::kContainer, context);
+  if (!text) return inspection;
+  auto list = parseList(std::move(*text));
+  if (!list) return inspection;
+  for (ContainerSummary& one : *list)
+    if (one.state == ContainerState::kRemoving && (one.id.value == id || one.name == id))
+      return std::move(one);
+  return inspection;
+}
+
 Result<void> PodmanEngine::pause(Duration duration, const CallContext& context) {
   engine::Wakeup never;
   const CallContext brief = context.capped(duration, clock());
@@ -148,7 +163,15 @@ Result<void> PodmanEngine::pause(Duration duration, const CallContext& context) 
 
 Result<PodmanRun> PodmanEngine::look(const std::string& id, const CallContext& context) {
   auto text = inspectText(id, context);
-  if (!text) return text.error();
+  if (!text) {
+    const auto half = halfRemoved(id, text.error(), context);
+    if (!half) return half.error();
+    PodmanRun run;
+    run.id = half->id;
+    run.name = half->name;
+    run.state = half->state;
+    return run;
+  }
   auto run = parseRunState(std::move(*text));
   if (run && run->id.value != id && run->name != id) return engine::noSuchContainer(id);
   return run;

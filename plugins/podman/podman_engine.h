@@ -24,6 +24,11 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   Result<PodmanRun> look(const std::string& id, const CallContext& context);
   /// The text of an inspection of exactly that container: a part of an id finds none.
   Result<std::string> inspectText(const std::string& id, const CallContext& context);
+  /// What the list says of a container that its service was removing when it was killed, when its
+  /// inspection failed as `inspection` says: a storage that has let go of it fails every one. That
+  /// error, when it is not such a container.
+  Result<ContainerSummary> halfRemoved(const std::string& id, const Error& inspection,
+                                       const CallContext& context);
   /// What the service is; asked for once, since it takes the service half a second.
   Result<ServiceInfo> service(const CallContext& context);
 

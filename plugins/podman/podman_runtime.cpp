@@ -209,7 +209,15 @@ RemoveOutcome PodmanRuntime::gone(const ContainerId& id, RemoveOutcome outcome) 
 Result<ContainerInfo> PodmanRuntime::look(const ContainerId& id, const CallContext& context) {
   if (auto checked = checkContainerId(id); !checked) return checked.error();
   auto text = engine_.inspectText(id.value, context);
-  if (!text) return text.error();
+  if (!text) {
+    auto half = engine_.halfRemoved(id.value, text.error(), context);
+    if (!half) return half.error();
+    return ContainerInfo{.id = half->id,
+                         .spec = {.name = half->name, .image = half->image, .labels = half->labels},
+                         .state = half->state,
+                         .raw_state = half->raw_state,
+                         .created_at = half->created_at};
+  }
   auto info = parseInspect(std::move(*text));
   if (info && info->id != id && info->spec.name != id.value)
     return engine::noSuchContainer(id.value);

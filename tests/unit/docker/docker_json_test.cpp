@@ -221,6 +221,8 @@ TEST(DockerErrors, AreToldApartByStatusAndText) {
                      Subject::kContainer, ErrorCode::kUnsupported},
            ErrorCase{500, R"({"message":"write: no space left on device"})", Subject::kContainer,
                      ErrorCode::kResourceExhausted},
+           ErrorCase{500, R"({"message":"container is marked for removal"})", Subject::kContainer,
+                     ErrorCode::kWrongState},
            ErrorCase{500, "", Subject::kContainer, ErrorCode::kInternal},
        }) {
     const Error error = errorFromReply(one.status, one.body, one.subject);

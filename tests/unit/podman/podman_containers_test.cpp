@@ -137,6 +137,59 @@ TEST(PodmanRemove, OfWhatIsBeingRemovedEndsWithIt) {
   EXPECT_EQ(*removed, RemoveOutcome::kRemoved);
 }
 
+/// As a service leaves it that is killed once its storage has let go of the container.
+class PodmanHalfRemoved : public ::testing::Test {
+ protected:
+  std::atomic<bool> listed_{true};
+  std::atomic<int> removals_{0};
+  ScriptedEngine engine_{podmanScript("4.3.1", [this](const Request& request, Peer& peer) {
+    const bool inspected = request.target.ends_with("/json");
+    if (request.method == "DELETE")
+      ++removals_, peer.reply(200, R"([{"Id":")" + kId + R"("}])");
+    else if (inspected)
+      peer.reply(500,
+                 R"({"cause":"container not known","message":"getting container from store"})");
+    else if (!listed_)
+      peer.reply(200, "[]");
+    else
+      peer.reply(200, R"([{"Id":")" + kId +
+                          R"(","Names":["web"],"Image":"game:1","Labels":{"a":"b"},)"
+                          R"("Created":"2026-11-30T23:44:14Z","State":"removing","StartedAt":5}])");
+    return true;
+  })};
+  std::shared_ptr<ContainerRuntime> runtime_ = opened(engine_);
+};
+
+TEST_F(PodmanHalfRemoved, IsWhatTheListSaysOfIt) {
+  for (const ContainerId& called : {ContainerId{"web"}, ContainerId{kId}}) {
+    const auto info = runtime_->inspect(called, soon());
+    ASSERT_TRUE(info) << info.error().message;
+    EXPECT_EQ(info->id.value, kId);
+    EXPECT_EQ(info->spec.name, "web");
+    EXPECT_EQ(info->spec.image, "game:1");
+    EXPECT_EQ(info->spec.labels.at("a"), "b");
+    EXPECT_EQ(info->state, ContainerState::kRemoving);
+    EXPECT_EQ(info->raw_state, "removing");
+    EXPECT_TRUE(info->created_at);
+    EXPECT_FALSE(info->running());
+    EXPECT_CODE(runtime_->update(called, {.pids = 5}, soon()), ErrorCode::kWrongState);
+  }
+  EXPECT_CODE(runtime_->inspect({"we"}, soon()), ErrorCode::kInternal);
+}
+
+TEST_F(PodmanHalfRemoved, IsRemovedOnceMore) {
+  for (const bool force : {false, true})
+    for (const ContainerId& called : {ContainerId{"web"}, ContainerId{kId}})
+      EXPECT_EQ(must(runtime_->remove(called, {.force = force}, soon())), RemoveOutcome::kRemoved);
+  EXPECT_EQ(removals_, 4);
+}
+
+TEST_F(PodmanHalfRemoved, IsNoneThatTheListDoesNotCallSo) {
+  listed_ = false;
+  EXPECT_CODE(runtime_->inspect({"web"}, soon()), ErrorCode::kInternal);
+  EXPECT_CODE(runtime_->remove({"web"}, {.force = true}, soon()), ErrorCode::kInternal);
+}
+
 TEST(PodmanUpdate, OfWhatDoesNotRunIsWrongState) {
   ScriptedEngine engine(podmanScript("4.3.1", [](const Request&, Peer& peer) {
     return peer.reply(200, inspection("created")), true;
