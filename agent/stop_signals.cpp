@@ -12,14 +12,13 @@
 namespace agent {
 namespace {
 
-using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 /// As in <sysexits.h>.
 constexpr int kDefect = 70;
 
 /// Stopping may take the link's 2 s and what the engine still does; then it is cut short.
-constexpr seconds kLongestStop{10};
+constexpr std::chrono::seconds kLongestStop{10};
 
 sigset_t asked() {
   sigset_t signals;
@@ -32,7 +31,7 @@ sigset_t asked() {
 /// 0 when none came before `deadline`, or when the process was stopped and continued.
 int awaitOne(steady_clock::time_point deadline) {
   const auto patience = std::max(deadline - steady_clock::now(), steady_clock::duration(0));
-  const auto whole = std::chrono::floor<seconds>(patience);
+  const auto whole = std::chrono::floor<std::chrono::seconds>(patience);
   const timespec time{whole.count(), std::chrono::nanoseconds(patience - whole).count()};
   const sigset_t signals = asked();
   const int number = ::sigtimedwait(&signals, nullptr, &time);

@@ -9,7 +9,7 @@ namespace {
 using testing::CallPhase;
 using testing::StreamPoint;
 
-std::string_view wordOf(CallPhase phase) {
+std::string_view momentOf(CallPhase phase) {
   return phase == CallPhase::kBefore ? "before" : "after";
 }
 
@@ -39,8 +39,8 @@ std::string deedOf(const testing::RuleAction& then) {
   if (then.error) add(std::string(toString(then.error->code)));
   if (then.error && then.error->effect != Effect::kNone)
     add("effect " + std::string(toString(then.error->effect)));
-  if (then.hang) add("hang " + std::string(wordOf(*then.hang)));
-  if (then.drop_connection) add("drop_connection " + std::string(wordOf(*then.drop_connection)));
+  if (then.hang) add("hang " + std::string(momentOf(*then.hang)));
+  if (then.drop_connection) add("drop_connection " + std::string(momentOf(*then.drop_connection)));
   if (then.truncate_stream) add("truncate_stream" + extentOf(*then.truncate_stream));
   if (then.stall_stream) add("stall_stream" + extentOf(*then.stall_stream));
   if (then.lose_events > 0) add("lose_events " + std::to_string(then.lose_events));

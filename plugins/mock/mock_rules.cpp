@@ -89,7 +89,7 @@ Result<void> checkPoint(const char* key, const std::optional<StreamPoint>& point
   return {};
 }
 
-Result<void> checkAction(const RuleAction& then, const RuleCondition& when) {
+Result<void> checkDeed(const RuleAction& then, const RuleCondition& when) {
   if (then.latency < Duration::zero()) return Error::invalid("a latency is 0 or more");
   if (then.error &&
       !isNumbered(then.error->code, ErrorCode::kInvalidArgument, ErrorCode::kInternal))
@@ -134,7 +134,7 @@ bool fits(const RuleCondition& when, const RuleSubject& subject) {
 
 Result<void> checkRule(const Rule& rule) {
   if (auto checked = checkCondition(rule.when); !checked) return checked;
-  return checkAction(rule.then, rule.when);
+  return checkDeed(rule.then, rule.when);
 }
 
 bool globMatches(std::string_view glob, std::string_view text) {

@@ -144,10 +144,10 @@ TEST_F(MockRuleTest, TellsWhatWasPreparedInVain) {
 }
 
 TEST_F(MockRuleTest, ForgetsWhatIsUnusedSoFarAndStillDoesIt) {
-  using Kind = testing::EngineAction::Kind;
   inject({.primitive = Primitive::kInfo});
-  ASSERT_TRUE(mock->schedule(0s, {.kind = Kind::kCrash, .container = "nobody"}));
-  ASSERT_TRUE(mock->schedule(1h, {.kind = Kind::kEngineDown}));
+  ASSERT_TRUE(
+      mock->schedule(0s, {.kind = testing::EngineAction::Kind::kCrash, .container = "nobody"}));
+  ASSERT_TRUE(mock->schedule(1h, {.kind = testing::EngineAction::Kind::kEngineDown}));
   mock->forgetUnused();
   EXPECT_THAT(mock->unusedRules(), IsEmpty());
   inject({.primitive = Primitive::kPull});
