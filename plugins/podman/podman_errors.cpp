@@ -110,6 +110,15 @@ bool speaksOfState(std::string_view text) {
   return containsAny(text, {"container state improper", "exec session state improper"});
 }
 
+bool speaksOfLeftOver(std::string_view text) {
+  return containsAny(text,
+                     {"container with given ID already exists", "` already exists"});  // runc, crun
+}
+
+bool speaksOfRunning(std::string_view text, const ContainerId& id) {
+  return text.find(" start " + id.value + "` failed: exit status") != std::string_view::npos;
+}
+
 std::string errorText(std::string_view body) {
   if (auto document = engine::JsonDocument::parse(std::string(body)); document) {
     const auto message = document->root()["message"].string();

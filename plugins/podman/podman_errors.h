@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <libcontrol/result.h>
+#include <libcontrol/types.h>
 
 #include "engine/http_client.h"
 
@@ -31,5 +32,9 @@ Error pullError(const std::string& text);
 
 /// A refusal because the container is not in a state for it.
 bool speaksOfState(std::string_view text);
+/// A start that the OCI runtime refused for what an earlier one had left with it.
+bool speaksOfLeftOver(std::string_view text);
+/// A start of what is set up that the OCI runtime refused: it runs.
+bool speaksOfRunning(std::string_view text, const ContainerId& id);
 
 }  // namespace control::podman

@@ -108,7 +108,7 @@ Result<CreatedContainer> PodmanRuntime::create(const ContainerSpec& spec,
 Result<StartOutcome> PodmanRuntime::start(const ContainerId& name, const CallContext& context) {
   const auto id = exactly(name, context);
   if (!id) return id.error();
-  auto response = post(containerPath(*id, "/start"), {}, context);
+  auto response = postStart(*id, context);
   tellWatches(*id, response && response->head.success(), context);
   if (!response) return response.error();
   if (response->head.status == 304) return StartOutcome::kAlreadyRunning;
@@ -120,6 +120,22 @@ Result<StartOutcome> PodmanRuntime::start(const ContainerId& name, const CallCon
   }
   engine_.memory().started(id->value);
   return StartOutcome::kStarted;
+}
+
+/// A start in which the service was killed may have left something behind. What the next one fails
+/// on it has cleared away, or it is a process that runs while the engine takes it for not started:
+/// only a stop brings the two together.
+Result<HttpResponse> PodmanRuntime::postStart(const ContainerId& id, const CallContext& context) {
+  auto response = post(containerPath(id, "/start"), {}, context);
+  if (!response || response->head.success()) return response;
+  const std::string refusal = errorText(response->body);
+  if (speaksOfRunning(refusal, id)) {
+    const auto stopped = post(containerPath(id, "/stop"), {}, context);
+    if (!stopped) return stopped;
+  } else if (!speaksOfLeftOver(refusal)) {
+    return response;
+  }
+  return post(containerPath(id, "/start"), {}, context);
 }
 
 /// For watches armed before a start. After a failure it may have started all the same.

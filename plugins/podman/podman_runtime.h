@@ -56,6 +56,7 @@ class PodmanRuntime final : public ContainerRuntime {
   /// The container of exactly that id or name, by its full id: what is kept of it is kept by that.
   Result<ContainerId> exactly(const ContainerId& id, const CallContext& context);
   Result<ContainerInfo> look(const ContainerId& id, const CallContext& context);
+  Result<engine::HttpResponse> postStart(const ContainerId& id, const CallContext& context);
   Result<RemoveOutcome> tryRemove(const ContainerId& id, const std::string& query,
                                   const CallContext& context);
   /// Nothing is kept of a container that is no more.

@@ -65,14 +65,15 @@ EngineProcess::~EngineProcess() {
 
 void EngineProcess::signal(int number) const { ::kill(pid_, number); }
 
-void EngineProcess::killAtRemoval(int nth) const {
+void EngineProcess::killAt(const std::string& calls, int nth) const {
   const std::string pid = std::to_string(pid_);
-  const std::string inject = "inject=unlinkat:signal=SIGKILL:when=" + std::to_string(nth);
+  const std::string trace = "trace=" + calls;
+  const std::string inject = "inject=" + calls + ":signal=SIGKILL:when=" + std::to_string(nth);
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("cannot fork");
   if (child == 0) {
     if (::fork() != 0) ::_exit(0);  // nobody's child: it ends with what it traces
-    ::execlp("strace", "strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=unlinkat", "-e",
+    ::execlp("strace", "strace", "-f", "-qqq", "-o", "/dev/null", "-e", trace.c_str(), "-e",
              inject.c_str(), "-p", pid.c_str(), nullptr);
     ::_exit(127);
   }

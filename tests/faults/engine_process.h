@@ -19,8 +19,9 @@ class EngineProcess {
 
   pid_t pid() const noexcept { return pid_; }
   void signal(int number) const;
-  /// From the return on, it is killed when one of its threads removes its `nth` name of a file.
-  void killAtRemoval(int nth) const;
+  /// From the return on, it is killed when one of its threads makes its `nth` call of `calls`
+  /// ("fsync,fdatasync").
+  void killAt(const std::string& calls, int nth) const;
   /// Waits until the process has ended. Throws after a minute.
   void awaitEnd() const;
   /// Starts it anew and waits until its socket takes connections. Throws after a minute.

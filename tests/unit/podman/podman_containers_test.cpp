@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <string>
+#include <vector>
 
 #include "unit/podman/podman_scripted.h"
 
@@ -34,6 +36,44 @@ TEST(PodmanStart, ThatFailedIsToldOfTheContainerWhateverItIsCalled) {
     for (const ContainerId& asked : {name, id})
       EXPECT_EQ(must(runtime->inspect(asked, soon())).error, "") << "it is from another start";
   }
+}
+
+TEST(PodmanStart, IsTriedAgainAfterOneInWhichTheServiceWasKilled) {
+  std::atomic<int> starts{0};
+  std::atomic<int> failures{1};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (request.method == "GET")
+      peer.reply(200, inspection("exited"));
+    else if (++starts <= failures)
+      peer.reply(500, R"({"cause":"OCI runtime error","message":"runc: runc create failed: )"
+                      R"(container with given ID already exists: OCI runtime error"})");
+    else
+      peer.reply(204, "");
+    return true;
+  }));
+  const auto runtime = opened(engine);
+  EXPECT_EQ(must(runtime->start({kId}, soon())), StartOutcome::kStarted);
+  EXPECT_EQ(starts, 2);
+  failures = 100;
+  starts = 0;
+  EXPECT_CODE(runtime->start({kId}, soon()), ErrorCode::kStartFailed);
+  EXPECT_EQ(starts, 2);
+}
+
+TEST(PodmanStart, EndsFirstWhatRunsWhileTheServiceTakesItForSetUp) {
+  std::vector<std::string> posts;
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
+    if (request.method == "GET") return peer.reply(200, inspection("initialized")), true;
+    posts.push_back(request.target.substr(request.target.rfind('/')));
+    if (posts.size() == 1)
+      peer.reply(500, R"({"cause":"x","message":"`/usr/bin/runc start )" + kId +
+                          R"(` failed: exit status 1"})");
+    else
+      peer.reply(204, "");
+    return true;
+  }));
+  EXPECT_EQ(must(opened(engine)->start({kId}, soon())), StartOutcome::kStarted);
+  EXPECT_EQ(posts, (std::vector<std::string>{"/start", "/stop", "/start"}));
 }
 
 TEST(PodmanSignal, ToWhatDoesNotRunIsAnOutcomeWithEitherStatus) {
