@@ -10,6 +10,7 @@
 #include "agent/files/beneath.h"
 #include "agent/files/mounts.h"
 #include "agent/files/server_root.h"
+#include "agent/files/staging.h"
 #include "agent/files/temporary_name.h"
 #include "agent/files/tree.h"
 

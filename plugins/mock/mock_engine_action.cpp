@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <iterator>
 
+#include "mock/mock_images.h"
 #include "mock/mock_spec.h"
 
 namespace control::mock {
