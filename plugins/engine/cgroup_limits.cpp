@@ -12,6 +12,7 @@ namespace control::engine {
 namespace {
 
 constexpr std::int64_t kSecondNanos = 1'000'000'000;
+constexpr std::size_t kMostPlaces = 4096;
 
 /// The files of a container's cgroups.
 class Files {
@@ -77,13 +78,7 @@ void readQuota(std::string_view text, ResourceLimits& limits) {
   limits.nano_cpus = quota * (kSecondNanos / 1000) / period * 1000;
 }
 
-}  // namespace
-
-Result<ResourceLimits> readCgroupLimits(int pid, std::string_view container_id,
-                                        const HostRoots& roots) {
-  const Result<CgroupPlaces> places = CgroupPlaces::find(pid, container_id, roots);
-  if (!places) return places.error();
-  Files files(*places);
+ResourceLimits readAll(Files& files) {
   ResourceLimits limits;
   readMemory(files, limits);
   limits.pids = asSigned(parseCount(files.text("pids", "pids.max", "pids.max")));
@@ -94,10 +89,43 @@ Result<ResourceLimits> readCgroupLimits(int pid, std::string_view container_id,
     if (!quota.starts_with('-'))
       readQuota(quota + " " + files.text("cpu", "cpu.cfs_period_us", nullptr), limits);
   }
-  if (files.missed()) {
-    if (const Result<void> checked = checkContainerOf(pid, container_id, roots); !checked)
-      return checked.error();
+  return limits;
+}
+
+}  // namespace
+
+CgroupLimits::Places CgroupLimits::placesOf(const std::string& container_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = places_.find(container_id);
+  return found == places_.end() ? nullptr : found->second;
+}
+
+void CgroupLimits::forget(const std::string& container_id) {
+  const std::lock_guard lock(mutex_);
+  places_.erase(container_id);
+}
+
+Result<ResourceLimits> CgroupLimits::read(int pid, const std::string& container_id) {
+  // They carry the container's id: what is there is its own.
+  if (const Places known = placesOf(container_id)) {
+    Files files(*known);
+    const ResourceLimits limits = readAll(files);
+    if (!files.missed()) return limits;
+    forget(container_id);
   }
+  Result<CgroupPlaces> found = CgroupPlaces::find(pid, container_id, roots_);
+  if (!found) return found.error();
+  const auto places = std::make_shared<const CgroupPlaces>(std::move(*found));
+  Files files(*places);
+  const ResourceLimits limits = readAll(files);
+  if (files.missed()) {
+    if (const Result<void> checked = checkContainerOf(pid, container_id, roots_); !checked)
+      return checked.error();
+    return limits;
+  }
+  const std::lock_guard lock(mutex_);
+  if (places_.size() >= kMostPlaces) places_.clear();
+  places_[container_id] = places;
   return limits;
 }
 

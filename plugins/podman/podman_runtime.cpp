@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/cgroup_limits.h"
 #include "engine/exit_watch.h"
 #include "engine/streams.h"
 #include "podman/podman_body.h"
@@ -40,6 +39,7 @@ PodmanRuntime::PodmanRuntime(engine::Address address, HostContext host, engine::
       api_(std::move(address), this->host()),
       roots_(std::move(roots)),
       engine_(api_),
+      limits_(roots_),
       stats_(engine_, roots_, false),
       inputs_(api_) {}
 
@@ -218,6 +218,7 @@ Result<RemoveOutcome> PodmanRuntime::tryRemove(const ContainerId& id, const std:
 
 RemoveOutcome PodmanRuntime::gone(const ContainerId& id, RemoveOutcome outcome) {
   inputs_.forget(id.value);
+  limits_.forget(id.value);
   engine_.memory().forget(id.value);
   return outcome;
 }
@@ -247,7 +248,7 @@ Result<ContainerInfo> PodmanRuntime::inspect(const ContainerId& id, const CallCo
   const auto version = api_.version(context);
   // Before version 5 an update is not written down: only the kernel knows of it.
   if (info.pid && version && !version->atLeast(5, 0)) {
-    const auto now = engine::readCgroupLimits(*info.pid, info.id.value, roots_);
+    const auto now = limits_.read(*info.pid, info.id.value);
     if (now) takeOver(*now, info.spec.limits);
   }
   engine_.memory().complete(info);

@@ -6,6 +6,7 @@
 
 #include <libcontrol/runtime.h>
 
+#include "engine/cgroup_limits.h"
 #include "engine/images.h"
 #include "engine/start_notices.h"
 #include "engine/stats_reader.h"
@@ -74,6 +75,7 @@ class PodmanRuntime final : public ContainerRuntime {
   engine::ApiImageStore<Api, Subject, Subject::kImage> images_{api_};
   const engine::HostRoots roots_;
   PodmanEngine engine_;
+  engine::CgroupLimits limits_;
   engine::StartNotices notices_{};
   engine::StatsReader stats_;
   StdinHolder inputs_;

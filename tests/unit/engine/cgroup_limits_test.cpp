@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "cgroup_trees.h"
 
 namespace control::engine {
@@ -13,7 +15,7 @@ using test::write;
 
 ResourceLimits limitsOf(const Recorded& recorded) {
   const auto limits =
-      readCgroupLimits(recorded.pid(), recorded.run.container.value, recorded.roots());
+      CgroupLimits(recorded.roots()).read(recorded.pid(), recorded.run.container.value);
   EXPECT_TRUE(limits) << limits.error().message;
   return limits.value_or(ResourceLimits{});
 }
@@ -35,11 +37,11 @@ TEST(CgroupLimits, LeaveOutWhatHasNone) {
 
 TEST(CgroupLimits, RefuseAProcessOfAnotherContainerOrNone) {
   const Recorded recorded("docker_systemd_limits");
-  const auto other = readCgroupLimits(recorded.pid(), std::string(64, 'f'), recorded.roots());
+  const auto other = CgroupLimits(recorded.roots()).read(recorded.pid(), std::string(64, 'f'));
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, ErrorCode::kNotFound);
   const auto none =
-      readCgroupLimits(recorded.pid() + 1, recorded.run.container.value, recorded.roots());
+      CgroupLimits(recorded.roots()).read(recorded.pid() + 1, recorded.run.container.value);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
 }
@@ -58,12 +60,37 @@ class LimitsTree : public MadeTree {
   void v1(const std::string& controller, const std::string& file, const std::string& text) {
     write(root_ / ("cgroup/" + controller + path() + "/" + file), text);
   }
-  ResourceLimits read() const {
-    const auto limits = readCgroupLimits(7, container(), roots());
+  ResourceLimits read() {
+    const auto limits = limits_.read(7, container());
     EXPECT_TRUE(limits) << limits.error().message;
     return limits.value_or(ResourceLimits{});
   }
+
+  CgroupLimits limits_{roots()};
 };
+
+TEST_F(LimitsTree, AreReadAnewWhereTheyWere) {
+  makeV2();
+  for (const char* file : {"memory.max", "memory.swap.max", "pids.max"}) v2(file, "max\n");
+  v2("cpu.max", "max 100000\n");
+  EXPECT_EQ(read(), ResourceLimits{});
+  v2("pids.max", "50\n");
+  EXPECT_EQ(read(), (ResourceLimits{.pids = 50}));
+  std::filesystem::remove(root_ / "proc/7/cgroup");
+  EXPECT_EQ(read(), (ResourceLimits{.pids = 50})) << "it was looked for once more";
+}
+
+TEST_F(LimitsTree, AreLookedForOnceMoreWhereTheyAreGone) {
+  makeV2();
+  for (const char* file : {"memory.max", "memory.swap.max", "cpu.max"}) v2(file, "max\n");
+  v2("pids.max", "50\n");
+  EXPECT_EQ(read(), (ResourceLimits{.pids = 50}));
+  std::filesystem::remove_all(root_ / "cgroup");
+  std::filesystem::remove(root_ / "proc/7/cgroup");
+  const auto gone = limits_.read(7, container());
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, ErrorCode::kNotFound);
+}
 
 TEST_F(LimitsTree, OfV2CountSwapOnTopOfMemory) {
   makeV2();
