@@ -1,17 +1,16 @@
 #include "engine/cgroup_stats.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/cgroup_file.h"
 #include "engine/cgroup_place.h"
 #include "engine/cgroup_text.h"
 #include "engine/descriptor.h"
@@ -93,40 +92,8 @@ constexpr std::array<Source, 9> kSources = {{
 constexpr int kMaxKept = static_cast<int>(kSources.size()) + 1;
 constexpr int kMinKept = 2;
 
-/// Longer than any of the files on hosts with hundreds of devices or interfaces.
-using Buffer = std::array<char, 16384>;
-
-std::atomic<int> kept_descriptors{0};
-
-/// Descriptors counted against half of the program's limit of open files.
-class Budget {
- public:
-  Budget() {
-    rlimit limit{};
-    const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
-    const rlim_t half = known ? limit.rlim_cur / 2 : 512;
-    generous_ = static_cast<rlim_t>(kept_descriptors.load()) + kMaxKept <= half;
-    count_ = generous_ ? kMaxKept : kMinKept;
-    kept_descriptors += count_;
-  }
-  ~Budget() { kept_descriptors -= count_; }
-  Budget(const Budget&) = delete;
-  Budget& operator=(const Budget&) = delete;
-
-  bool generous() const noexcept { return generous_; }
-
- private:
-  bool generous_ = false;
-  int count_ = 0;
-};
-
-/// A file's text in `buffer`, or the errno value.
-struct ReadOutcome {
-  std::string_view text;
-  int error = 0;
-};
-
-ReadOutcome readAll(int fd, Buffer& buffer) {
+/// Those of /proc/<pid>/net do not come whole with one call.
+CgroupText readAll(int fd, CgroupBuffer& buffer) {
   std::size_t size = 0;
   while (size < buffer.size()) {
     const ssize_t count =
@@ -139,31 +106,10 @@ ReadOutcome readAll(int fd, Buffer& buffer) {
   return {{}, EFBIG};  // a part of a file is no figure
 }
 
-/// Files of cgroups come whole with one call, those of /proc/<pid>/net do not.
-ReadOutcome readWhole(int fd, Buffer& buffer) {
-  ssize_t count = -1;
-  do count = ::pread(fd, buffer.data(), buffer.size(), 0);
-  while (count < 0 && errno == EINTR);
-  if (count < 0) return {{}, errno};
-  const auto size = static_cast<std::size_t>(count);
-  if (size == buffer.size()) return {{}, EFBIG};
-  return {{buffer.data(), size}, 0};
-}
-
 struct CounterFile {
-  std::string path;
+  CgroupFile file;
   Apply apply;
-  Descriptor kept{};
-
-  ReadOutcome read(Buffer& buffer) const {
-    if (kept) return readWhole(kept.get(), buffer);
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    return file ? readWhole(file.get(), buffer) : ReadOutcome{{}, errno};
-  }
 };
-
-bool isOver(int error) { return error == ENODEV || error == ENOENT; }
-bool isExhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 
 Error runIsOver() {
   return {ErrorCode::kWrongState, Effect::kNone, "the run is over: its cgroup is gone"};
@@ -179,7 +125,7 @@ bool sameFile(int fd, const std::string& path) {
 }  // namespace
 
 struct CgroupStats::Files {
-  Budget budget;
+  KeptDescriptors kept{kMaxKept, kMinKept};
   std::vector<CounterFile> counters;  ///< the first is always kept open
   Descriptor network;
 
@@ -189,12 +135,10 @@ struct CgroupStats::Files {
       const std::optional<CgroupPlace> place = places.of(source.controller);
       const char* const name = !place ? nullptr : place->unified ? source.v2_file : source.v1_file;
       if (name == nullptr) continue;
-      CounterFile file{place->directory + "/" + name, place->unified ? source.v2 : source.v1};
-      Descriptor opened(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
-      if (!opened && isExhausted(errno)) return errno;
-      if (!opened) continue;
-      if (budget.generous() || counters.empty()) file.kept = std::move(opened);
-      counters.push_back(std::move(file));
+      CgroupFile file(place->directory + "/" + name);
+      const int error = file.open(kept.generous() || counters.empty());
+      if (isExhausted(error)) return error;
+      if (error == 0) counters.push_back({std::move(file), place->unified ? source.v2 : source.v1});
     }
     return 0;
   }
@@ -237,15 +181,15 @@ Result<StatsSample> CgroupStats::sample(const Clock& clock) const {
   StatsSample sample;
   sample.run = run_;
   sample.taken_at = clock.now();
-  Buffer buffer;
-  for (const CounterFile& file : files_->counters) {
-    const ReadOutcome outcome = file.read(buffer);
-    if (isOver(outcome.error)) return runIsOver();
-    if (isExhausted(outcome.error)) return systemError(outcome.error, file.path);
-    if (outcome.error == 0) file.apply(outcome.text, sample);
+  CgroupBuffer buffer;
+  for (const CounterFile& counter : files_->counters) {
+    const CgroupText outcome = counter.file.read(buffer);
+    if (isGone(outcome.error)) return runIsOver();
+    if (isExhausted(outcome.error)) return systemError(outcome.error, counter.file.path());
+    if (outcome.error == 0) counter.apply(outcome.text, sample);
   }
   if (files_->network) {
-    const ReadOutcome outcome = readAll(files_->network.get(), buffer);
+    const CgroupText outcome = readAll(files_->network.get(), buffer);
     const std::optional<ByteCounters> bytes =
         outcome.error == 0 ? parseNetDev(outcome.text) : std::nullopt;
     if (bytes) {
@@ -254,7 +198,7 @@ Result<StatsSample> CgroupStats::sample(const Clock& clock) const {
     }
   }
   // Files opened by path may belong to the container's next run, unless this run's still exists.
-  if (!files_->budget.generous() && isOver(files_->counters.front().read(buffer).error))
+  if (!files_->kept.generous() && isGone(files_->counters.front().file.read(buffer).error))
     return runIsOver();
   return sample;
 }

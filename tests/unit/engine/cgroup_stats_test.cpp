@@ -2,17 +2,18 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cgroup_trees.h"
 #include "engine/descriptor.h"
 #include "engine/oom_watch.h"
+#include "support/file_limit.h"
 #include "support/footprint.h"
 
 namespace control::engine {
 namespace {
 
+using control::test::FileLimit;
 using test::MadeTree;
 using test::Object;
 using test::Recorded;
@@ -252,20 +253,6 @@ TEST_F(StatsTree, GivesAWorkingSetOfZeroWhenTheCacheIsReadGreaterThanTheWhole) {
   write(root_ / ("cgroup" + path() + "/memory.stat"), "inactive_file 150\n");
   EXPECT_EQ(open().value()->sample(*systemClock())->memory_working_set_bytes, 0U);
 }
-
-/// Lowers the limit of open files for as long as it lives.
-class FileLimit {
- public:
-  explicit FileLimit(rlim_t limit) {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const rlimit lowered{limit, before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &lowered);
-  }
-  ~FileLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
 
 TEST(CgroupStatsDescriptors, AreGivenBackWithTheObject) {
   const Recorded recorded("docker_systemd_burn");
