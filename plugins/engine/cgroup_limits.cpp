@@ -1,73 +1,59 @@
 #include "engine/cgroup_limits.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
-#include <string>
+#include <optional>
 
+#include "engine/cgroup_file.h"
 #include "engine/cgroup_place.h"
 #include "engine/cgroup_text.h"
-#include "engine/descriptor.h"
 
 namespace control::engine {
 namespace {
 
 constexpr std::int64_t kSecondNanos = 1'000'000'000;
-constexpr std::size_t kMostPlaces = 4096;
+constexpr std::size_t kTidyAtFirst = 64;
 
-/// The files of a container's cgroups.
-class Files {
- public:
-  explicit Files(const CgroupPlaces& places) : places_(places) {}
-
-  /// Without the newline at its end; empty where there is no such file.
-  std::string text(std::string_view controller, const char* v1_file, const char* v2_file) {
-    const auto place = places_.of(controller);
-    const char* const name = !place ? nullptr : place->unified ? v2_file : v1_file;
-    if (name == nullptr) return {};
-    FileText file = readFile(place->directory + "/" + name);
-    missed_ = missed_ || file.error != 0;
-    while (file.text.ends_with('\n')) file.text.pop_back();
-    return std::move(file.text);
-  }
-
-  std::optional<CgroupPlace> of(std::string_view controller) const {
-    return places_.of(controller);
-  }
-  /// Whether one was not there: a kernel without it, or the container has ended.
-  bool missed() const noexcept { return missed_; }
-
- private:
-  const CgroupPlaces& places_;
-  bool missed_ = false;
+/// Which file of which controller holds a limit.
+struct LimitSource {
+  const char* controller;
+  const char* v1_file;
+  const char* v2_file;  ///< none: another source's file holds it
 };
+enum Limit { kMemory, kSwap, kPids, kQuota, kPeriod, kLimitCount };
+constexpr std::array<LimitSource, kLimitCount> kLimitSources = {{
+    {"memory", "memory.limit_in_bytes", "memory.max"},
+    {"memory", "memory.memsw.limit_in_bytes", "memory.swap.max"},
+    {"pids", "pids.max", "pids.max"},
+    {"cpu", "cpu.cfs_quota_us", "cpu.max"},
+    {"cpu", "cpu.cfs_period_us", nullptr},
+}};
+
+/// A file's text; empty where there is no such file.
+struct LimitText {
+  std::string text;
+  bool unified = false;  ///< cgroup v2
+};
+using LimitTexts = std::array<LimitText, kLimitCount>;
 
 std::optional<std::int64_t> asSigned(std::optional<std::uint64_t> value) {
   if (!value || *value > static_cast<std::uint64_t>(INT64_MAX)) return std::nullopt;
   return static_cast<std::int64_t>(*value);
 }
 
-bool isMax(std::string_view text) { return text.starts_with("max"); }
-
-void readMemory(Files& files, ResourceLimits& limits) {
-  const auto place = files.of("memory");
-  if (!place) return;
-  if (!place->unified) {
-    limits.memory_bytes =
-        asSigned(parseLimitV1(files.text("memory", "memory.limit_in_bytes", nullptr)));
-    const std::string swap = files.text("memory", "memory.memsw.limit_in_bytes", nullptr);
-    if (swap.empty() || !limits.memory_bytes) return;
-    limits.memory_swap_bytes = asSigned(parseLimitV1(swap)).value_or(-1);
-    return;
-  }
-  limits.memory_bytes = asSigned(parseCount(files.text("memory", nullptr, "memory.max")));
-  const std::string swap = files.text("memory", nullptr, "memory.swap.max");
+void parseMemory(const LimitText& memory, const std::string& swap, ResourceLimits& limits) {
+  limits.memory_bytes =
+      asSigned(memory.unified ? parseCount(memory.text) : parseLimitV1(memory.text));
   if (swap.empty() || !limits.memory_bytes) return;
-  const auto beside = asSigned(parseCount(swap));
-  limits.memory_swap_bytes = isMax(swap) || !beside ? -1 : *limits.memory_bytes + *beside;
+  const auto value = asSigned(memory.unified ? parseCount(swap) : parseLimitV1(swap));
+  // That of v2 is on top of the memory, that of v1 is both together.
+  limits.memory_swap_bytes = !value ? -1 : memory.unified ? *limits.memory_bytes + *value : *value;
 }
 
 /// "50000 100000"
-void readQuota(std::string_view text, ResourceLimits& limits) {
+void parseQuota(std::string_view text, ResourceLimits& limits) {
   std::int64_t quota = 0;
   std::int64_t period = 0;
   const char* const last = text.data() + text.size();
@@ -78,55 +64,96 @@ void readQuota(std::string_view text, ResourceLimits& limits) {
   limits.nano_cpus = quota * (kSecondNanos / 1000) / period * 1000;
 }
 
-ResourceLimits readAll(Files& files) {
+ResourceLimits parse(const LimitTexts& texts) {
   ResourceLimits limits;
-  readMemory(files, limits);
-  limits.pids = asSigned(parseCount(files.text("pids", "pids.max", "pids.max")));
-  const auto cpu = files.of("cpu");
-  if (cpu && cpu->unified) readQuota(files.text("cpu", nullptr, "cpu.max"), limits);
-  if (cpu && !cpu->unified) {
-    const std::string quota = files.text("cpu", "cpu.cfs_quota_us", nullptr);
-    if (!quota.starts_with('-'))
-      readQuota(quota + " " + files.text("cpu", "cpu.cfs_period_us", nullptr), limits);
-  }
+  parseMemory(texts[kMemory], texts[kSwap].text, limits);
+  limits.pids = asSigned(parseCount(texts[kPids].text));
+  const LimitText& quota = texts[kQuota];
+  parseQuota(quota.unified ? quota.text : quota.text + " " + texts[kPeriod].text, limits);
   return limits;
 }
 
 }  // namespace
 
-CgroupLimits::Places CgroupLimits::placesOf(const std::string& container_id) {
+/// The files of one run of a container.
+class CgroupLimits::Files {
+ public:
+  static Result<Kept> open(int pid, const std::string& container_id, const HostRoots& roots) {
+    const Result<CgroupPlaces> places = CgroupPlaces::find(pid, container_id, roots);
+    if (!places) return places.error();
+    auto files = std::make_shared<Files>();
+    for (std::size_t i = 0; i < kLimitCount; ++i) files->openOne(i, *places);
+    // The process may have ended, and its id been given away, since its cgroups were looked up.
+    if (auto checked = checkContainerOf(pid, container_id, roots); !checked) return checked.error();
+    return Kept(std::move(files));
+  }
+
+  /// Nothing: the run is over.
+  std::optional<ResourceLimits> read() const {
+    LimitTexts texts;
+    CgroupBuffer buffer;
+    for (std::size_t i = 0; i < kLimitCount; ++i) {
+      if (!files_[i]) continue;
+      CgroupText read = files_[i]->read(buffer);
+      if (isGone(read.error) || isExhausted(read.error)) return std::nullopt;
+      while (read.text.ends_with('\n')) read.text.remove_suffix(1);
+      texts[i] = {std::string(read.text), unified_[i]};
+    }
+    return parse(texts);
+  }
+
+ private:
+  void openOne(std::size_t which, const CgroupPlaces& places) {
+    const LimitSource& source = kLimitSources[which];
+    const auto place = places.of(source.controller);
+    const char* const name = !place ? nullptr : place->unified ? source.v2_file : source.v1_file;
+    if (name == nullptr) return;
+    CgroupFile file(place->directory + "/" + name);
+    unified_[which] = place->unified;
+    if (file.open(share_.generous()) == 0) files_[which] = std::move(file);
+  }
+
+  KeptDescriptors share_{kLimitCount, 0};
+  std::array<std::optional<CgroupFile>, kLimitCount> files_{};
+  std::array<bool, kLimitCount> unified_{};
+};
+
+CgroupLimits::CgroupLimits(HostRoots roots) : roots_(std::move(roots)), tidy_at_(kTidyAtFirst) {}
+CgroupLimits::~CgroupLimits() = default;
+
+CgroupLimits::Kept CgroupLimits::known(const std::string& container_id) {
   const std::lock_guard lock(mutex_);
-  const auto found = places_.find(container_id);
-  return found == places_.end() ? nullptr : found->second;
+  const auto found = kept_.find(container_id);
+  return found == kept_.end() ? nullptr : found->second;
+}
+
+void CgroupLimits::keep(const std::string& container_id, Kept files) {
+  const std::lock_guard lock(mutex_);
+  if (kept_.size() >= tidy_at_) {
+    std::erase_if(kept_, [](const auto& one) { return !one.second->read(); });
+    tidy_at_ = std::max(kTidyAtFirst, 2 * kept_.size());
+  }
+  kept_[container_id] = std::move(files);
 }
 
 void CgroupLimits::forget(const std::string& container_id) {
   const std::lock_guard lock(mutex_);
-  places_.erase(container_id);
+  kept_.erase(container_id);
 }
 
 Result<ResourceLimits> CgroupLimits::read(int pid, const std::string& container_id) {
-  // They carry the container's id: what is there is its own.
-  if (const Places known = placesOf(container_id)) {
-    Files files(*known);
-    const ResourceLimits limits = readAll(files);
-    if (!files.missed()) return limits;
+  if (const Kept files = known(container_id)) {
+    if (const auto limits = files->read()) return *limits;
     forget(container_id);
   }
-  Result<CgroupPlaces> found = CgroupPlaces::find(pid, container_id, roots_);
-  if (!found) return found.error();
-  const auto places = std::make_shared<const CgroupPlaces>(std::move(*found));
-  Files files(*places);
-  const ResourceLimits limits = readAll(files);
-  if (files.missed()) {
-    if (const Result<void> checked = checkContainerOf(pid, container_id, roots_); !checked)
-      return checked.error();
-    return limits;
-  }
-  const std::lock_guard lock(mutex_);
-  if (places_.size() >= kMostPlaces) places_.clear();
-  places_[container_id] = places;
-  return limits;
+  const Result<Kept> files = Files::open(pid, container_id, roots_);
+  if (!files) return files.error();
+  const auto limits = (*files)->read();
+  if (!limits)
+    return Error{.code = ErrorCode::kNotFound,
+                 .message = "container " + container_id + " has just ended: its cgroup is gone"};
+  keep(container_id, *files);
+  return *limits;
 }
 
 }  // namespace control::engine

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -8,19 +9,20 @@
 #include <libcontrol/result.h>
 #include <libcontrol/types.h>
 
-#include "engine/cgroup_place.h"
 #include "engine/host_roots.h"
 
 namespace control::engine {
 
-/// The limits that hold for running containers now, from their cgroups (v1 and v2). Where the
-/// cgroups of a container are is remembered: it costs as much to find as the limits to read.
+/// The limits that hold for running containers now, from their cgroups (v1 and v2). Where they
+/// stand costs more to find than the limits to read: it is remembered, with up to 5 files open for
+/// each container (KeptDescriptors).
 ///
 /// Threads:  any method on any thread.
 /// Blocking: none.
 class CgroupLimits {
  public:
-  explicit CgroupLimits(HostRoots roots = {}) : roots_(std::move(roots)) {}
+  explicit CgroupLimits(HostRoots roots = {});
+  ~CgroupLimits();
 
   /// Memory, memory and swap, CPU time and processes; the weight of I/O is left out. A limit there
   /// is none of is absent, except that memory with unlimited swap shows as -1.
@@ -30,12 +32,16 @@ class CgroupLimits {
   void forget(const std::string& container_id);
 
  private:
-  using Places = std::shared_ptr<const CgroupPlaces>;
-  Places placesOf(const std::string& container_id);
+  class Files;
+  using Kept = std::shared_ptr<const Files>;
+
+  Kept known(const std::string& container_id);
+  void keep(const std::string& container_id, Kept files);
 
   const HostRoots roots_;
   std::mutex mutex_;
-  std::map<std::string, Places> places_{};  ///< guarded by mutex_; where no file is missing
+  std::map<std::string, Kept> kept_{};  ///< guarded by mutex_; by full id
+  std::size_t tidy_at_;                 ///< guarded by mutex_; so many, and those of ended runs go
 };
 
 }  // namespace control::engine

@@ -5,10 +5,13 @@
 #include <filesystem>
 
 #include "cgroup_trees.h"
+#include "support/file_limit.h"
+#include "support/footprint.h"
 
 namespace control::engine {
 namespace {
 
+using control::test::FileLimit;
 using test::MadeTree;
 using test::Recorded;
 using test::write;
@@ -84,12 +87,34 @@ TEST_F(LimitsTree, AreLookedForOnceMoreWhereTheyAreGone) {
   makeV2();
   for (const char* file : {"memory.max", "memory.swap.max", "cpu.max"}) v2(file, "max\n");
   v2("pids.max", "50\n");
+  const FileLimit none_to_keep(8);
   EXPECT_EQ(read(), (ResourceLimits{.pids = 50}));
   std::filesystem::remove_all(root_ / "cgroup");
   std::filesystem::remove(root_ / "proc/7/cgroup");
   const auto gone = limits_.read(7, container());
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(LimitsTree, KeepTheirFilesOpenUntilTheyAreForgotten) {
+  makeV2();
+  for (const char* file : {"memory.max", "memory.swap.max", "cpu.max", "pids.max"})
+    v2(file, "max\n");
+  const std::size_t before = control::test::Footprint::now().descriptors;
+  (void)read();
+  (void)read();
+  EXPECT_EQ(control::test::Footprint::now().descriptors, before + 4);
+  limits_.forget(container());
+  EXPECT_EQ(control::test::Footprint::now().descriptors, before);
+}
+
+TEST_F(LimitsTree, AreReadWithoutAnyFileKeptToo) {
+  makeV2();
+  v2("pids.max", "50\n");
+  const FileLimit none_to_keep(8);
+  EXPECT_EQ(read(), (ResourceLimits{.pids = 50}));
+  v2("pids.max", "51\n");
+  EXPECT_EQ(read(), (ResourceLimits{.pids = 51}));
 }
 
 TEST_F(LimitsTree, OfV2CountSwapOnTopOfMemory) {

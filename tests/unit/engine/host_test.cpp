@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,16 +14,20 @@
 #include <fstream>
 #include <iostream>
 
+#include "engine/cgroup_limits.h"
 #include "engine/cgroup_stats.h"
 #include "engine/oom_watch.h"
 #include "engine/process.h"
 #include "engines/docker_fixture.h"
 #include "engines/raw_engine.h"
+#include "support/file_limit.h"
+#include "support/footprint.h"
 
 namespace control::engine {
 namespace {
 
 namespace fs = std::filesystem;
+using test::FileLimit;
 using test::RawContainer;
 
 bool kernelTellsExitStatus() {
@@ -225,20 +228,6 @@ TEST(HostStats, SayThatTheRunIsOver) {
   EXPECT_EQ(sample.error().code, ErrorCode::kWrongState);
 }
 
-/// Lowers the limit of open files for as long as it lives.
-class FileLimit {
- public:
-  explicit FileLimit(rlim_t limit) {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const rlimit lowered{limit, before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &lowered);
-  }
-  ~FileLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 TEST(HostStats, NeverGiveTheNextRunsFiguresWithFewDescriptorsEither) {
   const RawContainer container("sleep 600");
   const auto stats = statsOf(container);
@@ -253,6 +242,49 @@ TEST(HostStats, NeverGiveTheNextRunsFiguresWithFewDescriptorsEither) {
   ASSERT_EQ(test::rawDocker("POST", "/containers/" + container.id() + "/restart?t=0").status, 204);
   EXPECT_FALSE(stats->sample(*systemClock()));
   EXPECT_FALSE(frugal->sample(*systemClock()));
+}
+
+void update(const RawContainer& container, const std::string& limits) {
+  ASSERT_EQ(test::rawDocker("POST", "/containers/" + container.id() + "/update", limits).status,
+            200);
+}
+
+TEST(HostLimits, AreThoseThatHoldNow) {
+  const RawContainer container("sleep 600", R"({"Memory":67108864,"PidsLimit":50})");
+  CgroupLimits limits;
+  const auto first = limits.read(container.pid(), container.id());
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(first->memory_bytes, 64 << 20);
+  EXPECT_EQ(first->pids, 50);
+  update(container, R"({"PidsLimit":60,"CpuQuota":50000,"CpuPeriod":100000})");
+  const auto then = limits.read(container.pid(), container.id());
+  ASSERT_TRUE(then) << then.error().message;
+  EXPECT_EQ(then->pids, 60);
+  EXPECT_EQ(then->nano_cpus, 500'000'000);
+}
+
+TEST(HostLimits, AreThoseOfTheNextRunAfterARestart) {
+  const RawContainer container("sleep 600", R"({"PidsLimit":50})");
+  CgroupLimits limits;
+  ASSERT_TRUE(limits.read(container.pid(), container.id()));
+  ASSERT_EQ(test::rawDocker("POST", "/containers/" + container.id() + "/restart?t=0").status, 204);
+  update(container, R"({"PidsLimit":70})");
+  const auto pid = container.inspect()->getObject("State")->getValue<int>("Pid");
+  const auto next = limits.read(pid, container.id());
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_EQ(next->pids, 70);
+}
+
+TEST(HostLimits, OfRunsThatAreOverAreLetGo) {
+  CgroupLimits limits;
+  std::size_t most = 0;
+  const std::size_t before = test::Footprint::now().descriptors;
+  for (int i = 0; i < 200; ++i) {
+    const Child child;
+    ASSERT_TRUE(limits.read(child.pid(), child.id()));
+    most = std::max(most, test::Footprint::now().descriptors - before);
+  }
+  EXPECT_LT(most, 100U) << "one file each stays open";
 }
 
 TEST(HostOom, IsNoticedWhenProcess1IsKilled) {
