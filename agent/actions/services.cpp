@@ -252,14 +252,6 @@ void learnWaitingLimit(Services& services, const std::string& server_id) {
 }
 
 void learnFromEngine(Services& services, const control::CallContext& context) {
-  auto info = services.runtime.info(context);
-  if (!info) {
-    log::warning("engine", "cannot ask the engine who it is: " + info.error().message);
-    return;
-  }
-  services.engine.set(*std::move(info));
-  if (auto* const store = services.runtime.extension<control::ImageStore>())
-    if (const auto images = store->listImages(context)) services.pulled.setBefore(*images);
   control::ListFilter ours;
   ours.labels.emplace(kManagedLabel, "true");
   const auto containers = services.runtime.list(ours, context);
@@ -279,6 +271,13 @@ void learnFromEngine(Services& services, const control::CallContext& context) {
     learnWaitingLimit(services, server->second);
     services.readiness.learn(server->second, container.id.value, container.labels);
   }
+  if (auto* const store = services.runtime.extension<control::ImageStore>())
+    if (const auto images = store->listImages(context)) services.pulled.setBefore(*images);
+  // The last: it takes some engines seconds.
+  if (auto info = services.runtime.info(context); !info)
+    log::warning("engine", "cannot ask the engine who it is: " + info.error().message);
+  else
+    services.engine.set(*std::move(info));
 }
 
 }  // namespace agent

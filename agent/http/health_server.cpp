@@ -32,7 +32,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLargestRequest = 8 * 1024;
 constexpr std::size_t kMostClients = 32;
-constexpr std::chrono::seconds kClientTime{2};
 /// How long no connection is accepted after accepting failed (no descriptors left).
 constexpr std::chrono::milliseconds kPause{200};
 
@@ -80,7 +79,8 @@ std::string answerTo(std::string_view request_line, const HealthSource& source) 
 /// One connection: reads a request's head, then writes the answer.
 class Client {
  public:
-  explicit Client(Descriptor socket) : socket_(std::move(socket)) {}
+  Client(Descriptor socket, Clock::time_point deadline)
+      : socket_(std::move(socket)), deadline_(deadline) {}
 
   int descriptor() const { return socket_.get(); }
   short awaited() const { return answer_.empty() || done_ ? POLLIN : POLLOUT; }
@@ -130,7 +130,7 @@ class Client {
   std::string answer_;
   std::size_t sent_ = 0;
   bool done_ = false;
-  Clock::time_point deadline_ = Clock::now() + kClientTime;
+  Clock::time_point deadline_;
 };
 
 Error systemError(const std::string& what) {
@@ -176,8 +176,9 @@ int portOf(int socket) {
 
 class HealthServer::Core {
  public:
-  Core(Descriptor listener, const HealthSource& source)
+  Core(Descriptor listener, const HealthSource& source, std::chrono::milliseconds client_time)
       : source_(source),
+        client_time_(client_time),
         listener_(std::move(listener)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         thread_([this] { run(); }) {}
@@ -211,10 +212,11 @@ class HealthServer::Core {
                                   {accepting ? listener_.get() : -1, POLLIN, 0}};
       for (const Client& client : clients_)
         waiting.push_back({client.descriptor(), client.awaited(), 0});
+      const auto looked_at = Clock::now();
       ::poll(waiting.data(), waiting.size(), patience());
       if (std::uint64_t count = 0; waiting[0].revents != 0)
         static_cast<void>(!::read(wake_.get(), &count, sizeof count));
-      serve(waiting);
+      serve(waiting, looked_at);
       if (waiting[1].revents != 0) acceptOne();
     }
   }
@@ -229,12 +231,13 @@ class HealthServer::Core {
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 10'000));
   }
 
-  void serve(const std::vector<pollfd>& waiting) {
+  /// Late is who had sent nothing when we looked, not whom we kept waiting since.
+  void serve(const std::vector<pollfd>& waiting, Clock::time_point looked_at) {
     std::size_t index = 2;
     for (auto client = clients_.begin(); client != clients_.end(); ++index) {
-      const bool ready = waiting[index].revents != 0;
-      const bool over = Clock::now() >= client->deadline() || (ready && !client->proceed(source_));
-      client = over ? clients_.erase(client) : std::next(client);
+      const bool ended = waiting[index].revents != 0 && !client->proceed(source_);
+      client =
+          ended || looked_at >= client->deadline() ? clients_.erase(client) : std::next(client);
     }
   }
 
@@ -247,10 +250,11 @@ class HealthServer::Core {
     }
     // What an answer takes is sent at once: the oldest waits for nothing but its own request.
     if (clients_.size() == kMostClients) clients_.pop_front();
-    clients_.emplace_back(std::move(socket));
+    clients_.emplace_back(std::move(socket), Clock::now() + client_time_);
   }
 
   const HealthSource& source_;
+  const std::chrono::milliseconds client_time_;
   const Descriptor listener_;
   const Descriptor wake_;
   std::atomic<bool> stopping_{false};
@@ -260,7 +264,8 @@ class HealthServer::Core {
   std::thread thread_;
 };
 
-HealthServer::HealthServer(const HealthSource& source) : source_(source) {}
+HealthServer::HealthServer(const HealthSource& source, std::chrono::milliseconds client_time)
+    : source_(source), client_time_(client_time) {}
 HealthServer::~HealthServer() = default;
 
 bool HealthServer::turns() noexcept { return !core_ || core_->turns(); }
@@ -268,7 +273,7 @@ bool HealthServer::turns() noexcept { return !core_ || core_->turns(); }
 Result<void> HealthServer::open(const std::string& address, int port) {
   auto listener = listenOn(address, port);
   if (!listener) return listener.error();
-  core_ = std::make_unique<Core>(*std::move(listener), source_);
+  core_ = std::make_unique<Core>(*std::move(listener), source_, client_time_);
   return {};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -11,17 +12,18 @@ namespace agent {
 
 /// Answers GET /health, /livez and /metrics over HTTP/1.1, one request a connection.
 ///
-/// One thread serves all clients without blocking, each within 2 s in all, 32 at a time: the next
-/// takes the place of the oldest. Slow and silent clients cost neither threads nor anybody's
-/// answer. (Poco's HTTPServer gives a thread to each connection and begins its time-out anew with
-/// every byte.)
+/// One thread serves all clients without blocking, each within 10 s in all, 32 at a time: the next
+/// takes the place of the oldest. What has come by then is answered, however late we are. Slow and
+/// silent clients cost neither threads nor anybody's answer. (Poco's HTTPServer gives a thread to
+/// each connection and begins its time-out anew with every byte.)
 ///
 /// Threads:  owns its own; open() and port() from one thread.
 /// Blocking: none. Errors: open() only.
 class HealthServer {
  public:
   /// `source` must outlive the server.
-  explicit HealthServer(const HealthSource& source);
+  explicit HealthServer(const HealthSource& source,
+                        std::chrono::milliseconds client_time = std::chrono::seconds(10));
   ~HealthServer();
   HealthServer(const HealthServer&) = delete;
   HealthServer& operator=(const HealthServer&) = delete;
@@ -37,6 +39,7 @@ class HealthServer {
  private:
   class Core;
   const HealthSource& source_;
+  const std::chrono::milliseconds client_time_;
   std::unique_ptr<Core> core_;
 };
 

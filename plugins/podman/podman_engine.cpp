@@ -186,18 +186,7 @@ Result<RunState> PodmanEngine::inspectRun(const std::string& id, const CallConte
 Result<ServiceInfo> PodmanEngine::service(const CallContext& context) {
   const auto version = api_.version(context);
   if (!version) return version.error();
-  {
-    const std::lock_guard lock(mutex_);
-    if (service_ && service_version_ == version->text) return *service_;
-  }
-  auto text = api_.get("/info", Subject::kEngine, context);
-  if (!text) return text.error();
-  auto info = parseInfo(std::move(*text));
-  if (!info) return info;
-  const std::lock_guard lock(mutex_);
-  service_ = *info;
-  service_version_ = version->text;
-  return info;
+  return facts_.of(version->text, context);
 }
 
 Result<std::unique_ptr<EngineWait>> PodmanEngine::openNextExit(const RunState& before,

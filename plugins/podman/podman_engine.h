@@ -8,6 +8,7 @@
 #include "engine/memory.h"
 #include "engine/stats_reader.h"
 #include "podman/podman_api.h"
+#include "podman/podman_facts.h"
 #include "podman/podman_json.h"
 
 namespace control::podman {
@@ -19,7 +20,7 @@ namespace control::podman {
 /// the service, and ask the events that the service kept where a run was over before that.
 class PodmanEngine final : public engine::StatsSource, public engine::ExecSource {
  public:
-  explicit PodmanEngine(Api& api) : api_(api) {}
+  explicit PodmanEngine(Api& api) : api_(api), facts_(api) {}
 
   Result<PodmanRun> look(const std::string& id, const CallContext& context);
   /// The text of an inspection of exactly that container: a part of an id finds none.
@@ -29,7 +30,7 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   /// error, when it is not such a container.
   Result<ContainerSummary> halfRemoved(const std::string& id, const Error& inspection,
                                        const CallContext& context);
-  /// What the service is; asked for once, since it takes the service half a second.
+  /// What the service is, as ServiceFacts has it.
   Result<ServiceInfo> service(const CallContext& context);
 
   Result<engine::RunState> inspectRun(const std::string& id, const CallContext& context) override;
@@ -61,9 +62,7 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
  private:
   Api& api_;
   engine::Memory memory_{};
-  std::mutex mutex_;
-  std::optional<ServiceInfo> service_{};  ///< guarded by mutex_
-  std::string service_version_{};         ///< guarded by mutex_; what service_ was asked of
+  ServiceFacts facts_;
 };
 
 }  // namespace control::podman

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <stop_token>
+#include <thread>
+#include <vector>
 
 #include "unit/podman/podman_scripted.h"
 
@@ -73,6 +76,68 @@ TEST(PodmanService, IsAskedForItsFactsOnce) {
     EXPECT_TRUE(info->has(Capability::kExec));
   }
   EXPECT_EQ(engine.count("GET", "/info"), 1);
+}
+
+constexpr const char* kRootless =
+    R"({"host":{"os":"linux","cgroupVersion":"v1","security":{"rootless":true}}})";
+
+TEST(PodmanService, IsAskedForItsFactsOnceForAllWhoWait) {
+  ScriptedEngine engine(podmanScript("4.3.1", [](const Request&, Peer& peer) {
+    std::this_thread::sleep_for(milliseconds(300));
+    return peer.reply(200, kRootless), true;
+  }));
+  const auto runtime = opened(engine);
+  std::vector<std::jthread> callers;
+  std::atomic<int> told{0};
+  for (int i = 0; i < 4; ++i) callers.emplace_back([&] { told += runtime->info(soon()) ? 1 : 0; });
+  callers.clear();
+  EXPECT_EQ(told, 4);
+  EXPECT_EQ(engine.count("GET", "/info"), 1);
+}
+
+TEST(PodmanService, GoesOnAnsweringWhenNobodyWaitsAnyMore) {
+  ScriptedEngine engine(podmanScript("4.3.1", [](const Request&, Peer& peer) {
+    std::this_thread::sleep_for(milliseconds(500));
+    return peer.reply(200, kRootless), true;
+  }));
+  const auto runtime = opened(engine);
+  EXPECT_CODE(runtime->info(CallContext::within(milliseconds(50))), ErrorCode::kDeadlineExceeded);
+  std::stop_source given_up;
+  std::jthread gives_up([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    given_up.request_stop();
+  });
+  CallContext cancelled = soon();
+  cancelled.cancellation = given_up.get_token();
+  EXPECT_CODE(runtime->info(cancelled), ErrorCode::kCancelled);
+  EXPECT_TRUE(runtime->info(soon()));
+  EXPECT_EQ(engine.count("GET", "/info"), 1);
+}
+
+TEST(PodmanService, IsAskedForItsFactsAgainAfterItFailedToTellThem) {
+  std::atomic<bool> fails{true};
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer& peer) {
+    return peer.reply(fails ? 500 : 200, fails ? R"({"message":"no"})" : kRootless), true;
+  }));
+  const auto runtime = opened(engine);
+  EXPECT_FALSE(runtime->info(soon()));
+  fails = false;
+  EXPECT_TRUE(runtime->info(soon()));
+}
+
+TEST(PodmanService, ThatNeverTellsItsFactsHoldsUpNoEnd) {
+  std::stop_source over;
+  ScriptedEngine engine(podmanScript("4.3.1", [&](const Request&, Peer&) {
+    while (!over.stop_requested()) std::this_thread::sleep_for(milliseconds(5));
+    return false;
+  }));
+  const auto began = std::chrono::steady_clock::now();
+  {
+    const auto runtime = opened(engine);
+    EXPECT_CODE(runtime->info(CallContext::within(milliseconds(50))), ErrorCode::kDeadlineExceeded);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(10)) << "it asks for a minute";
+  over.request_stop();
 }
 
 // ---- the transport ----

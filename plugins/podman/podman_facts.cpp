@@ -1,0 +1,56 @@
+#include "podman/podman_facts.h"
+
+#include <system_error>
+
+#include "engine/wakeup.h"
+
+namespace control::podman {
+namespace {
+
+constexpr Duration kPatience = std::chrono::seconds(60);
+
+}  // namespace
+
+Result<ServiceInfo> ServiceFacts::of(const std::string& version, const CallContext& context) {
+  const std::stop_callback wake(context.cancellation, [this] {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  });
+  std::unique_lock lock(mutex_);
+  if (answer_ && version_ == version) return answer_;
+  if (questions_ == answers_) begin(version);
+  const std::uint64_t question = questions_;
+  while (answers_ < question) {
+    if (context.cancellation.stop_requested()) return engine::cancelledError();
+    if (context.deadline != TimePoint::max() && api_.clock().now() >= context.deadline)
+      return engine::deadlineError();
+    api_.clock().waitUntil(lock, changed_, context.deadline);
+  }
+  return answer_;
+}
+
+void ServiceFacts::begin(const std::string& version) {
+  ++questions_;
+  try {
+    // The one before has ended: it answered as the last thing it did.
+    asker_ = std::jthread([this, version](const std::stop_token& stop) { ask(stop, version); });
+  } catch (const std::system_error& error) {
+    ++answers_;
+    answer_ = Error{.code = ErrorCode::kResourceExhausted,
+                    .message = std::string("no thread to ask the service with: ") + error.what()};
+  }
+}
+
+void ServiceFacts::ask(const std::stop_token& stop, const std::string& version) {
+  CallContext context = CallContext::within(kPatience, api_.clock());
+  context.cancellation = stop;
+  auto text = api_.get("/info", Subject::kEngine, context);
+  auto info = text ? parseInfo(std::move(*text)) : Result<ServiceInfo>(text.error());
+  const std::lock_guard lock(mutex_);
+  ++answers_;
+  answer_ = std::move(info);
+  version_ = version;
+  changed_.notify_all();
+}
+
+}  // namespace control::podman
