@@ -27,6 +27,7 @@ using engine::RunState;
 constexpr std::chrono::milliseconds kLookEvery{250};
 /// A look inside of a call whose deadline is past: part of the 250 ms beyond it.
 constexpr Duration kBriefLook = std::chrono::milliseconds(100);
+constexpr std::size_t kMostSeen = 4096;
 
 /// Looks at a container until a run is over.
 class PodmanWait final : public EngineWait {
@@ -136,19 +137,47 @@ Result<std::string> PodmanEngine::inspectText(const std::string& id, const CallC
   }
 }
 
-Result<ContainerSummary> PodmanEngine::halfRemoved(const std::string& id, const Error& inspection,
-                                                   const CallContext& context) {
+Result<ListedContainer> PodmanEngine::listed(const std::string& id, const Error& inspection,
+                                             const CallContext& context) {
   if (inspection.code != ErrorCode::kInternal) return inspection;
-  static const std::string filters = encoded(R"({"status":["removing"]})");
-  auto text =
-      api_.get("/containers/json?all=true&filters=" + filters, Subject::kContainer, context);
+  const std::string filters =
+      (engine::isWholeId(id) ? R"({"id":[)" : R"({"name":[)") + engine::jsonQuoted(id) + "]}";
+  auto text = api_.get("/containers/json?all=true&filters=" + encoded(filters), Subject::kContainer,
+                       context);
   if (!text) return inspection;
-  auto list = parseList(std::move(*text));
-  if (!list) return inspection;
-  for (ContainerSummary& one : *list)
-    if (one.state == ContainerState::kRemoving && (one.id.value == id || one.name == id))
-      return std::move(one);
-  return inspection;
+  auto found = findListed(std::move(*text), id);
+  if (!found || !*found) return inspection;
+  complete((*found)->run);
+  return *std::move(*found);
+}
+
+/// The list has seconds only: a run is still the one that was seen.
+void PodmanEngine::complete(PodmanRun& run) {
+  const std::lock_guard lock(mutex_);
+  const auto found = seen_.find(run.id.value);
+  if (found == seen_.end()) return;
+  const PodmanRun& last = found->second;
+  const auto exactly = [](std::optional<WallTime>& listed, const std::optional<WallTime>& known) {
+    if (listed && known && *listed == std::chrono::floor<std::chrono::seconds>(*known))
+      listed = known;
+  };
+  exactly(run.started_at, last.started_at);
+  exactly(run.finished_at, last.finished_at);
+  run.tty = last.tty;
+  run.open_stdin = last.open_stdin;
+  run.host_network = last.host_network;
+}
+
+void PodmanEngine::seen(const PodmanRun& run) {
+  const std::lock_guard lock(mutex_);
+  if (seen_.size() >= kMostSeen) seen_.clear();
+  seen_.insert_or_assign(run.id.value, run);
+}
+
+void PodmanEngine::forget(const std::string& id) {
+  memory_.forget(id);
+  const std::lock_guard lock(mutex_);
+  seen_.erase(id);
 }
 
 Result<void> PodmanEngine::pause(Duration duration, const CallContext& context) {
@@ -164,16 +193,13 @@ Result<void> PodmanEngine::pause(Duration duration, const CallContext& context) 
 Result<PodmanRun> PodmanEngine::look(const std::string& id, const CallContext& context) {
   auto text = inspectText(id, context);
   if (!text) {
-    const auto half = halfRemoved(id, text.error(), context);
-    if (!half) return half.error();
-    PodmanRun run;
-    run.id = half->id;
-    run.name = half->name;
-    run.state = half->state;
-    return run;
+    auto row = listed(id, text.error(), context);
+    if (!row) return row.error();
+    return std::move(row->run);
   }
   auto run = parseRunState(std::move(*text));
   if (run && run->id.value != id && run->name != id) return engine::noSuchContainer(id);
+  if (run) seen(*run);
   return run;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -25,11 +27,15 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   Result<PodmanRun> look(const std::string& id, const CallContext& context);
   /// The text of an inspection of exactly that container: a part of an id finds none.
   Result<std::string> inspectText(const std::string& id, const CallContext& context);
-  /// What the list says of a container that its service was removing when it was killed, when its
-  /// inspection failed as `inspection` says: a storage that has let go of it fails every one. That
-  /// error, when it is not such a container.
-  Result<ContainerSummary> halfRemoved(const std::string& id, const Error& inspection,
-                                       const CallContext& context);
+  /// What the list says of a container when its inspection failed as `inspection` says: that of one
+  /// which the engine's storage has lost always fails. A service that is killed while it removes
+  /// one leaves such a container, and 4.3 on a busy host, one that may run. That error, when it is
+  /// not listed either.
+  Result<ListedContainer> listed(const std::string& id, const Error& inspection,
+                                 const CallContext& context);
+  /// Of what a list does not tell: listed() adds it.
+  void seen(const PodmanRun& run);
+  void forget(const std::string& id);
   /// What the service is, as ServiceFacts has it.
   Result<ServiceInfo> service(const CallContext& context);
 
@@ -60,9 +66,13 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   engine::Memory& memory() noexcept { return memory_; }
 
  private:
+  void complete(PodmanRun& run);
+
   Api& api_;
   engine::Memory memory_{};
   ServiceFacts facts_;
+  std::mutex mutex_;
+  std::map<std::string, PodmanRun> seen_{};  ///< guarded by mutex_; by full id, the last look
 };
 
 }  // namespace control::podman

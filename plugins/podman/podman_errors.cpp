@@ -47,6 +47,12 @@ bool speaksOfUnsupported(std::string_view text) {
                             "stats is not supported", "is the infra container of pod"});
 }
 
+/// A container that is there all the same.
+bool speaksOfLostStorage(std::string_view text) {
+  return containsAny(text, {"mounting storage for container"}) &&
+         containsAny(text, {"no such container", "container not known"});
+}
+
 /// A code that holds whatever the request was about.
 std::optional<ErrorCode> plainCode(std::string_view text) {
   if (containsAny(text, {"no such container", "no container with", "no such exec session"}))
@@ -82,6 +88,7 @@ ErrorCode codeOfStatus(int status, Subject subject) {
 
 ErrorCode codeFor(int status, std::string_view text, Subject subject) {
   if (subject == Subject::kPull) return pullError(std::string(text)).code;
+  if (subject == Subject::kStart && speaksOfLostStorage(text)) return ErrorCode::kStartFailed;
   if (const auto code = plainCode(text); code) return *code;
   if (subject == Subject::kStart) {
     if (speaksOfPorts(text)) return ErrorCode::kPortConflict;
@@ -133,7 +140,10 @@ std::string errorText(std::string_view body) {
 
 Error errorFromReply(int status, std::string_view body, Subject subject) {
   const std::string text = errorText(body);
-  return engine::refusal(status, codeFor(status, text, subject), text);
+  Error error = engine::refusal(status, codeFor(status, text, subject), text);
+  if (speaksOfLostStorage(text))
+    error.message += "; the engine has lost its storage: remove the container and create it anew";
+  return error;
 }
 
 Error pullError(const std::string& text) {

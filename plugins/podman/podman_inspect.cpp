@@ -48,6 +48,12 @@ std::optional<int> exitCode(const JsonValue& state) {
   return code && *code >= 0 ? code : std::nullopt;
 }
 
+/// A time of long ago stands for none.
+std::optional<WallTime> secondIn(const JsonValue& value) {
+  const auto seconds = engine::positive(value);
+  return seconds ? std::optional(engine::fromUnix(*seconds, 0)) : std::nullopt;
+}
+
 /// The engine sees few of the kernel's kills: its "no" says nothing.
 std::optional<bool> oomKilled(const JsonValue& state) {
   return state["OOMKilled"].isTrue() ? std::optional<bool>(true) : std::nullopt;
@@ -255,6 +261,67 @@ Result<PodmanRun> parseRunState(std::string text) {
   run.host_network = root["HostConfig"]["NetworkMode"].stringOrEmpty() == "host";
   run.open_stdin = root["Config"]["OpenStdin"].isTrue();
   return run;
+}
+
+PodmanRun runOf(const ContainerInfo& info) {
+  PodmanRun run;
+  run.id = info.id;
+  run.name = info.spec.name;
+  run.state = info.state;
+  run.paused = info.state == ContainerState::kPaused;
+  run.running = info.running();
+  run.pid = info.pid;
+  run.started_at = info.started_at;
+  run.finished_at = info.finished_at;
+  if (info.exit) run.exit_code = info.exit->exit_code;
+  run.oom_killed = info.oom_killed;
+  run.tty = info.spec.tty;
+  run.open_stdin = info.spec.open_stdin;
+  run.host_network = info.spec.network == NetworkMode::kHost;
+  return run;
+}
+
+ContainerInfo infoOf(ListedContainer row) {
+  ContainerInfo info{.id = std::move(row.summary.id),
+                     .spec = {.name = std::move(row.summary.name),
+                              .image = std::move(row.summary.image),
+                              .labels = std::move(row.summary.labels)},
+                     .state = row.summary.state,
+                     .raw_state = std::move(row.summary.raw_state),
+                     .pid = row.run.pid,
+                     .created_at = row.summary.created_at,
+                     .started_at = row.run.started_at,
+                     .finished_at = row.run.finished_at};
+  info.spec.tty = row.run.tty;
+  info.spec.open_stdin = row.run.open_stdin;
+  if (row.run.host_network) info.spec.network = NetworkMode::kHost;
+  if (info.started_at && isOver(info.raw_state))
+    info.exit = ExitStatus{.run = {.container = info.id, .started_at = *info.started_at},
+                           .exit_code = row.run.exit_code,
+                           .finished_at = info.finished_at};
+  return info;
+}
+
+Result<std::optional<ListedContainer>> findListed(std::string text, const std::string& id) {
+  auto document = JsonDocument::parse(std::move(text));
+  if (!document) return document.error();
+  std::optional<ListedContainer> found;
+  document->root().forEachElement([&](const JsonValue& row) {
+    ContainerSummary summary = summaryOf(row);
+    if (found || summary.id.value.empty() || (summary.id.value != id && summary.name != id)) return;
+    PodmanRun run;
+    run.id = summary.id;
+    run.name = summary.name;
+    run.state = summary.state;
+    run.paused = summary.state == ContainerState::kPaused;
+    run.running = hasProcess(summary.state);
+    if (const auto pid = smallInteger(row["Pid"]); pid && *pid > 0 && run.running) run.pid = pid;
+    run.started_at = secondIn(row["StartedAt"]);
+    run.finished_at = secondIn(row["ExitedAt"]);
+    if (run.started_at && isOver(summary.raw_state)) run.exit_code = exitCode(row);
+    found = ListedContainer{.summary = std::move(summary), .run = std::move(run)};
+  });
+  return found;
 }
 
 }  // namespace control::podman

@@ -20,6 +20,17 @@ bool carries(const Labels& labels, const Labels& wanted) {
   });
 }
 
+ContainerSummary summaryOf(const JsonValue& row) {
+  ContainerSummary summary{.id = {row["Id"].stringOrEmpty()},
+                           .image = row["Image"].stringOrEmpty(),
+                           .raw_state = row["State"].stringOrEmpty(),
+                           .created_at = engine::timeIn(row["Created"]),
+                           .labels = engine::stringMap(row["Labels"])};
+  if (auto names = strings(row["Names"]); !names.empty()) summary.name = std::move(names.front());
+  summary.state = containerState(summary.raw_state);
+  return summary;
+}
+
 Result<std::vector<ContainerSummary>> parseList(std::string text) {
   auto document = JsonDocument::parse(std::move(text));
   if (!document) return document.error();
@@ -28,16 +39,8 @@ Result<std::vector<ContainerSummary>> parseList(std::string text) {
   if (!document->root().isArray()) return missing("list");
   bool complete = true;
   document->root().forEachElement([&](const JsonValue& row) {
-    ContainerSummary summary;
-    summary.id.value = row["Id"].stringOrEmpty();
-    complete = complete && !summary.id.value.empty();
-    if (auto names = strings(row["Names"]); !names.empty()) summary.name = std::move(names.front());
-    summary.image = row["Image"].stringOrEmpty();
-    summary.raw_state = row["State"].stringOrEmpty();
-    summary.state = containerState(summary.raw_state);
-    summary.created_at = engine::timeIn(row["Created"]);
-    summary.labels = engine::stringMap(row["Labels"]);
-    list.push_back(std::move(summary));
+    list.push_back(summaryOf(row));
+    complete = complete && !list.back().id.value.empty();
   });
   if (!complete) return missing("'Id'");
   return list;

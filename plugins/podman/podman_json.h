@@ -32,8 +32,20 @@ struct PodmanRun : engine::RunState {
 };
 /// The part of an inspection that waiting and statistics need, at a tenth of the cost.
 Result<PodmanRun> parseRunState(std::string text);
+PodmanRun runOf(const ContainerInfo& info);
 
 Result<std::vector<ContainerSummary>> parseList(std::string text);
+
+ContainerSummary summaryOf(const engine::JsonValue& row);
+
+/// A row of the list: all there is of a container that the engine's storage has lost.
+struct ListedContainer {
+  ContainerSummary summary{};
+  PodmanRun run{};  ///< times to the second; of its terminal, input and network nothing is known
+};
+ContainerInfo infoOf(ListedContainer row);
+/// Nothing when the list has none of that full id or name.
+Result<std::optional<ListedContainer>> findListed(std::string text, const std::string& id);
 
 using Labels = std::map<std::string, std::string>;
 /// Whether `labels` hold all that are wanted, those without a value with any.

@@ -219,7 +219,7 @@ Result<RemoveOutcome> PodmanRuntime::tryRemove(const ContainerId& id, const std:
 RemoveOutcome PodmanRuntime::gone(const ContainerId& id, RemoveOutcome outcome) {
   inputs_.forget(id.value);
   limits_.forget(id.value);
-  engine_.memory().forget(id.value);
+  engine_.forget(id.value);
   return outcome;
 }
 
@@ -227,13 +227,9 @@ Result<ContainerInfo> PodmanRuntime::look(const ContainerId& id, const CallConte
   if (auto checked = checkContainerId(id); !checked) return checked.error();
   auto text = engine_.inspectText(id.value, context);
   if (!text) {
-    auto half = engine_.halfRemoved(id.value, text.error(), context);
-    if (!half) return half.error();
-    return ContainerInfo{.id = half->id,
-                         .spec = {.name = half->name, .image = half->image, .labels = half->labels},
-                         .state = half->state,
-                         .raw_state = half->raw_state,
-                         .created_at = half->created_at};
+    auto row = engine_.listed(id.value, text.error(), context);
+    if (!row) return row.error();
+    return infoOf(std::move(*row));
   }
   auto info = parseInspect(std::move(*text));
   if (info && info->id != id && info->spec.name != id.value)
@@ -252,6 +248,7 @@ Result<ContainerInfo> PodmanRuntime::inspect(const ContainerId& id, const CallCo
     if (now) takeOver(*now, info.spec.limits);
   }
   engine_.memory().complete(info);
+  engine_.seen(runOf(info));
   return std::move(info);
 }
 

@@ -26,7 +26,7 @@ using test_support::WsPeer;
 /// Less than one of the large messages.
 constexpr std::size_t kMostGrowth = 3 * 512 * 1024;
 /// Longer than a busy machine keeps a thread of ours from its turn.
-constexpr milliseconds kFrameGap{kSanitized ? 5'000 : 1'000};
+constexpr milliseconds kFrameGap{5'000};
 
 std::string repeated(const std::string& piece, std::size_t times) {
   std::string all;

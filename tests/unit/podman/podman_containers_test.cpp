@@ -10,6 +10,7 @@ namespace control::test {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 TEST(PodmanStart, ThatFailedIsToldOfTheContainerWhateverItIsCalled) {
   std::atomic<bool> fails{true};
@@ -177,30 +178,42 @@ TEST(PodmanRemove, OfWhatIsBeingRemovedEndsWithIt) {
   EXPECT_EQ(*removed, RemoveOutcome::kRemoved);
 }
 
-/// As a service leaves it that is killed once its storage has let go of the container.
-class PodmanHalfRemoved : public ::testing::Test {
+/// A container that the engine's storage has let go of: it is killed in a removal, or 4.3 loses one
+/// on a busy host.
+class PodmanLostStorage : public ::testing::Test {
  protected:
-  std::atomic<bool> listed_{true};
+  static std::string row(const std::string& state, const std::string& more) {
+    return R"([{"Id":")" + kId + R"(","Names":["web"],"Image":"game:1","Labels":{"a":"b"},)" +
+           R"("Created":"2026-11-30T23:44:14Z","State":")" + state + R"(",)" + more + "}]";
+  }
+
+  std::atomic<bool> lost_{true};
+  std::string list_ = row("removing", R"("StartedAt":-62135596800,"ExitCode":0)");
+  std::string start_ =
+      R"({"cause":"no such container","message":"mounting storage for container )" + kId +
+      R"(: no such container"})";
   std::atomic<int> removals_{0};
   ScriptedEngine engine_{podmanScript("4.3.1", [this](const Request& request, Peer& peer) {
     const bool inspected = request.target.ends_with("/json");
     if (request.method == "DELETE")
       ++removals_, peer.reply(200, R"([{"Id":")" + kId + R"("}])");
-    else if (inspected)
+    else if (request.method == "POST")
+      peer.reply(500, start_);
+    else if (inspected && lost_)
       peer.reply(500,
                  R"({"cause":"container not known","message":"getting container from store"})");
-    else if (!listed_)
-      peer.reply(200, "[]");
+    else if (inspected)
+      peer.reply(200, R"({"Id":")" + kId +
+                          R"(","Name":"web","State":{"Status":"running","Pid":77,)" +
+                          R"("StartedAt":"2026-12-01T04:09:34.5Z"},"Config":{"Tty":true}})");
     else
-      peer.reply(200, R"([{"Id":")" + kId +
-                          R"(","Names":["web"],"Image":"game:1","Labels":{"a":"b"},)"
-                          R"("Created":"2026-11-30T23:44:14Z","State":"removing","StartedAt":5}])");
+      peer.reply(200, list_);
     return true;
   })};
   std::shared_ptr<ContainerRuntime> runtime_ = opened(engine_);
 };
 
-TEST_F(PodmanHalfRemoved, IsWhatTheListSaysOfIt) {
+TEST_F(PodmanLostStorage, IsWhatTheListSaysOfIt) {
   for (const ContainerId& called : {ContainerId{"web"}, ContainerId{kId}}) {
     const auto info = runtime_->inspect(called, soon());
     ASSERT_TRUE(info) << info.error().message;
@@ -211,21 +224,59 @@ TEST_F(PodmanHalfRemoved, IsWhatTheListSaysOfIt) {
     EXPECT_EQ(info->state, ContainerState::kRemoving);
     EXPECT_EQ(info->raw_state, "removing");
     EXPECT_TRUE(info->created_at);
+    EXPECT_FALSE(info->started_at);
+    EXPECT_FALSE(info->exit);
     EXPECT_FALSE(info->running());
     EXPECT_CODE(runtime_->update(called, {.pids = 5}, soon()), ErrorCode::kWrongState);
   }
   EXPECT_CODE(runtime_->inspect({"we"}, soon()), ErrorCode::kInternal);
 }
 
-TEST_F(PodmanHalfRemoved, IsRemovedOnceMore) {
+TEST_F(PodmanLostStorage, RunsAndEnds) {
+  list_ = row("running", R"("Pid":77,"StartedAt":1796098174,"ExitedAt":-62135596800)");
+  const auto running = must(runtime_->inspect({kId}, soon()));
+  EXPECT_EQ(running.state, ContainerState::kRunning);
+  EXPECT_EQ(running.pid, 77);
+  ASSERT_TRUE(running.started_at);
+  EXPECT_EQ(running.started_at->time_since_epoch(), seconds(1796098174));
+  list_ = row("exited", R"("Pid":0,"StartedAt":1796098174,"ExitedAt":1796098180,"ExitCode":137)");
+  const auto over = must(runtime_->inspect({kId}, soon()));
+  EXPECT_EQ(over.state, ContainerState::kExited);
+  EXPECT_FALSE(over.pid);
+  ASSERT_TRUE(over.exit);
+  EXPECT_EQ(over.exit->exit_code, 137);
+  EXPECT_EQ(over.exit->run.started_at, running.started_at);
+  EXPECT_EQ(over.finished_at->time_since_epoch(), seconds(1796098180));
+}
+
+TEST_F(PodmanLostStorage, IsStillInTheRunThatWasSeenBefore) {
+  lost_ = false;
+  const auto before = must(runtime_->inspect({kId}, soon()));
+  lost_ = true;
+  list_ = row("running", R"("Pid":77,"StartedAt":1796098174)");
+  const auto after = must(runtime_->inspect({kId}, soon()));
+  EXPECT_EQ(after.started_at, before.started_at);
+  EXPECT_TRUE(after.spec.tty);
+  list_ = row("running", R"("Pid":78,"StartedAt":1796098175)");
+  EXPECT_NE(must(runtime_->inspect({kId}, soon())).started_at, before.started_at);
+}
+
+TEST_F(PodmanLostStorage, StartsNoMoreAndIsThereAllTheSame) {
+  list_ = row("exited", R"("StartedAt":5)");
+  const auto started = runtime_->start({kId}, soon());
+  EXPECT_CODE(started, ErrorCode::kStartFailed);
+  EXPECT_NE(started.error().message.find("create it anew"), std::string::npos);
+}
+
+TEST_F(PodmanLostStorage, IsRemoved) {
   for (const bool force : {false, true})
     for (const ContainerId& called : {ContainerId{"web"}, ContainerId{kId}})
       EXPECT_EQ(must(runtime_->remove(called, {.force = force}, soon())), RemoveOutcome::kRemoved);
   EXPECT_EQ(removals_, 4);
 }
 
-TEST_F(PodmanHalfRemoved, IsNoneThatTheListDoesNotCallSo) {
-  listed_ = false;
+TEST_F(PodmanLostStorage, IsNoneThatTheListDoesNotKnow) {
+  list_ = "[]";
   EXPECT_CODE(runtime_->inspect({"web"}, soon()), ErrorCode::kInternal);
   EXPECT_CODE(runtime_->remove({"web"}, {.force = true}, soon()), ErrorCode::kInternal);
 }
