@@ -4,8 +4,11 @@
 import http from 'node:http';
 
 export class Engine {
-  constructor(socketPath) {
+  /** `list`: where it lists containers. Podman's form of Docker's list fails as a whole when its
+   *  storage has lost one of them, be it anybody's; its own does not. */
+  constructor(socketPath, list = '/containers/json') {
     this.socketPath = socketPath;
+    this.list = list;
   }
 
   request(method, pathname) {
@@ -52,7 +55,7 @@ export class Engine {
   /** Server ids of all containers and the states they are in, seen at one moment. */
   async states() {
     const filters = encodeURIComponent(JSON.stringify({ label: ['ctrl-alt-play.managed=true'] }));
-    const list = await this.request('GET', `/containers/json?all=true&filters=${filters}`);
+    const list = await this.request('GET', `${this.list}?all=true&filters=${filters}`);
     return new Map(list.map((c) => [c.Labels['ctrl-alt-play.server-id'], c.State]));
   }
 

@@ -35,7 +35,7 @@ export const target = {
   port: { docker: 27_915, podman: 27_916, mock: 27_917 }[kind],
   /** An image that is nowhere, and what asking for it must say. No network is needed to learn that. */
   missingImage: real ? '127.0.0.1:1/missing/game:1' : 'mock/missing:latest',
-  engine: real ? new Engine(new URL(runtime).pathname) : null,
+  engine: real ? new Engine(new URL(runtime).pathname, kind === 'podman' ? '/v4.0.0/libpod/containers/json' : undefined) : null,
 };
 
 /** A test of what only a real engine has: there is none of it on the mock, so none that cannot fail. */
