@@ -121,7 +121,7 @@ export class Storm {
 
   hearState({ seq, data: { serverId, currentStatus, status } }) {
     if ((this.told.get(serverId)?.seq ?? -1) > seq) return;
-    this.told.set(serverId, { seq, status: currentStatus ?? status });
+    this.told.set(serverId, { seq, status: currentStatus ?? status, at: Date.now() });
   }
 
   send(message) {
@@ -229,7 +229,7 @@ export class Storm {
   /**
    * One look at all servers at once: where `statuses` are not what the engine says, and since when what
    * fits was said. A busy engine takes its time to answer, and each server's state is of a moment within:
-   * what was said before it was asked may fit, or what was said after.
+   * what was said before it was asked may fit, or what was said after, from when it was told.
    */
   async look(statusesNow) {
     const before = { at: Date.now(), statuses: await statusesNow(), busy: this.busy() };
@@ -242,7 +242,12 @@ export class Storm {
     };
     const wrong = watched.filter((id) => !fits(id, before) && !fits(id, after)).map((id) => `${id}: the engine says ${
       actual.get(id) ?? 'absent'}, the panel ${after.statuses.get(id) ?? 'absent'}`);
-    return { wrong, at: watched.every((id) => fits(id, before)) ? before.at : after.at };
+    const since = (id) => {
+      if (fits(id, before)) return before.at;
+      const told = this.told.get(id);
+      return told?.status === after.statuses.get(id) && told.at >= before.at ? told.at : after.at;
+    };
+    return { wrong, at: Math.max(before.at, ...watched.map(since)) };
   }
 
   /** Servers that a command, or a start without one, is changing. */
