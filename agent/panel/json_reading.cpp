@@ -177,7 +177,8 @@ class Builder : public Poco::JSON::Handler {
   void value(unsigned v) override { add(Json(static_cast<std::int64_t>(v))); }
   void value(Poco::Int64 v) override { add(Json(static_cast<std::int64_t>(v))); }
   void value(Poco::UInt64 v) override { add(Json(static_cast<std::uint64_t>(v))); }
-  void value(double v) override { add(Json(v)); }
+  /// -0.0 would be written as "-0", which is the integer 0.
+  void value(double v) override { add(Json(v == 0 ? 0.0 : v)); }
   void value(bool v) override { add(Json(v)); }
   void value(const std::string& raw) override {
     std::string v = restored(raw, runs_);

@@ -38,6 +38,14 @@ TEST(JsonReading, TellsIntegersFromOtherNumbers) {
   EXPECT_NE(reading.value->find("f")->real(), nullptr);
 }
 
+TEST(JsonReading, KnowsOneZeroOnly) {
+  for (const char* zero : {"0", "-0", "0.0", "-0.0", "-1e-400"}) {
+    const auto reading = readJsonObject(R"({"n":)" + std::string(zero) + "}");
+    ASSERT_TRUE(reading.value) << zero;
+    EXPECT_EQ(reading.value->write(), R"({"n":0})") << zero;
+  }
+}
+
 TEST(JsonReading, RefusesWhatIsNotJson) {
   for (const char* text :
        {"", "  ", "not json", "{", "{\"a\":1", "{\"a\":1,}", "{'a':1}", "{\"a\":01}", "{\"a\":1.}",
