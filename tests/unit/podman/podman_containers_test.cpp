@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -62,9 +63,11 @@ TEST(PodmanStart, IsTriedAgainAfterOneInWhichTheServiceWasKilled) {
 }
 
 TEST(PodmanStart, EndsFirstWhatRunsWhileTheServiceTakesItForSetUp) {
+  std::mutex mutex;
   std::vector<std::string> posts;
   ScriptedEngine engine(podmanScript("4.3.1", [&](const Request& request, Peer& peer) {
     if (request.method == "GET") return peer.reply(200, inspection("initialized")), true;
+    const std::lock_guard lock(mutex);
     posts.push_back(request.target.substr(request.target.rfind('/')));
     if (posts.size() == 1)
       peer.reply(500, R"({"cause":"x","message":"`/usr/bin/runc start )" + kId +
@@ -74,6 +77,7 @@ TEST(PodmanStart, EndsFirstWhatRunsWhileTheServiceTakesItForSetUp) {
     return true;
   }));
   EXPECT_EQ(must(opened(engine)->start({kId}, soon())), StartOutcome::kStarted);
+  const std::lock_guard lock(mutex);
   EXPECT_EQ(posts, (std::vector<std::string>{"/start", "/stop", "/start"}));
 }
 
@@ -187,7 +191,17 @@ class PodmanLostStorage : public ::testing::Test {
            R"("Created":"2026-11-30T23:44:14Z","State":")" + state + R"(",)" + more + "}]";
   }
 
+  void listIs(std::string list) {
+    const std::lock_guard lock(mutex_);
+    list_ = std::move(list);
+  }
+  std::string list() {
+    const std::lock_guard lock(mutex_);
+    return list_;
+  }
+
   std::atomic<bool> lost_{true};
+  std::mutex mutex_;
   std::string list_ = row("removing", R"("StartedAt":-62135596800,"ExitCode":0)");
   std::string start_ =
       R"({"cause":"no such container","message":"mounting storage for container )" + kId +
@@ -207,7 +221,7 @@ class PodmanLostStorage : public ::testing::Test {
                           R"(","Name":"web","State":{"Status":"running","Pid":77,)" +
                           R"("StartedAt":"2026-12-01T04:09:34.5Z"},"Config":{"Tty":true}})");
     else
-      peer.reply(200, list_);
+      peer.reply(200, list());
     return true;
   })};
   std::shared_ptr<ContainerRuntime> runtime_ = opened(engine_);
@@ -233,13 +247,13 @@ TEST_F(PodmanLostStorage, IsWhatTheListSaysOfIt) {
 }
 
 TEST_F(PodmanLostStorage, RunsAndEnds) {
-  list_ = row("running", R"("Pid":77,"StartedAt":1796098174,"ExitedAt":-62135596800)");
+  listIs(row("running", R"("Pid":77,"StartedAt":1796098174,"ExitedAt":-62135596800)"));
   const auto running = must(runtime_->inspect({kId}, soon()));
   EXPECT_EQ(running.state, ContainerState::kRunning);
   EXPECT_EQ(running.pid, 77);
   ASSERT_TRUE(running.started_at);
   EXPECT_EQ(running.started_at->time_since_epoch(), seconds(1796098174));
-  list_ = row("exited", R"("Pid":0,"StartedAt":1796098174,"ExitedAt":1796098180,"ExitCode":137)");
+  listIs(row("exited", R"("Pid":0,"StartedAt":1796098174,"ExitedAt":1796098180,"ExitCode":137)"));
   const auto over = must(runtime_->inspect({kId}, soon()));
   EXPECT_EQ(over.state, ContainerState::kExited);
   EXPECT_FALSE(over.pid);
@@ -253,16 +267,16 @@ TEST_F(PodmanLostStorage, IsStillInTheRunThatWasSeenBefore) {
   lost_ = false;
   const auto before = must(runtime_->inspect({kId}, soon()));
   lost_ = true;
-  list_ = row("running", R"("Pid":77,"StartedAt":1796098174)");
+  listIs(row("running", R"("Pid":77,"StartedAt":1796098174)"));
   const auto after = must(runtime_->inspect({kId}, soon()));
   EXPECT_EQ(after.started_at, before.started_at);
   EXPECT_TRUE(after.spec.tty);
-  list_ = row("running", R"("Pid":78,"StartedAt":1796098175)");
+  listIs(row("running", R"("Pid":78,"StartedAt":1796098175)"));
   EXPECT_NE(must(runtime_->inspect({kId}, soon())).started_at, before.started_at);
 }
 
 TEST_F(PodmanLostStorage, StartsNoMoreAndIsThereAllTheSame) {
-  list_ = row("exited", R"("StartedAt":5)");
+  listIs(row("exited", R"("StartedAt":5)"));
   const auto started = runtime_->start({kId}, soon());
   EXPECT_CODE(started, ErrorCode::kStartFailed);
   EXPECT_NE(started.error().message.find("create it anew"), std::string::npos);
@@ -276,7 +290,7 @@ TEST_F(PodmanLostStorage, IsRemoved) {
 }
 
 TEST_F(PodmanLostStorage, IsNoneThatTheListDoesNotKnow) {
-  list_ = "[]";
+  listIs("[]");
   EXPECT_CODE(runtime_->inspect({"web"}, soon()), ErrorCode::kInternal);
   EXPECT_CODE(runtime_->remove({"web"}, {.force = true}, soon()), ErrorCode::kInternal);
 }
