@@ -255,11 +255,10 @@ void learnFromEngine(Services& services, const control::CallContext& context) {
   control::ListFilter ours;
   ours.labels.emplace(kManagedLabel, "true");
   const auto containers = services.runtime.list(ours, context);
-  if (!containers) {
+  if (!containers)
     log::warning("engine", "cannot read the labels of servers: " + containers.error().message);
-    return;
-  }
-  for (const control::ContainerSummary& container : *containers) {
+  for (const control::ContainerSummary& container :
+       containers.value_or(std::vector<control::ContainerSummary>{})) {
     const auto server = container.labels.find(kServerIdLabel);
     if (server == container.labels.end()) continue;
     // Others may share the engine, and what they say of a server of that name is of theirs.

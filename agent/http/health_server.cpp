@@ -231,7 +231,7 @@ class HealthServer::Core {
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 10'000));
   }
 
-  /// Late is who had sent nothing when we looked, not whom we kept waiting since.
+  /// Late is whose time was over when we looked, not whom we kept waiting since.
   void serve(const std::vector<pollfd>& waiting, Clock::time_point looked_at) {
     std::size_t index = 2;
     for (auto client = clients_.begin(); client != clients_.end(); ++index) {

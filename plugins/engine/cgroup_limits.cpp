@@ -82,13 +82,20 @@ class CgroupLimits::Files {
     const Result<CgroupPlaces> places = CgroupPlaces::find(pid, container_id, roots);
     if (!places) return places.error();
     auto files = std::make_shared<Files>();
-    for (std::size_t i = 0; i < kLimitCount; ++i) files->openOne(i, *places);
+    for (std::size_t i = 0; i < kLimitCount; ++i)
+      if (const int error = files->openOne(i, *places); isExhausted(error))
+        return systemError(error, "cgroup files of process " + std::to_string(pid));
     // The process may have ended, and its id been given away, since its cgroups were looked up.
     if (auto checked = checkContainerOf(pid, container_id, roots); !checked) return checked.error();
     return Kept(std::move(files));
   }
 
-  /// Nothing: the run is over.
+  bool empty() const {
+    return std::none_of(files_.begin(), files_.end(),
+                        [](const auto& one) { return one.has_value(); });
+  }
+
+  /// Nothing: the run is over, or there are no descriptors to read with.
   std::optional<ResourceLimits> read() const {
     LimitTexts texts;
     CgroupBuffer buffer;
@@ -103,14 +110,16 @@ class CgroupLimits::Files {
   }
 
  private:
-  void openOne(std::size_t which, const CgroupPlaces& places) {
+  int openOne(std::size_t which, const CgroupPlaces& places) {
     const LimitSource& source = kLimitSources[which];
     const auto place = places.of(source.controller);
     const char* const name = !place ? nullptr : place->unified ? source.v2_file : source.v1_file;
-    if (name == nullptr) return;
+    if (name == nullptr) return 0;
     CgroupFile file(place->directory + "/" + name);
     unified_[which] = place->unified;
-    if (file.open(share_.generous()) == 0) files_[which] = std::move(file);
+    const int error = file.open(share_.generous());
+    if (error == 0) files_[which] = std::move(file);
+    return error;
   }
 
   KeptDescriptors share_{kLimitCount, 0};
@@ -151,8 +160,8 @@ Result<ResourceLimits> CgroupLimits::read(int pid, const std::string& container_
   const auto limits = (*files)->read();
   if (!limits)
     return Error{.code = ErrorCode::kNotFound,
-                 .message = "container " + container_id + " has just ended: its cgroup is gone"};
-  keep(container_id, *files);
+                 .message = "the limits of " + container_id + " cannot be read: it has just ended"};
+  if (!(*files)->empty()) keep(container_id, *files);
   return *limits;
 }
 

@@ -147,6 +147,10 @@ Result<ListedContainer> PodmanEngine::listed(const std::string& id, const Error&
   if (!text) return inspection;
   auto found = findListed(std::move(*text), id);
   if (!found || !*found) return inspection;
+  // Any other failure passes, and nothing is to be made of a container that is well.
+  if ((*found)->summary.state != ContainerState::kRemoving &&
+      !speaksOfLostRecord(inspection.message))
+    return inspection;
   complete((*found)->run);
   return *std::move(*found);
 }
@@ -156,7 +160,7 @@ void PodmanEngine::complete(PodmanRun& run) {
   const std::lock_guard lock(mutex_);
   const auto found = seen_.find(run.id.value);
   if (found == seen_.end()) return;
-  const PodmanRun& last = found->second;
+  const PodmanRun& last = found->second.run;
   const auto exactly = [](std::optional<WallTime>& listed, const std::optional<WallTime>& known) {
     if (listed && known && *listed == std::chrono::floor<std::chrono::seconds>(*known))
       listed = known;
@@ -170,8 +174,23 @@ void PodmanEngine::complete(PodmanRun& run) {
 
 void PodmanEngine::seen(const PodmanRun& run) {
   const std::lock_guard lock(mutex_);
-  if (seen_.size() >= kMostSeen) seen_.clear();
-  seen_.insert_or_assign(run.id.value, run);
+  place(run.id.value).run = run;
+}
+
+void PodmanEngine::seen(const ContainerInfo& info) {
+  const std::lock_guard lock(mutex_);
+  place(info.id.value) = {.run = runOf(info), .info = info};
+}
+
+PodmanEngine::Seen& PodmanEngine::place(const std::string& id) {
+  if (seen_.size() >= kMostSeen && !seen_.contains(id)) seen_.erase(seen_.begin());
+  return seen_[id];
+}
+
+std::optional<ContainerInfo> PodmanEngine::lastInspected(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = seen_.find(id);
+  return found == seen_.end() ? std::nullopt : found->second.info;
 }
 
 void PodmanEngine::forget(const std::string& id) {

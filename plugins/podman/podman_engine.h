@@ -35,6 +35,9 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
                                  const CallContext& context);
   /// Of what a list does not tell: listed() adds it.
   void seen(const PodmanRun& run);
+  void seen(const ContainerInfo& info);
+  /// As it was at its last inspection.
+  std::optional<ContainerInfo> lastInspected(const std::string& id);
   void forget(const std::string& id);
   /// What the service is, as ServiceFacts has it.
   Result<ServiceInfo> service(const CallContext& context);
@@ -66,13 +69,19 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   engine::Memory& memory() noexcept { return memory_; }
 
  private:
+  struct Seen;
   void complete(PodmanRun& run);
+  Seen& place(const std::string& id);
 
   Api& api_;
   engine::Memory memory_{};
   ServiceFacts facts_;
   std::mutex mutex_;
-  std::map<std::string, PodmanRun> seen_{};  ///< guarded by mutex_; by full id, the last look
+  struct Seen {
+    PodmanRun run{};
+    std::optional<ContainerInfo> info{};
+  };
+  std::map<std::string, Seen> seen_{};  ///< guarded by mutex_; by full id, the last look
 };
 
 }  // namespace control::podman

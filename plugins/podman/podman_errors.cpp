@@ -88,7 +88,8 @@ ErrorCode codeOfStatus(int status, Subject subject) {
 
 ErrorCode codeFor(int status, std::string_view text, Subject subject) {
   if (subject == Subject::kPull) return pullError(std::string(text)).code;
-  if (subject == Subject::kStart && speaksOfLostStorage(text)) return ErrorCode::kStartFailed;
+  if (speaksOfLostStorage(text))
+    return subject == Subject::kStart ? ErrorCode::kStartFailed : ErrorCode::kInternal;
   if (const auto code = plainCode(text); code) return *code;
   if (subject == Subject::kStart) {
     if (speaksOfPorts(text)) return ErrorCode::kPortConflict;
@@ -115,6 +116,11 @@ ErrorCode codeFor(int status, std::string_view text, Subject subject) {
 
 bool speaksOfState(std::string_view text) {
   return containsAny(text, {"container state improper", "exec session state improper"});
+}
+
+bool speaksOfLostRecord(std::string_view text) {
+  return containsAny(text, {"container not known", "layer not known",
+                            "getting container from store", "reading information about layer"});
 }
 
 bool speaksOfLeftOver(std::string_view text) {

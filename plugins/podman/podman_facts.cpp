@@ -18,6 +18,9 @@ Result<ServiceInfo> ServiceFacts::of(const std::string& version, const CallConte
   });
   std::unique_lock lock(mutex_);
   if (answer_ && version_ == version) return answer_;
+  if (context.cancellation.stop_requested()) return engine::cancelledError();
+  if (context.deadline != TimePoint::max() && api_.clock().now() >= context.deadline)
+    return engine::deadlineError();
   if (questions_ == answers_) begin(version);
   const std::uint64_t question = questions_;
   while (answers_ < question) {
@@ -46,6 +49,10 @@ void ServiceFacts::ask(const std::stop_token& stop, const std::string& version) 
   context.cancellation = stop;
   auto text = api_.get("/info", Subject::kEngine, context);
   auto info = text ? parseInfo(std::move(*text)) : Result<ServiceInfo>(text.error());
+  // The minute was ours, not that of whoever waits.
+  if (!info && info.error().code == ErrorCode::kDeadlineExceeded)
+    info = Error{.code = ErrorCode::kUnavailable,
+                 .message = "the service did not say in a minute what it is"};
   const std::lock_guard lock(mutex_);
   ++answers_;
   answer_ = std::move(info);

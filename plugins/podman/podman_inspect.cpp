@@ -281,20 +281,24 @@ PodmanRun runOf(const ContainerInfo& info) {
   return run;
 }
 
-ContainerInfo infoOf(ListedContainer row) {
-  ContainerInfo info{.id = std::move(row.summary.id),
-                     .spec = {.name = std::move(row.summary.name),
-                              .image = std::move(row.summary.image),
-                              .labels = std::move(row.summary.labels)},
-                     .state = row.summary.state,
-                     .raw_state = std::move(row.summary.raw_state),
-                     .pid = row.run.pid,
-                     .created_at = row.summary.created_at,
-                     .started_at = row.run.started_at,
-                     .finished_at = row.run.finished_at};
-  info.spec.tty = row.run.tty;
-  info.spec.open_stdin = row.run.open_stdin;
-  if (row.run.host_network) info.spec.network = NetworkMode::kHost;
+ContainerInfo infoOf(ListedContainer row, ContainerInfo last) {
+  ContainerInfo info = std::move(last);
+  if (info.id.value.empty())
+    info.spec = {.name = row.summary.name,
+                 .image = std::move(row.summary.image),
+                 .labels = std::move(row.summary.labels)};
+  info.id = std::move(row.summary.id);
+  info.spec.name = std::move(row.summary.name);
+  info.state = row.summary.state;
+  info.raw_state = std::move(row.summary.raw_state);
+  info.pid = row.run.pid;
+  info.created_at = row.summary.created_at;
+  info.started_at = row.run.started_at;
+  info.finished_at = row.run.finished_at;
+  info.oom_killed.reset();
+  info.health.reset();
+  info.error.clear();
+  info.exit.reset();
   if (info.started_at && isOver(info.raw_state))
     info.exit = ExitStatus{.run = {.container = info.id, .started_at = *info.started_at},
                            .exit_code = row.run.exit_code,

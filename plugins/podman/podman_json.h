@@ -43,7 +43,9 @@ struct ListedContainer {
   ContainerSummary summary{};
   PodmanRun run{};  ///< times to the second; of its terminal, input and network nothing is known
 };
-ContainerInfo infoOf(ListedContainer row);
+/// What does not change is as in `last`, its last inspection; what `last` does not tell is not
+/// known.
+ContainerInfo infoOf(ListedContainer row, ContainerInfo last);
 /// Nothing when the list has none of that full id or name.
 Result<std::optional<ListedContainer>> findListed(std::string text, const std::string& id);
 

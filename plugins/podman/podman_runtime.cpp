@@ -229,7 +229,11 @@ Result<ContainerInfo> PodmanRuntime::look(const ContainerId& id, const CallConte
   if (!text) {
     auto row = engine_.listed(id.value, text.error(), context);
     if (!row) return row.error();
-    return infoOf(std::move(*row));
+    const auto last = engine_.lastInspected(row->summary.id.value);
+    if (last) return infoOf(std::move(*row), *last);
+    // Others are made from what an inspection tells: one without half of it is none.
+    if (row->summary.state != ContainerState::kRemoving) return text.error();
+    return infoOf(std::move(*row), {});
   }
   auto info = parseInspect(std::move(*text));
   if (info && info->id != id && info->spec.name != id.value)
@@ -248,7 +252,7 @@ Result<ContainerInfo> PodmanRuntime::inspect(const ContainerId& id, const CallCo
     if (now) takeOver(*now, info.spec.limits);
   }
   engine_.memory().complete(info);
-  engine_.seen(runOf(info));
+  engine_.seen(info);
   return std::move(info);
 }
 

@@ -217,9 +217,9 @@ class PodmanLostStorage : public ::testing::Test {
       peer.reply(500,
                  R"({"cause":"container not known","message":"getting container from store"})");
     else if (inspected)
-      peer.reply(200, R"({"Id":")" + kId +
-                          R"(","Name":"web","State":{"Status":"running","Pid":77,)" +
-                          R"("StartedAt":"2026-12-01T04:09:34.5Z"},"Config":{"Tty":true}})");
+      peer.reply(
+          200, R"({"Id":")" + kId + R"(","Name":"web","State":{"Status":"running","Pid":77,)" +
+                   R"("StartedAt":"2026-12-01T04:09:34.5Z"},"Config":{"Tty":true,"Env":["A=b"]}})");
     else
       peer.reply(200, list());
     return true;
@@ -246,13 +246,29 @@ TEST_F(PodmanLostStorage, IsWhatTheListSaysOfIt) {
   EXPECT_CODE(runtime_->inspect({"we"}, soon()), ErrorCode::kInternal);
 }
 
+TEST_F(PodmanLostStorage, IsInspectedByWhoInspectedItBeforeOnly) {
+  listIs(row("running", R"("Pid":77,"StartedAt":1796098174)"));
+  // Nobody could make one like it of what the list tells.
+  EXPECT_CODE(runtime_->inspect({kId}, soon()), ErrorCode::kInternal);
+  lost_ = false;
+  const auto before = must(runtime_->inspect({kId}, soon()));
+  lost_ = true;
+  const auto after = must(runtime_->inspect({kId}, soon()));
+  EXPECT_EQ(after.spec.environment.size(), 1U);
+  EXPECT_EQ(after.spec.environment, before.spec.environment);
+  EXPECT_EQ(after.spec.tty, before.spec.tty);
+}
+
 TEST_F(PodmanLostStorage, RunsAndEnds) {
+  lost_ = false;
+  ASSERT_TRUE(runtime_->inspect({kId}, soon()));
+  lost_ = true;
   listIs(row("running", R"("Pid":77,"StartedAt":1796098174,"ExitedAt":-62135596800)"));
   const auto running = must(runtime_->inspect({kId}, soon()));
   EXPECT_EQ(running.state, ContainerState::kRunning);
   EXPECT_EQ(running.pid, 77);
   ASSERT_TRUE(running.started_at);
-  EXPECT_EQ(running.started_at->time_since_epoch(), seconds(1796098174));
+  EXPECT_EQ(running.started_at->time_since_epoch(), milliseconds(1796098174500));
   listIs(row("exited", R"("Pid":0,"StartedAt":1796098174,"ExitedAt":1796098180,"ExitCode":137)"));
   const auto over = must(runtime_->inspect({kId}, soon()));
   EXPECT_EQ(over.state, ContainerState::kExited);
