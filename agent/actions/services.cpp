@@ -251,14 +251,16 @@ void learnWaitingLimit(Services& services, const std::string& server_id) {
   services.disk.changed(server_id);
 }
 
-void learnFromEngine(Services& services, const control::CallContext& context) {
+namespace {
+
+void learnLabels(Services& services, const control::CallContext& context) {
   control::ListFilter ours;
   ours.labels.emplace(kManagedLabel, "true");
   const auto containers = services.runtime.list(ours, context);
   if (!containers)
-    log::warning("engine", "cannot read the labels of servers: " + containers.error().message);
-  for (const control::ContainerSummary& container :
-       containers.value_or(std::vector<control::ContainerSummary>{})) {
+    return log::warning("engine",
+                        "cannot read the labels of servers: " + containers.error().message);
+  for (const control::ContainerSummary& container : *containers) {
     const auto server = container.labels.find(kServerIdLabel);
     if (server == container.labels.end()) continue;
     // Others may share the engine, and what they say of a server of that name is of theirs.
@@ -270,6 +272,12 @@ void learnFromEngine(Services& services, const control::CallContext& context) {
     learnWaitingLimit(services, server->second);
     services.readiness.learn(server->second, container.id.value, container.labels);
   }
+}
+
+}  // namespace
+
+void learnFromEngine(Services& services, const control::CallContext& context) {
+  learnLabels(services, context);
   if (auto* const store = services.runtime.extension<control::ImageStore>())
     if (const auto images = store->listImages(context)) services.pulled.setBefore(*images);
   // The last: it takes some engines seconds.

@@ -95,7 +95,7 @@ class Client {
 
  private:
   bool receive(const HealthSource& source) {
-    char bytes[2048];
+    char bytes[kLargestRequest + 1];  // all that may have come, at once
     const ssize_t count = ::recv(descriptor(), bytes, sizeof bytes, MSG_DONTWAIT);
     if (count <= 0) return count < 0 && (errno == EAGAIN || errno == EINTR);
     request_.append(bytes, static_cast<std::size_t>(count));

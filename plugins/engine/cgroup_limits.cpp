@@ -87,12 +87,10 @@ class CgroupLimits::Files {
         return systemError(error, "cgroup files of process " + std::to_string(pid));
     // The process may have ended, and its id been given away, since its cgroups were looked up.
     if (auto checked = checkContainerOf(pid, container_id, roots); !checked) return checked.error();
+    if (std::none_of(files->held_.begin(), files->held_.end(), [](auto& one) { return !!one; }))
+      return Error{.code = ErrorCode::kUnsupported,
+                   .message = "no controller limits the container's cgroup"};
     return Kept(std::move(files));
-  }
-
-  bool empty() const {
-    return std::none_of(files_.begin(), files_.end(),
-                        [](const auto& one) { return one.has_value(); });
   }
 
   /// Nothing: the run is over, or there are no descriptors to read with.
@@ -100,31 +98,35 @@ class CgroupLimits::Files {
     LimitTexts texts;
     CgroupBuffer buffer;
     for (std::size_t i = 0; i < kLimitCount; ++i) {
-      if (!files_[i]) continue;
-      CgroupText read = files_[i]->read(buffer);
+      if (!held_[i]) continue;
+      CgroupText read = held_[i]->file.read(buffer);
       if (isGone(read.error) || isExhausted(read.error)) return std::nullopt;
       while (read.text.ends_with('\n')) read.text.remove_suffix(1);
-      texts[i] = {std::string(read.text), unified_[i]};
+      texts[i] = {std::string(read.text), held_[i]->unified};
     }
     return parse(texts);
   }
 
  private:
+  struct Held {
+    CgroupFile file;
+    bool unified;
+  };
+
+  /// The errno value, or 0.
   int openOne(std::size_t which, const CgroupPlaces& places) {
     const LimitSource& source = kLimitSources[which];
     const auto place = places.of(source.controller);
     const char* const name = !place ? nullptr : place->unified ? source.v2_file : source.v1_file;
     if (name == nullptr) return 0;
     CgroupFile file(place->directory + "/" + name);
-    unified_[which] = place->unified;
     const int error = file.open(share_.generous());
-    if (error == 0) files_[which] = std::move(file);
+    if (error == 0) held_[which] = Held{std::move(file), place->unified};
     return error;
   }
 
   KeptDescriptors share_{kLimitCount, 0};
-  std::array<std::optional<CgroupFile>, kLimitCount> files_{};
-  std::array<bool, kLimitCount> unified_{};
+  std::array<std::optional<Held>, kLimitCount> held_{};
 };
 
 CgroupLimits::CgroupLimits(HostRoots roots) : roots_(std::move(roots)), tidy_at_(kTidyAtFirst) {}
@@ -161,7 +163,7 @@ Result<ResourceLimits> CgroupLimits::read(int pid, const std::string& container_
   if (!limits)
     return Error{.code = ErrorCode::kNotFound,
                  .message = "the limits of " + container_id + " cannot be read: it has just ended"};
-  if (!(*files)->empty()) keep(container_id, *files);
+  keep(container_id, *files);
   return *limits;
 }
 

@@ -27,7 +27,7 @@ using engine::RunState;
 constexpr std::chrono::milliseconds kLookEvery{250};
 /// A look inside of a call whose deadline is past: part of the 250 ms beyond it.
 constexpr Duration kBriefLook = std::chrono::milliseconds(100);
-constexpr std::size_t kMostSeen = 4096;
+constexpr std::size_t kMostInspections = 4096;
 
 /// Looks at a container until a run is over.
 class PodmanWait final : public EngineWait {
@@ -149,7 +149,7 @@ Result<ListedContainer> PodmanEngine::listed(const std::string& id, const Error&
   if (!found || !*found) return inspection;
   // Any other failure passes, and nothing is to be made of a container that is well.
   if ((*found)->summary.state != ContainerState::kRemoving &&
-      !speaksOfLostRecord(inspection.message))
+      !speaksOfLostStorage(inspection.message))
     return inspection;
   complete((*found)->run);
   return *std::move(*found);
@@ -157,46 +157,36 @@ Result<ListedContainer> PodmanEngine::listed(const std::string& id, const Error&
 
 /// The list has seconds only: a run is still the one that was seen.
 void PodmanEngine::complete(PodmanRun& run) {
-  const std::lock_guard lock(mutex_);
-  const auto found = seen_.find(run.id.value);
-  if (found == seen_.end()) return;
-  const PodmanRun& last = found->second.run;
+  const auto last = lastInspection(run.id.value);
+  if (!last) return;
   const auto exactly = [](std::optional<WallTime>& listed, const std::optional<WallTime>& known) {
     if (listed && known && *listed == std::chrono::floor<std::chrono::seconds>(*known))
       listed = known;
   };
-  exactly(run.started_at, last.started_at);
-  exactly(run.finished_at, last.finished_at);
-  run.tty = last.tty;
-  run.open_stdin = last.open_stdin;
-  run.host_network = last.host_network;
+  exactly(run.started_at, last->started_at);
+  exactly(run.finished_at, last->finished_at);
+  run.tty = last->spec.tty;
+  run.open_stdin = last->spec.open_stdin;
+  run.host_network = last->spec.network == NetworkMode::kHost;
 }
 
-void PodmanEngine::seen(const PodmanRun& run) {
+void PodmanEngine::inspected(const ContainerInfo& info) {
   const std::lock_guard lock(mutex_);
-  place(run.id.value).run = run;
+  if (inspections_.size() >= kMostInspections && !inspections_.contains(info.id.value))
+    inspections_.erase(inspections_.begin());
+  inspections_.insert_or_assign(info.id.value, info);
 }
 
-void PodmanEngine::seen(const ContainerInfo& info) {
+std::optional<ContainerInfo> PodmanEngine::lastInspection(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  place(info.id.value) = {.run = runOf(info), .info = info};
-}
-
-PodmanEngine::Seen& PodmanEngine::place(const std::string& id) {
-  if (seen_.size() >= kMostSeen && !seen_.contains(id)) seen_.erase(seen_.begin());
-  return seen_[id];
-}
-
-std::optional<ContainerInfo> PodmanEngine::lastInspected(const std::string& id) {
-  const std::lock_guard lock(mutex_);
-  const auto found = seen_.find(id);
-  return found == seen_.end() ? std::nullopt : found->second.info;
+  const auto found = inspections_.find(id);
+  return found == inspections_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void PodmanEngine::forget(const std::string& id) {
   memory_.forget(id);
   const std::lock_guard lock(mutex_);
-  seen_.erase(id);
+  inspections_.erase(id);
 }
 
 Result<void> PodmanEngine::pause(Duration duration, const CallContext& context) {
@@ -218,7 +208,6 @@ Result<PodmanRun> PodmanEngine::look(const std::string& id, const CallContext& c
   }
   auto run = parseRunState(std::move(*text));
   if (run && run->id.value != id && run->name != id) return engine::noSuchContainer(id);
-  if (run) seen(*run);
   return run;
 }
 

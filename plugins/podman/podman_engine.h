@@ -33,11 +33,9 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   /// not listed either.
   Result<ListedContainer> listed(const std::string& id, const Error& inspection,
                                  const CallContext& context);
-  /// Of what a list does not tell: listed() adds it.
-  void seen(const PodmanRun& run);
-  void seen(const ContainerInfo& info);
-  /// As it was at its last inspection.
-  std::optional<ContainerInfo> lastInspected(const std::string& id);
+  /// Keeps an inspection, for listed() and for what no list tells.
+  void inspected(const ContainerInfo& info);
+  std::optional<ContainerInfo> lastInspection(const std::string& id);
   void forget(const std::string& id);
   /// What the service is, as ServiceFacts has it.
   Result<ServiceInfo> service(const CallContext& context);
@@ -69,19 +67,13 @@ class PodmanEngine final : public engine::StatsSource, public engine::ExecSource
   engine::Memory& memory() noexcept { return memory_; }
 
  private:
-  struct Seen;
   void complete(PodmanRun& run);
-  Seen& place(const std::string& id);
 
   Api& api_;
   engine::Memory memory_{};
   ServiceFacts facts_;
   std::mutex mutex_;
-  struct Seen {
-    PodmanRun run{};
-    std::optional<ContainerInfo> info{};
-  };
-  std::map<std::string, Seen> seen_{};  ///< guarded by mutex_; by full id, the last look
+  std::map<std::string, ContainerInfo> inspections_{};  ///< guarded by mutex_; by full id, the last
 };
 
 }  // namespace control::podman

@@ -9,6 +9,7 @@
 namespace control::podman {
 namespace {
 
+using engine::contains;
 using engine::containsAny;
 
 bool speaksOfPorts(std::string_view text) {
@@ -45,12 +46,6 @@ bool speaksOfUnsupported(std::string_view text) {
   return containsAny(text, {"this container is not logging output", "container-init binary",
                             "not supported in rootless", "on cgroups V1 not supported",
                             "stats is not supported", "is the infra container of pod"});
-}
-
-/// A container that is there all the same.
-bool speaksOfLostStorage(std::string_view text) {
-  return containsAny(text, {"mounting storage for container"}) &&
-         containsAny(text, {"no such container", "container not known"});
 }
 
 /// A code that holds whatever the request was about.
@@ -118,9 +113,10 @@ bool speaksOfState(std::string_view text) {
   return containsAny(text, {"container state improper", "exec session state improper"});
 }
 
-bool speaksOfLostRecord(std::string_view text) {
-  return containsAny(text, {"container not known", "layer not known",
-                            "getting container from store", "reading information about layer"});
+bool speaksOfLostStorage(std::string_view text) {
+  return containsAny(text, {"getting container from store", "reading information about layer"}) ||
+         (contains(text, "mounting storage for container") &&
+          containsAny(text, {"no such container", "container not known"}));
 }
 
 bool speaksOfLeftOver(std::string_view text) {

@@ -32,8 +32,9 @@ Error pullError(const std::string& text);
 
 /// A refusal because the container is not in a state for it.
 bool speaksOfState(std::string_view text);
-/// An inspection that failed because the engine's storage knows nothing of the container.
-bool speaksOfLostRecord(std::string_view text);
+/// An inspection or a start that failed because the engine's storage has lost the container, which
+/// is there all the same.
+bool speaksOfLostStorage(std::string_view text);
 /// A start that the OCI runtime refused for what an earlier one had left with it.
 bool speaksOfLeftOver(std::string_view text);
 /// A start of what is set up that the OCI runtime refused: it runs.

@@ -18,25 +18,21 @@ Result<ServiceInfo> ServiceFacts::of(const std::string& version, const CallConte
   });
   std::unique_lock lock(mutex_);
   if (answer_ && version_ == version) return answer_;
-  if (context.cancellation.stop_requested()) return engine::cancelledError();
-  if (context.deadline != TimePoint::max() && api_.clock().now() >= context.deadline)
-    return engine::deadlineError();
-  if (questions_ == answers_) begin(version);
-  const std::uint64_t question = questions_;
+  const std::uint64_t question = answers_ + 1;
   while (answers_ < question) {
     if (context.cancellation.stop_requested()) return engine::cancelledError();
-    if (context.deadline != TimePoint::max() && api_.clock().now() >= context.deadline)
-      return engine::deadlineError();
-    api_.clock().waitUntil(lock, changed_, context.deadline);
+    if (context.deadline <= api_.clock().now()) return engine::deadlineError();
+    if (!asking_) begin(version);
+    if (asking_) api_.clock().waitUntil(lock, changed_, context.deadline);
   }
   return answer_;
 }
 
 void ServiceFacts::begin(const std::string& version) {
-  ++questions_;
   try {
     // The one before has ended: it answered as the last thing it did.
     asker_ = std::jthread([this, version](const std::stop_token& stop) { ask(stop, version); });
+    asking_ = true;
   } catch (const std::system_error& error) {
     ++answers_;
     answer_ = Error{.code = ErrorCode::kResourceExhausted,
@@ -54,6 +50,7 @@ void ServiceFacts::ask(const std::stop_token& stop, const std::string& version) 
     info = Error{.code = ErrorCode::kUnavailable,
                  .message = "the service did not say in a minute what it is"};
   const std::lock_guard lock(mutex_);
+  asking_ = false;
   ++answers_;
   answer_ = std::move(info);
   version_ = version;

@@ -31,8 +31,8 @@ class ServiceFacts {
   Api& api_;
   std::mutex mutex_;
   std::condition_variable changed_{};
-  std::uint64_t questions_ = 0;  ///< guarded by mutex_; begun
-  std::uint64_t answers_ = 0;    ///< guarded by mutex_; as many as questions, but for the open one
+  bool asking_ = false;                  ///< guarded by mutex_
+  std::uint64_t answers_ = 0;            ///< guarded by mutex_; how many there were
   Result<ServiceInfo> answer_{Error{}};  ///< guarded by mutex_; the last one
   std::string version_{};                ///< guarded by mutex_; of whom
   std::jthread asker_{};                 ///< the last member: it uses all others

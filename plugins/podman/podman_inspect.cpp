@@ -263,42 +263,21 @@ Result<PodmanRun> parseRunState(std::string text) {
   return run;
 }
 
-PodmanRun runOf(const ContainerInfo& info) {
-  PodmanRun run;
-  run.id = info.id;
-  run.name = info.spec.name;
-  run.state = info.state;
-  run.paused = info.state == ContainerState::kPaused;
-  run.running = info.running();
-  run.pid = info.pid;
-  run.started_at = info.started_at;
-  run.finished_at = info.finished_at;
-  if (info.exit) run.exit_code = info.exit->exit_code;
-  run.oom_killed = info.oom_killed;
-  run.tty = info.spec.tty;
-  run.open_stdin = info.spec.open_stdin;
-  run.host_network = info.spec.network == NetworkMode::kHost;
-  return run;
-}
-
-ContainerInfo infoOf(ListedContainer row, ContainerInfo last) {
-  ContainerInfo info = std::move(last);
-  if (info.id.value.empty())
-    info.spec = {.name = row.summary.name,
-                 .image = std::move(row.summary.image),
-                 .labels = std::move(row.summary.labels)};
-  info.id = std::move(row.summary.id);
+ContainerInfo infoOf(ListedContainer row, const std::optional<ContainerInfo>& last) {
+  ContainerInfo info{.id = std::move(row.summary.id),
+                     .state = row.summary.state,
+                     .raw_state = std::move(row.summary.raw_state),
+                     .pid = row.run.pid,
+                     .created_at = row.summary.created_at,
+                     .started_at = row.run.started_at,
+                     .finished_at = row.run.finished_at};
+  if (last) {
+    info.spec = last->spec;
+    info.image_id = last->image_id;
+  } else {
+    info.spec = {.image = std::move(row.summary.image), .labels = std::move(row.summary.labels)};
+  }
   info.spec.name = std::move(row.summary.name);
-  info.state = row.summary.state;
-  info.raw_state = std::move(row.summary.raw_state);
-  info.pid = row.run.pid;
-  info.created_at = row.summary.created_at;
-  info.started_at = row.run.started_at;
-  info.finished_at = row.run.finished_at;
-  info.oom_killed.reset();
-  info.health.reset();
-  info.error.clear();
-  info.exit.reset();
   if (info.started_at && isOver(info.raw_state))
     info.exit = ExitStatus{.run = {.container = info.id, .started_at = *info.started_at},
                            .exit_code = row.run.exit_code,

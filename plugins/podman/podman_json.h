@@ -32,7 +32,6 @@ struct PodmanRun : engine::RunState {
 };
 /// The part of an inspection that waiting and statistics need, at a tenth of the cost.
 Result<PodmanRun> parseRunState(std::string text);
-PodmanRun runOf(const ContainerInfo& info);
 
 Result<std::vector<ContainerSummary>> parseList(std::string text);
 
@@ -43,9 +42,8 @@ struct ListedContainer {
   ContainerSummary summary{};
   PodmanRun run{};  ///< times to the second; of its terminal, input and network nothing is known
 };
-/// What does not change is as in `last`, its last inspection; what `last` does not tell is not
-/// known.
-ContainerInfo infoOf(ListedContainer row, ContainerInfo last);
+/// With the specification of its last inspection; without that, as much of one as the row has.
+ContainerInfo infoOf(ListedContainer row, const std::optional<ContainerInfo>& last);
 /// Nothing when the list has none of that full id or name.
 Result<std::optional<ListedContainer>> findListed(std::string text, const std::string& id);
 

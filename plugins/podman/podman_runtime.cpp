@@ -229,11 +229,10 @@ Result<ContainerInfo> PodmanRuntime::look(const ContainerId& id, const CallConte
   if (!text) {
     auto row = engine_.listed(id.value, text.error(), context);
     if (!row) return row.error();
-    const auto last = engine_.lastInspected(row->summary.id.value);
-    if (last) return infoOf(std::move(*row), *last);
+    const auto last = engine_.lastInspection(row->summary.id.value);
     // Others are made from what an inspection tells: one without half of it is none.
-    if (row->summary.state != ContainerState::kRemoving) return text.error();
-    return infoOf(std::move(*row), {});
+    if (!last && row->summary.state != ContainerState::kRemoving) return text.error();
+    return infoOf(std::move(*row), last);
   }
   auto info = parseInspect(std::move(*text));
   if (info && info->id != id && info->spec.name != id.value)
@@ -252,7 +251,7 @@ Result<ContainerInfo> PodmanRuntime::inspect(const ContainerId& id, const CallCo
     if (now) takeOver(*now, info.spec.limits);
   }
   engine_.memory().complete(info);
-  engine_.seen(info);
+  engine_.inspected(info);
   return std::move(info);
 }
 

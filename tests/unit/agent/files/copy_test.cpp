@@ -1,7 +1,6 @@
 // What copy_file copies, and what it looks after meanwhile.
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "agent/files/change.h"
 #include "agent/files/tree.h"
+#include "support/file_limit.h"
 #include "unit/agent/files/file_agent_fixture.h"
 
 namespace agent {
@@ -51,12 +51,10 @@ TEST_F(FileCopies, CopiesHolesAsHoles) {
 /// With fewer descriptors than that.
 TEST_F(FileCopies, CopiesAThousandLevels) {
   makeDeep(999);
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit few{200, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
-  const Json copied = agent_.ask("copy_file", R"({"source":"deep","destination":"copy"})");
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  const Json copied = [this] {
+    const control::test::FileLimit few(200);
+    return agent_.ask("copy_file", R"({"source":"deep","destination":"copy"})");
+  }();
   EXPECT_EQ(at(copied, "data.files"), "1998") << copied.write();
   EXPECT_EQ(at(copied, "data.directories"), "1998");
   EXPECT_EQ(at(copied, "data.skipped"), "0");
